@@ -1,0 +1,165 @@
+"""Everything meshio raises, grouped by who has to act on it.
+
+    MeshError
+      ConfigError              the embedding program: environment, bootstrap, YAML, arguments    raised at start
+      NotReady                 the operator: no complete snapshot arrived in time                raised at start
+      Rejected                 the control plane; becomes the NACK text             never reaches a request
+      Closed                   the embedding program used a mesh that is not running
+      BadRequest               the caller: not a URL, header or body that can be sent
+      RequestError             one request; .flag (Envoy's), .status, .sent
+        NoRoute         NR 404
+        NoCluster       NC 503
+        NoHealthyHost   UH 503
+        Overloaded      UO 503
+        TimedOut        UT 504   sent
+        ConnectFailed   UF 503   not sent: always safe to retry
+        Reset           UC 503   sent
+        ProtocolBroken  UPE 502  sent
+        FaultInjected   FI
+
+`Answered` errors never escape `Mesh.send`: they become the response that Envoy would give itself.
+"""
+
+from meshio.message import Headers
+
+
+class MeshError(Exception):
+    """Base of every error raised by meshio."""
+
+
+class ConfigError(MeshError):
+    """The program that embeds meshio has to change: environment, bootstrap, YAML, arguments."""
+
+
+class NotReady(MeshError):
+    """No complete snapshot arrived within `ready_timeout`; the text says what is missing."""
+
+
+class Closed(MeshError):
+    """The mesh (or a client built on it) is not running: not entered yet, or left already."""
+
+
+class BadRequest(MeshError):
+    """The caller's request cannot be sent as it is: URL, method, header or body length."""
+
+
+class Rejected(MeshError):
+    """The control plane sent a resource we cannot honour. Its text becomes the NACK."""
+
+    def __init__(self, resource: str, field: str, reason: str) -> None:
+        super().__init__(f"{resource}: {field}: {reason}")
+        self.resource = resource
+        self.field = field
+        self.reason = reason
+
+
+class RequestError(MeshError):
+    """One request failed inside the mesh.
+
+    `flag` and `status` are Envoy's response flag and the HTTP status it answers with; `sent` says
+    whether the peer may have seen the request: the one fact a retry has to know. `body` is Envoy's
+    text for the local reply, `details` its response code details (`%RESPONSE_CODE_DETAILS%`).
+    """
+
+    flag = "-"
+    status = 503
+    sent = False
+    details = ""
+    headers: Headers = []
+
+    @property
+    def body(self) -> bytes:
+        """The text of the local reply (Envoy's words)."""
+        return str(self).encode()
+
+
+class NoRoute(RequestError):
+    """No virtual host or no route matched. Envoy: 404 with an empty body."""
+
+    flag, status, details, body = "NR", 404, "route_not_found", b""
+
+
+class NoCluster(RequestError):
+    """The route leads to a cluster that does not exist. Envoy: 503 with an empty body."""
+
+    flag, details, body = "NC", "cluster_not_found", b""
+
+
+class NoHealthyHost(RequestError):
+    """The cluster has no host that may be picked."""
+
+    flag, details, body = "UH", "no_healthy_upstream", b"no healthy upstream"
+
+
+class ResetError(RequestError):
+    """The upstream stream ended before a complete response head (Envoy's words for the local reply).
+
+    `reason` is Envoy's reset reason, `failure` its transport failure reason. `retried` is set by the
+    retry layer; Envoy's text differs after a retry.
+    """
+
+    reason = ""
+    retried = False
+
+    def __init__(self, message: str, failure: str = "") -> None:
+        super().__init__(message)
+        self.failure = failure
+
+    @property
+    def body(self) -> bytes:
+        """Envoy, router.cc: `onUpstreamReset`."""
+        tale = "retried and the latest reset reason" if self.retried else "reset reason"
+        cause = f", transport failure reason: {self.failure}" if self.failure else ""
+        return f"upstream connect error or disconnect/reset before headers. {tale}: {self.reason}{cause}".encode()
+
+
+class Overloaded(ResetError):
+    """A circuit breaker of the cluster is open: connections, pending requests, requests or retries."""
+
+    flag, reason, details = "UO", "overflow", "upstream_reset_before_response_started{overflow}"
+    headers: Headers = [(b"x-envoy-overloaded", b"true")]
+
+
+class ConnectFailed(ResetError):
+    """No connection to the host could be made. Nothing was sent: always safe to retry."""
+
+    flag, reason = "UF", "remote connection failure"
+    details = "upstream_reset_before_response_started{remote_connection_failure}"
+
+
+class ConnectTimedOut(ConnectFailed):
+    """The host did not accept the connection within the cluster's connect timeout."""
+
+    reason = "connection timeout"
+    details = "upstream_reset_before_response_started{connection_timeout}"
+
+
+class Reset(ResetError):
+    """The connection closed or was reset after something had been sent."""
+
+    flag, reason, sent = "UC", "connection termination", True
+    details = "upstream_reset_before_response_started{connection_termination}"
+
+
+class ProtocolBroken(ResetError):
+    """The upstream sent what is not HTTP, or more of it than the limits allow."""
+
+    flag, status, reason, sent = "UPE", 502, "protocol error", True
+    details = "upstream_reset_before_response_started{protocol_error}"
+
+
+class TimedOut(RequestError):
+    """The route's timeout, or the timeout of the last try, expired."""
+
+    flag, status, sent, details = "UT", 504, True, "response_timeout"
+    body = b"upstream request timeout"
+
+
+class FaultInjected(RequestError):
+    """The fault filter aborted the request. Envoy: 'fault filter abort'."""
+
+    flag, details, body = "FI", "fault_filter_abort", b"fault filter abort"
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"fault filter abort with {status}")
+        self.status = status

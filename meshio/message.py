@@ -1,0 +1,135 @@
+"""Request and response, as every floor sees them. Header names are lower case.
+
+These are built per request, so they are plain slots classes, not frozen dataclasses.
+"""
+
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from meshio.record import Record
+
+if TYPE_CHECKING:
+    from meshio.errors import RequestError
+
+Header: TypeAlias = tuple[bytes, bytes]
+Headers: TypeAlias = list[Header]
+Send: TypeAlias = "Callable[[Request], Awaitable[Response]]"
+Content: TypeAlias = "bytes | AsyncIterable[bytes]"
+Done: TypeAlias = "Callable[[RequestError | None], None]"
+
+DEFAULT_PORTS = {b"http": 80, b"https": 443}
+
+
+class Request:
+    """One request on its way through the mesh.
+
+    method, scheme, path   bytes as they go on the wire; `path` holds the query
+    authority              what routes see and the Host header says, as the caller wrote it
+    host, port             where the URL points: the host name or address that picks the listener
+    port_given             False when the URL names no port and `port` is the scheme's default
+    headers                lower-case names, without `host`
+    body                   b"", bytes, or an async iterable of bytes
+    hash                   the key that consistent hashing uses, once a hash policy computed it
+    tried                  hosts that earlier attempts used (live `Host` objects)
+    deadline               loop time at which the route's timeout ends, or None
+    record                 what becomes known about this request
+    """
+
+    __slots__ = (
+        "authority", "body", "deadline", "hash", "headers", "host", "method", "path",
+        "port", "port_given", "record", "scheme", "tried",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        method: bytes,
+        authority: bytes,
+        path: bytes,
+        headers: Headers,
+        body: Content = b"",
+        *,
+        scheme: bytes = b"http",
+        host: str = "",
+        port: int = 0,
+    ) -> None:
+        self.method = method
+        self.scheme = scheme
+        self.authority = authority
+        self.path = path
+        self.headers = headers
+        self.body = body
+        self.host = host
+        self.port_given = port != 0
+        self.port = port or DEFAULT_PORTS.get(scheme, 80)
+        self.hash: int | None = None
+        self.tried: list[object] = []
+        self.deadline: float | None = None
+        self.record = Record()
+
+    def header(self, name: bytes) -> bytes | None:
+        """The first value of a header, or None. `name` is lower case."""
+        for key, value in self.headers:
+            if key == name:
+                return value
+        return None
+
+
+class Body:
+    """A response body that is at hand already. `transport.body.Stream` is the one that still arrives.
+
+    Every body supports: `complete` (nothing more will come), `read()` (all of it), `async for`
+    (chunks as they come, once), `aclose()` (give up the rest), `when_done(callback)` (called once with
+    the error that ended it, or None; at once when it is complete) and `trailers`, set at the end.
+    """
+
+    __slots__ = ("data", "trailers")
+    complete: bool = True
+
+    def __init__(self, data: bytes = b"") -> None:
+        self.data = data
+        self.trailers: Headers = []
+
+    async def read(self) -> bytes:
+        """The whole body. Raises the RequestError that cut it short."""
+        return self.data
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """The chunks, as they arrived."""
+        if self.data:
+            yield self.data
+
+    async def aclose(self) -> None:
+        """Give up what was not read; the connection is closed if it cannot be kept."""
+
+    def when_done(self, done: Done) -> None:
+        """Call `done(error)` once, when the body has ended, failed or was closed."""
+        done(None)
+
+    def abort(self, error: "RequestError") -> None:
+        """End the body with an error: whoever reads it gets `error`. Nothing happens to a complete body."""
+
+
+class Response:
+    """A response head and its body. `record` is the request's."""
+
+    __slots__ = ("body", "headers", "record", "status")
+
+    def __init__(self, status: int, headers: Headers, body: Body, record: Record | None = None) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self.record = record if record is not None else Record()
+
+    def header(self, name: bytes) -> bytes | None:
+        """The first value of a header, or None. `name` is lower case."""
+        for key, value in self.headers:
+            if key == name:
+                return value
+        return None
+
+
+class Layer(Protocol):
+    """A value that wraps the way to the upstream: retry, timeout, fault, any HTTP filter."""
+
+    def around(self, send: Send) -> Send:
+        """Build the wrapped send. Called when a snapshot is published, never per request."""

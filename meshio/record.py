@@ -1,0 +1,40 @@
+"""What becomes known about one request while it passes through the mesh.
+
+Filled in place (one writer at a time, no locks), handed to the user as `response.extensions["mesh"]`
+and to every sink when the request has ended.
+"""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+
+class Record:
+    """
+    flags       Envoy's response flags, e.g. ["UF", "URX"]; empty when nothing went wrong
+    details     Envoy's response code details, e.g. "via_upstream", "route_not_found"
+    route       name of the route that was taken ("" before one was)
+    virtual_host, cluster, endpoint    names; endpoint is "ip:port" of the last attempt
+    attempts    how many times a host was tried
+    """
+
+    __slots__ = ("attempts", "cluster", "details", "endpoint", "flags", "route", "virtual_host")
+
+    def __init__(self) -> None:
+        self.flags: list[str] = []
+        self.details = ""
+        self.route = ""
+        self.virtual_host = ""
+        self.cluster = ""
+        self.endpoint = ""
+        self.attempts = 0
+
+    def as_dict(self) -> dict[str, object]:
+        """The same as plain data, for JSON."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    def __repr__(self) -> str:
+        flags = ",".join(self.flags) or "-"
+        return f"<{flags} {self.details} cluster={self.cluster} endpoint={self.endpoint} attempts={self.attempts}>"
+
+
+Sink: TypeAlias = Callable[[Record], None]

@@ -1,0 +1,84 @@
+"""Listeners as values: how a destination (address and port) finds its route table or its cluster.
+
+A client has no socket to listen on: the listeners say what Envoy would have done with the connection.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from meshio.message import Layer
+from meshio.routing.route import RouteTable, WeightedCluster
+
+EscapedSlashes: TypeAlias = Literal["keep", "reject", "redirect", "forward"]
+
+
+@dataclass(frozen=True, slots=True)
+class PathNormalisation:
+    """What the connection manager does to the path before routes see it."""
+
+    normalize: bool = False
+    merge_slashes: bool = False
+    escaped_slashes: EscapedSlashes = "keep"
+
+
+@dataclass(frozen=True, slots=True)
+class HttpChain:
+    """The HTTP connection manager of a filter chain: a route table by name (RDS) or inline, and its layers.
+
+    `layers` come from the HTTP filters, outermost first; what a route overrides is already merged there.
+    `filters` are the names of all HTTP filters, in order.
+    """
+
+    routes: str | RouteTable
+    paths: PathNormalisation = PathNormalisation()
+    layers: tuple[Layer, ...] = ()
+    filters: tuple[str, ...] = ()
+    upgrades: frozenset[str] = frozenset()
+    stat_prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TcpChain:
+    """The TCP proxy of a filter chain."""
+
+    clusters: tuple[WeightedCluster, ...]
+    stat_prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainMatch:
+    """Envoy's FilterChainMatch, as far as a client can be asked. Empty means "any".
+
+    `prefixes` are CIDRs of the destination.
+    """
+
+    port: int | None = None
+    prefixes: tuple[str, ...] = ()
+    server_names: tuple[str, ...] = ()
+    transport_protocol: str = ""
+    application_protocols: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FilterChain:
+    """Which connections, and what becomes of them."""
+
+    target: HttpChain | TcpChain
+    match: ChainMatch = ChainMatch()
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """An outbound listener. `address` is "0.0.0.0" (or "::") for every destination of that port.
+
+    `original_destination` is virtualOutbound's `use_original_dst`: where a connection goes that no
+    other listener claims.
+    """
+
+    name: str
+    address: str
+    port: int
+    chains: tuple[FilterChain, ...]
+    default: FilterChain | None = None
+    original_destination: bool = False

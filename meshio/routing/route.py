@@ -1,0 +1,124 @@
+"""Routes as values: what a RouteConfiguration says, and nothing it does not say."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from meshio.balancing.hashing import HashPolicy
+from meshio.matching import Matcher
+from meshio.message import Layer
+from meshio.resilience.fault import Fraction
+from meshio.resilience.retry import Retry
+from meshio.routing.mutation import HeaderMutation, NO_MUTATION
+from meshio.routing.rewrite import HostRewrite, PathRewrite
+
+
+@dataclass(frozen=True, slots=True)
+class WeightedCluster:
+    """One destination of a forward. Its mutations come before the route's."""
+
+    name: str
+    weight: int = 1
+    request_headers: HeaderMutation = NO_MUTATION
+    response_headers: HeaderMutation = NO_MUTATION
+    host_rewrite: HostRewrite | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """Send a copy of a share of the requests to `cluster` and forget the answer."""
+
+    cluster: str
+    share: Fraction = Fraction(100)
+    host_suffix: bool = True  # "-shadow" behind the host name, unless Istio disables it
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """Send the request to a cluster.
+
+    timeout, max_grpc_timeout   seconds; None for none (Envoy's 15 s default is applied by the translator)
+    """
+
+    clusters: tuple[WeightedCluster, ...]
+    timeout: float | None = 15.0
+    retry: Retry | None = None
+    path_rewrite: PathRewrite | None = None
+    host_rewrite: HostRewrite | None = None
+    mirrors: tuple[Mirror, ...] = ()
+    hash_policies: tuple[HashPolicy, ...] = ()
+    max_grpc_timeout: float | None = None
+    missing_cluster_status: int = 503
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """Answer with a redirect (Envoy's RedirectAction). None or "" leaves that part as the request has it."""
+
+    status: int = 301
+    scheme: str = ""
+    https: bool = False
+    host: str = ""
+    port: int = 0
+    path: str = ""
+    path_rewrite: PathRewrite | None = None
+    strip_query: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DirectResponse:
+    """Answer with this status and body, without any upstream."""
+
+    status: int
+    body: bytes = b""
+
+
+Action: TypeAlias = Forward | Redirect | DirectResponse
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """All matchers must hold; the first route that matches wins. `layers` are outermost first."""
+
+    match: tuple[Matcher, ...]
+    action: Action
+    name: str = ""
+    request_headers: HeaderMutation = NO_MUTATION
+    response_headers: HeaderMutation = NO_MUTATION
+    layers: tuple[Layer, ...] = ()
+    decorator: str = ""
+    origin: str = ""  # the Istio resource it came from, e.g. /apis/networking.istio.io/v1/namespaces/default/virtual-service/reviews
+
+    def clusters(self) -> Iterator[str]:
+        """Every cluster this route may send to, mirrors included."""
+        if isinstance(self.action, Forward):
+            yield from (cluster.name for cluster in self.action.clusters)
+            yield from (mirror.cluster for mirror in self.action.mirrors)
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualHost:
+    """Routes for the authorities in `domains`: exact, `*.suffix`, `prefix.*` or `*`."""
+
+    name: str
+    domains: tuple[str, ...]
+    routes: tuple[Route, ...]
+    request_headers: HeaderMutation = NO_MUTATION
+    response_headers: HeaderMutation = NO_MUTATION
+    attempt_count: bool = False  # x-envoy-attempt-count goes to the upstream
+
+
+@dataclass(frozen=True, slots=True)
+class RouteTable:
+    """A RouteConfiguration."""
+
+    name: str
+    hosts: tuple[VirtualHost, ...]
+    ignore_port: bool = False
+    request_headers: HeaderMutation = NO_MUTATION
+    response_headers: HeaderMutation = NO_MUTATION
+    most_specific_wins: bool = False
+
+    def clusters(self) -> set[str]:
+        """Every cluster that any route may send to."""
+        return {name for host in self.hosts for route in host.routes for name in route.clusters()}

@@ -1,0 +1,115 @@
+"""Clusters as the control plane described them."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from meshio.balancing.policy import Policy
+from meshio.resilience.limits import Limits
+from meshio.resilience.outlier import OutlierDetection
+from meshio.upstream.endpoint import LoadAssignment
+
+
+@dataclass(frozen=True, slots=True)
+class Eds:
+    """Endpoints come as a load assignment of this name."""
+
+    service: str
+
+
+@dataclass(frozen=True, slots=True)
+class Static:
+    """Endpoints are part of the cluster."""
+
+    assignment: LoadAssignment
+
+
+@dataclass(frozen=True, slots=True)
+class Dns:
+    """Endpoints are host names to resolve.
+
+    strict     True: every address is a host (STRICT_DNS); False: one host, whatever address it has (LOGICAL_DNS)
+    refresh    seconds between resolutions; `respect_ttl` where the resolver tells one
+    family     "v4", "v6", "auto" (v6, then v4), "v4_preferred" or "all"
+    """
+
+    assignment: LoadAssignment
+    strict: bool = True
+    refresh: float = 5.0
+    jitter: float = 0.0
+    respect_ttl: bool = False
+    family: Literal["auto", "v4", "v6", "v4_preferred", "all"] = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class OriginalDestination:
+    """The host is whatever address the request was going to (passthrough, headless, resolution NONE)."""
+
+
+Discovery: TypeAlias = Eds | Static | Dns | OriginalDestination
+
+
+@dataclass(frozen=True, slots=True)
+class ClientTls:
+    """An UpstreamTlsContext. Secrets are named, not held: `certificate` and `roots` are SDS names ("" for none)."""
+
+    sni: str = ""
+    certificate: str = ""
+    roots: str = ""
+    subject_names: tuple[str, ...] = ()  # exact SANs, any of which must match; () accepts any
+    alpn: tuple[str, ...] = ()
+    minimum: str = ""
+    maximum: str = ""
+    auto_sni: bool = False
+    auto_san: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TlsMatch:
+    """One entry of transport_socket_matches: for endpoints whose metadata holds all of `match`; None is plaintext."""
+
+    name: str
+    match: tuple[tuple[str, str], ...]
+    tls: ClientTls | None
+
+
+@dataclass(frozen=True, slots=True)
+class HttpOptions:
+    """HttpProtocolOptions. `version` is "http/1.1", "h2", "auto" (ALPN) or "downstream" (as the request came)."""
+
+    version: Literal["http/1.1", "h2", "auto", "downstream"] = "http/1.1"
+    idle_timeout: float | None = 3600.0
+    max_requests_per_connection: int = 0  # 0: no limit
+    max_connection_duration: float | None = None
+    max_concurrent_streams: int = 0
+    max_headers_kb: int = 60
+    max_headers: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A cluster. Durations are in seconds.
+
+    panic_threshold   percent of available hosts below which all hosts are used; 0 never (Istio's choice)
+    slow_start        window in seconds in which a new host's weight grows; None for none
+    subset, services  Istio's metadata: the DestinationRule subset; (host, namespace) of the services
+    external          the services are outside of the mesh
+    """
+
+    name: str
+    discovery: Discovery
+    policy: Policy
+    limits: Limits = Limits()
+    outlier: OutlierDetection | None = None
+    connect_timeout: float = 5.0
+    tls: ClientTls | None = None
+    tls_matches: tuple[TlsMatch, ...] = ()
+    http: HttpOptions = HttpOptions()
+    panic_threshold: float = 50.0
+    locality_weighted: bool = False
+    alt_stat_name: str = ""
+    subset: str = ""
+    services: tuple[tuple[str, str], ...] = ()
+    external: bool = False
+    origin: str = ""
+    close_on_health_failure: bool = False
+    tcp_keepalive: tuple[int, int, int] | None = None  # probes, idle seconds, interval seconds

@@ -1,0 +1,62 @@
+"""Endpoints as the control plane described them."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Address: TypeAlias = tuple[str, int]
+Health: TypeAlias = Literal["unknown", "healthy", "unhealthy", "draining", "timeout", "degraded"]
+
+
+@dataclass(frozen=True, slots=True)
+class Locality:
+    """region/zone/subzone of an endpoint group."""
+
+    region: str = ""
+    zone: str = ""
+    subzone: str = ""
+
+    def __str__(self) -> str:
+        return "/".join(part for part in (self.region, self.zone, self.subzone) if part)
+
+
+NOWHERE = Locality()
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One place where a cluster can be reached.
+
+    address    ("ip" or host name for DNS clusters, port); more addresses of a dual-stack endpoint in `others`
+    tls_mode   endpoint metadata `envoy.transport_socket_match`.tlsMode: "istio" wants mutual TLS
+    workload   Istio's `workload;namespace;canonical-name;revision;cluster`
+    tunnel     metadata `envoy.transport_socket_match`.tunnel: "http" for HBONE
+    """
+
+    address: Address
+    weight: int = 1
+    health: Health = "unknown"
+    tls_mode: str = ""
+    workload: str = ""
+    hostname: str = ""
+    others: tuple[Address, ...] = ()
+    tunnel: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalityEndpoints:
+    """The endpoints of one locality at one priority. `weight` counts only under locality-weighted balancing."""
+
+    endpoints: tuple[Endpoint, ...]
+    locality: Locality = NOWHERE
+    priority: int = 0
+    weight: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LoadAssignment:
+    """A ClusterLoadAssignment. `drop` is the share of requests to drop, from 0 to 1."""
+
+    cluster: str
+    localities: tuple[LocalityEndpoints, ...] = ()
+    overprovisioning: int = 140
+    drop: float = 0.0
