@@ -1,0 +1,68 @@
+"""One try of one request at one host."""
+
+from collections.abc import Callable
+from time import monotonic
+
+from meshio.errors import RequestError
+from meshio.mesh.forward import Attempt
+from meshio.message import Request, Response, Send
+from meshio.transport.pool import Pools
+from meshio.upstream.host import Host
+from meshio.upstream.upstream import Upstream
+
+NO_OUTCOME = 0  # given up by the caller: says nothing about the host
+
+
+def attempts(pools: Pools) -> Attempt:
+    """How the mesh tries a host: over these connection pools."""
+    return lambda upstream, avoid: attempt(upstream, pools, avoid)
+
+
+def attempt(upstream: Upstream, pools: Pools, avoid: int) -> Send:
+    """Pick a host, send, count. `avoid` is how often to look for a host that was not tried before."""
+    admit, idle, connect = upstream.admit, pools.idle, pools.connect
+
+    async def send(request: Request) -> Response:
+        record = request.record
+        record.cluster = upstream.name
+        host = admit(request, avoid)
+        record.attempts += 1
+        record.endpoint = host.name
+        began = monotonic()
+        try:
+            connection = idle(host, request) or await connect(upstream, host, request)
+            response = await connection.send(request)
+        except BaseException as error:
+            settle_failed(upstream, host, error, monotonic() - began)
+            raise
+        finish(upstream, host, response, began)
+        return response
+
+    return send
+
+
+def finish(upstream: Upstream, host: Host, response: Response, began: float) -> None:
+    """Count out when the body has ended; most bodies have, when the head arrives."""
+    now = monotonic()
+    response.headers.append((b"x-envoy-upstream-service-time", b"%d" % ((now - began) * 1000)))
+    response.record.details = "via_upstream"
+    if response.body.complete:
+        upstream.settle(host, response.status, False, now - began, now)
+    else:
+        response.body.when_done(counted_out(upstream, host, response.status, began))
+
+
+def counted_out(
+    upstream: Upstream, host: Host, status: int, began: float
+) -> Callable[[RequestError | None], None]:
+    def done(error: RequestError | None) -> None:
+        now = monotonic()
+        upstream.settle(host, error.status if error else status, error is not None, now - began, now)
+
+    return done
+
+
+def settle_failed(upstream: Upstream, host: Host, error: BaseException, seconds: float) -> None:
+    """A cancelled request, or one that could not be sent as it was, says nothing about the host."""
+    status = error.status if isinstance(error, RequestError) else NO_OUTCOME
+    upstream.settle(host, status, True, seconds, monotonic())

@@ -1,0 +1,141 @@
+"""The native client: the shortest way from a call to the wire, with names that an httpx user can guess."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypedDict, Unpack
+
+import orjson
+
+from meshio.client.reply import Reply
+from meshio.client.url import HeaderTypes, ParamTypes, encode_headers, split_url, take_host
+from meshio.errors import BadRequest
+from meshio.message import Content, Request, Response
+
+USER_AGENT = (b"user-agent", b"meshio")
+
+
+class Options(TypedDict, total=False):
+    """What every request method takes.
+
+    headers   mapping or pairs; a `host` header is the authority that routes see
+    params    added to the URL's query
+    content   bytes, str or an async iterable of bytes, which is streamed
+    json      encoded with orjson; sets content-type
+    timeout   seconds for the whole call, on top of the mesh's own timeouts; raises TimeoutError
+    """
+
+    headers: HeaderTypes
+    params: ParamTypes
+    content: "Content | str"
+    json: Any
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The options of one call, with their defaults."""
+
+    headers: HeaderTypes | None = None
+    params: ParamTypes | None = None
+    content: "Content | str | None" = None
+    json: Any = field(default=None)
+    timeout: float | None = None
+
+    def request(self, method: str, url: str) -> Request:
+        """The request as the mesh takes it. Raises BadRequest."""
+        origin, path = split_url(url, self.params)
+        authority, headers = take_host(encode_headers(self.headers))
+        body = self.body()
+        names = {name for name, _ in headers}
+        if b"user-agent" not in names:
+            headers.append(USER_AGENT)
+        if self.json is not None and b"content-type" not in names:
+            headers.append((b"content-type", b"application/json"))
+        return Request(
+            method.upper().encode("ascii"),
+            authority or origin.authority,
+            path,
+            headers,
+            body,
+            scheme=origin.scheme,
+            host=origin.host,
+            port=origin.port,
+        )
+
+    def body(self) -> Content:
+        if self.json is not None:
+            if self.content is not None:
+                raise BadRequest("give either content= or json=, not both")
+            return orjson.dumps(self.json)
+        if self.content is None:
+            return b""
+        return self.content.encode() if isinstance(self.content, str) else self.content
+
+
+class Client:
+    """Request methods over `send`. `request` and its short forms read the body; `stream` leaves it to you."""
+
+    async def send(self, request: Request) -> Response:
+        """One request through the mesh, in the mesh's own terms. Failures inside it are responses."""
+        raise NotImplementedError
+
+    async def request(self, method: str, url: str, **options: Unpack[Options]) -> Reply:
+        """Send a request and read the whole answer.
+
+        Raises BadRequest (URL, options), Closed (the mesh is not running), TimeoutError (`timeout=`), and
+        RequestError when the upstream cuts the body short. What Envoy would answer itself is a Reply.
+        """
+        call = Call(**options)
+        if call.timeout is not None:
+            async with asyncio.timeout(call.timeout):
+                return await self._exchange(call.request(method, url))
+        return await self._exchange(call.request(method, url))
+
+    async def _exchange(self, request: Request) -> Reply:
+        reply = Reply(await self.send(request))
+        await reply.read()
+        return reply
+
+    @asynccontextmanager
+    async def stream(self, method: str, url: str, **options: Unpack[Options]) -> AsyncIterator[Reply]:
+        """Send a request and hand out the answer as soon as its head is there.
+
+        Leaving the block gives up what was not read. `timeout` covers the whole block.
+        """
+        call = Call(**options)
+        async with asyncio.timeout(call.timeout):
+            reply = Reply(await self.send(call.request(method, url)))
+            try:
+                yield reply
+            finally:
+                await reply.aclose()
+
+    async def get(self, url: str, **options: Unpack[Options]) -> Reply:
+        """GET; see `request`."""
+        return await self.request("GET", url, **options)
+
+    async def head(self, url: str, **options: Unpack[Options]) -> Reply:
+        """HEAD; see `request`."""
+        return await self.request("HEAD", url, **options)
+
+    async def options(self, url: str, **options: Unpack[Options]) -> Reply:
+        """OPTIONS; see `request`."""
+        return await self.request("OPTIONS", url, **options)
+
+    async def post(self, url: str, **options: Unpack[Options]) -> Reply:
+        """POST; see `request`."""
+        return await self.request("POST", url, **options)
+
+    async def put(self, url: str, **options: Unpack[Options]) -> Reply:
+        """PUT; see `request`."""
+        return await self.request("PUT", url, **options)
+
+    async def patch(self, url: str, **options: Unpack[Options]) -> Reply:
+        """PATCH; see `request`."""
+        return await self.request("PATCH", url, **options)
+
+    async def delete(self, url: str, **options: Unpack[Options]) -> Reply:
+        """DELETE; see `request`."""
+        return await self.request("DELETE", url, **options)

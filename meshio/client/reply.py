@@ -1,0 +1,89 @@
+"""The native client's response."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any
+
+import orjson
+
+from meshio.message import Headers, Response
+from meshio.record import Record
+
+
+class ReplyHeaders(Mapping[str, str]):
+    """Response headers by case-insensitive name; several values of one name are joined with ", "."""
+
+    def __init__(self, raw: Headers) -> None:
+        self.raw = raw
+
+    def __getitem__(self, name: str) -> str:
+        values = self.get_list(name)
+        if not values:
+            raise KeyError(name)
+        return ", ".join(values)
+
+    def get_list(self, name: str) -> list[str]:
+        """Every value of one header, in the order they came."""
+        wanted = name.lower().encode("latin-1")
+        return [value.decode("latin-1") for key, value in self.raw if key == wanted]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys(key.decode("latin-1") for key, _ in self.raw))
+
+    def __len__(self) -> int:
+        return len({key for key, _ in self.raw})
+
+    def __repr__(self) -> str:
+        return f"ReplyHeaders({dict(self)!r})"
+
+
+class Reply:
+    """What came back: from the upstream, or from the mesh itself (then `mesh.flags` says why).
+
+    status     HTTP status
+    headers    see ReplyHeaders
+    mesh       the Record: flags, route, cluster, endpoint, attempts
+    """
+
+    __slots__ = ("_content", "_response", "headers", "mesh", "status")
+
+    def __init__(self, response: Response) -> None:
+        self.status = response.status
+        self.headers = ReplyHeaders(response.headers)
+        self.mesh: Record = response.record
+        self._response = response
+        self._content: bytes | None = None
+
+    async def read(self) -> bytes:
+        """The whole body. Raises RequestError when the upstream cuts it short."""
+        if self._content is None:
+            self._content = await self._response.body.read()
+        return self._content
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """The body in the chunks it arrives in, once."""
+        async for chunk in self._response.body:
+            yield chunk
+
+    @property
+    def content(self) -> bytes:
+        """The body, once it was read (`mesh.get` and its kin have done so). Raises RuntimeError before."""
+        if self._content is None:
+            raise RuntimeError("the body was not read yet: `await reply.read()` first, or iterate `reply.stream()`")
+        return self._content
+
+    @property
+    def text(self) -> str:
+        """The body as text, in the charset that content-type names, else UTF-8."""
+        _, found, charset = self.headers.get("content-type", "").partition("charset=")
+        return self.content.decode(charset.split(";")[0].strip().strip('"') if found else "utf-8", "replace")
+
+    def json(self) -> Any:
+        """The body as JSON. Raises orjson.JSONDecodeError, a ValueError."""
+        return orjson.loads(self.content)
+
+    async def aclose(self) -> None:
+        """Give up what was not read."""
+        await self._response.body.aclose()
+
+    def __repr__(self) -> str:
+        return f"<Reply {self.status} {self.mesh!r}>"

@@ -1,0 +1,86 @@
+"""URLs and headers as callers write them, into what the mesh speaks."""
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import NamedTuple, TypeAlias
+from urllib.parse import quote, urlencode, urlsplit
+
+from meshio.errors import BadRequest
+from meshio.message import Headers
+
+HeaderTypes: TypeAlias = "Mapping[str, str] | Iterable[tuple[str | bytes, str | bytes]]"
+ParamTypes: TypeAlias = "Mapping[str, object] | Iterable[tuple[str, object]]"
+
+# What may stand in a path or query as it is; everything else is percent-encoded, "%" stays (already encoded).
+SAFE = "/%:@!$&'()*+,;=~?-._[]|"
+
+
+class Origin(NamedTuple):
+    """The part of a URL before the path. `port` is 0 when the URL names none."""
+
+    scheme: bytes
+    host: str
+    port: int
+    authority: bytes
+
+
+@lru_cache(maxsize=4096)
+def parse_origin(text: str) -> Origin:
+    """`http://host:port`. Raises BadRequest that says what is wrong."""
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise BadRequest(f"not a URL: {text!r}: {error}") from None
+    if parts.scheme not in ("http", "https"):
+        raise BadRequest(f"not a URL the mesh can send to: {text!r}: it has to begin with http:// or https://")
+    if not host:
+        raise BadRequest(f"not a URL: {text!r}: the host is missing")
+    if parts.username is not None:
+        raise BadRequest("user and password in a URL are not sent: set the authorization header instead")
+    return Origin(parts.scheme.encode(), host, port or 0, host_header(parts.netloc))
+
+
+def host_header(netloc: str) -> bytes:
+    try:
+        return netloc.encode("ascii")
+    except UnicodeEncodeError:
+        return netloc.encode("idna")
+
+
+def split_url(url: str, params: ParamTypes | None) -> tuple[Origin, bytes]:
+    """The origin, and path and query as bytes. A fragment is left out: it is never sent."""
+    start = url.find("/", url.find("://") + 3)
+    mark = url.find("?")
+    cut = min((at for at in (start, mark) if at > 0), default=len(url))
+    path = url[cut:].partition("#")[0]
+    if not path.startswith("/"):
+        path = "/" + path
+    if params is not None:
+        query = urlencode(list(params.items()) if isinstance(params, Mapping) else list(params), doseq=True)
+        path += ("&" if "?" in path else "?") + query if query else ""
+    return parse_origin(url[:cut].partition("#")[0]), encode_path(path)
+
+
+def encode_path(path: str) -> bytes:
+    return quote(path, safe=SAFE).encode("ascii")
+
+
+def encode_headers(headers: HeaderTypes | None) -> Headers:
+    """Lower-case byte pairs, in the caller's order."""
+    if headers is None:
+        return []
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    return [(as_bytes(name).lower(), as_bytes(value)) for name, value in pairs]
+
+
+def as_bytes(text: str | bytes) -> bytes:
+    return text if isinstance(text, bytes) else text.encode("latin-1")
+
+
+def take_host(headers: Headers) -> tuple[bytes | None, Headers]:
+    """A Host header given by the caller is the authority, not a header."""
+    for name, value in headers:
+        if name == b"host":
+            return value, [pair for pair in headers if pair[0] != b"host"]
+    return None, headers

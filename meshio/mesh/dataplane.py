@@ -1,0 +1,157 @@
+"""The published state, and the only place that changes it."""
+
+import asyncio
+from collections.abc import Coroutine
+from time import monotonic, perf_counter
+from typing import Any
+
+from meshio.errors import Closed, RequestError
+from meshio.mesh.forward import Attempt, Composer
+from meshio.mesh.plan import Plan
+from meshio.mesh.snapshot import EMPTY, Identity, Snapshot
+from meshio.message import Request, Response, Send
+from meshio.routing.local_reply import local_reply
+from meshio.upstream.cluster import Cluster, Dns, Eds, Static
+from meshio.upstream.endpoint import LoadAssignment
+from meshio.upstream.host import Host
+from meshio.upstream.upstream import Upstream
+
+STEP = 0.005  # seconds that preparing a snapshot may keep the loop before it yields
+
+
+def unpublished(request: Request) -> Send:
+    raise Closed("the mesh is not running: use it inside `async with`")
+
+
+class Dataplane:
+    """What is in service: live upstreams, and the plan compiled over them.
+
+    `publish` is the only writer and never awaits, so no request sees half of an update; readers take
+    `route` once and keep what it gave them.
+    """
+
+    def __init__(self, identity: Identity, attempt: Attempt) -> None:
+        self.identity = identity
+        self.snapshot: Snapshot = EMPTY
+        self.upstreams: dict[str, Upstream] = {}
+        self.plan: Plan | None = None
+        self.route = unpublished
+        self._composer = Composer(self.upstreams, attempt, self._start, identity.address)
+        self._fresh: dict[str, Upstream] = {}
+        self._shadows: set[asyncio.Task[None]] = set()
+        self._sweep: asyncio.TimerHandle | None = None
+
+    async def send(self, request: Request) -> Response:
+        """Send a request; failures inside the mesh come back as the response that Envoy would give."""
+        try:
+            return await self.route(request)(request)
+        except RequestError as error:
+            return local_reply(error, request)
+
+    async def dispatch(self, request: Request) -> Response:
+        """Send a request; failures inside the mesh raise their RequestError."""
+        return await self.route(request)(request)
+
+    async def prepare(self, snapshot: Snapshot) -> None:
+        """Build the upstreams that a snapshot adds, in steps, so that `publish` has little left to do.
+
+        They serve nobody before they are published, so it does not matter that this awaits. To be followed
+        by `publish` of the same snapshot.
+        """
+        self._fresh.clear()
+        began = perf_counter()
+        for name in snapshot.clusters.keys() - self.upstreams.keys():
+            self._fresh[name] = upstream = Upstream()
+            cluster = snapshot.clusters[name]
+            upstream.update(cluster, assignment_of(cluster, snapshot) or LoadAssignment(name))
+            if perf_counter() - began > STEP:
+                await asyncio.sleep(0)
+                began = perf_counter()
+
+    def publish(self, snapshot: Snapshot) -> list[Host]:
+        """Put a snapshot in service and return the hosts that left. Does not await: atomic by construction."""
+        left = self._update_upstreams(snapshot)
+        gone = self.upstreams.keys() - snapshot.clusters.keys()
+        left += [host for name in gone for host in self.upstreams.pop(name).hosts.values()]
+        if self.plan is None or rebinds(self.snapshot, snapshot):
+            self.plan = Plan(snapshot, self.identity, self._composer, self.plan)
+            self.route = self.plan.route
+        self.snapshot = snapshot
+        self.sweep()
+        return left
+
+    def resolved(self, name: str, assignment: LoadAssignment) -> list[Host]:
+        """The resolver's answer for a DNS cluster; returns the hosts that left."""
+        upstream = self.upstreams.get(name)
+        return upstream.update(self.snapshot.clusters[name], assignment) if upstream is not None else []
+
+    def sweep(self) -> None:
+        """Let hosts return from ejection, at the time the first of them wants to."""
+        loop, now = asyncio.get_running_loop(), monotonic()
+        if self._sweep is not None:
+            self._sweep.cancel()
+        due = [at for upstream in self.upstreams.values() if (at := upstream.sweep(now)) is not None]
+        self._sweep = loop.call_later(max(0.0, min(due) - now), self.sweep) if due else None
+
+    async def aclose(self) -> None:
+        """Stop serving; requests under way are not touched."""
+        self.route = unpublished
+        if self._sweep is not None:
+            self._sweep.cancel()
+        for shadow in self._shadows:
+            shadow.cancel()
+        await asyncio.gather(*self._shadows, return_exceptions=True)
+
+    def _update_upstreams(self, new: Snapshot) -> list[Host]:
+        left: list[Host] = []
+        for name, cluster in new.clusters.items():
+            if self._unchanged(name, new):
+                continue
+            fresh = self._fresh.pop(name, None)
+            if fresh is not None and name not in self.upstreams:
+                self.upstreams[name] = fresh
+                continue
+            upstream = self.upstreams.setdefault(name, Upstream())
+            assignment = assignment_of(cluster, new) or resolved_before(cluster, upstream)
+            left += upstream.update(cluster, assignment)
+        return left
+
+    def _unchanged(self, name: str, new: Snapshot) -> bool:
+        old, cluster = self.snapshot, new.clusters[name]
+        return (
+            name in self.upstreams
+            and cluster is old.clusters.get(name)
+            and assignment_of(cluster, new) is assignment_of(cluster, old)
+        )
+
+    def _start(self, shadow: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(shadow)
+        self._shadows.add(task)
+        task.add_done_callback(self._shadows.discard)
+
+
+def assignment_of(cluster: Cluster, snapshot: Snapshot) -> LoadAssignment | None:
+    """The endpoints that a snapshot holds for a cluster; None where a resolver or the request says them."""
+    match cluster.discovery:
+        case Eds(service):
+            return snapshot.assignments.get(service)
+        case Static(assignment):
+            return assignment
+        case _:
+            return None
+
+
+def resolved_before(cluster: Cluster, upstream: Upstream) -> LoadAssignment:
+    """A DNS cluster whose settings change keeps the addresses that it has."""
+    known = upstream.assignment if isinstance(cluster.discovery, Dns) else None
+    return known or LoadAssignment(cluster.name)
+
+
+def rebinds(old: Snapshot, new: Snapshot) -> bool:
+    """Endpoints come and go inside an upstream; only names, listeners, routes and cluster names rebind."""
+    return (
+        old.clusters.keys() != new.clusters.keys()
+        or old.routes != new.routes
+        or old.listeners != new.listeners
+        or old.names != new.names
+    )

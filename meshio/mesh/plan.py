@@ -1,0 +1,206 @@
+"""From a request's destination to its route: one compiled plan per snapshot.
+
+    host and port -> listener -> filter chain -> route table -> virtual host -> route -> Send
+
+The first four are found once per destination and remembered; virtual host and route are the router's.
+A plan is built by `publish` and thrown away by the next one, except for the routers of tables that did
+not change.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from meshio.errors import NoRoute
+from meshio.mesh.chains import Connection, find_chain, find_listener, index_listeners
+from meshio.mesh.forward import Composer
+from meshio.mesh.names import is_address, name_addresses, resolve_name
+from meshio.mesh.snapshot import Identity, Snapshot
+from meshio.message import Request, Response, Send
+from meshio.routing.listener import HttpChain, PathNormalisation, TcpChain
+from meshio.routing.normalise import normalise
+from meshio.routing.route import RouteTable
+from meshio.routing.router import Router, compile_router
+from meshio.upstream.upstream import Upstream
+
+Target: TypeAlias = HttpChain | TcpChain | None
+Key: TypeAlias = tuple[str, int, bytes, bool]
+REMEMBERED = 10_000  # destinations; a client that sends to more of them starts to remember anew
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a URL points, and whether it named the port."""
+
+    host: str
+    port: int
+    tls: bool
+    port_given: bool
+
+
+class Locator:
+    """Finds what a destination meets in one snapshot. Pure lookup, no live state: `explain` uses it too."""
+
+    def __init__(self, snapshot: Snapshot, identity: Identity) -> None:
+        self._snapshot = snapshot
+        self._identity = identity
+        self._names = name_addresses(snapshot)
+        self._listeners = index_listeners(snapshot.listeners.values())
+        self._ports = http_ports(snapshot)
+
+    def addresses(self, host: str) -> tuple[str, ...]:
+        """What the mesh knows of a host name; () leaves it to the network's DNS."""
+        return resolve_name(host, self._names, self._identity)
+
+    def connection(self, destination: Destination) -> Connection:
+        """The connection that Envoy would have seen for this destination."""
+        name = destination.host if destination.tls and not is_address(destination.host) else ""
+        return Connection(self.addresses(destination.host), self.port(destination), name, destination.tls)
+
+    def port(self, destination: Destination) -> int:
+        """The URL's port; for a bare service name the service's only HTTP port, if port 80 knows it not."""
+        if destination.port_given or destination.tls:
+            return destination.port
+        ports = self._ports.get(destination.host.lower().rstrip("."), frozenset())
+        return next(iter(ports)) if len(ports) == 1 else destination.port
+
+    def target(self, destination: Destination) -> Target:
+        """The filter chain's purpose; None when Envoy would close the connection."""
+        connection = self.connection(destination)
+        listener = find_listener(self._listeners, connection)
+        chain = find_chain(listener, connection) if listener is not None else None
+        return chain.target if chain is not None else None
+
+    def table(self, chain: HttpChain) -> RouteTable | None:
+        """The chain's route table; None when the control plane says that there is none."""
+        if isinstance(chain.routes, RouteTable):
+            return chain.routes
+        return self._snapshot.routes.get(chain.routes)
+
+
+def http_ports(snapshot: Snapshot) -> dict[str, frozenset[int]]:
+    """For every domain that a virtual host names: on which ports. Names served on port 80 are left alone."""
+    ports: dict[str, set[int]] = {}
+    for domain, port in named_ports(snapshot):
+        ports.setdefault(domain.lower().rstrip("."), set()).add(port)
+    return {domain: frozenset(found) for domain, found in ports.items() if 80 not in found}
+
+
+def named_ports(snapshot: Snapshot) -> Iterator[tuple[str, int]]:
+    for name, table in snapshot.routes.items():
+        service, _, port = name.rpartition(":")
+        if not port.isdigit():
+            continue
+        if service:
+            yield service, int(port)
+        else:
+            yield from ((domain, int(port)) for host in table.hosts for domain in host.domains)
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A router and what it was compiled from: it serves as long as those are the same objects."""
+
+    table: RouteTable
+    upstreams: tuple[Upstream | None, ...]
+    router: Router[Send]
+
+
+class Plan:
+    """`route` is the whole decision: a request in, the way it goes out. Never awaits, raises NoRoute."""
+
+    def __init__(self, snapshot: Snapshot, identity: Identity, composer: Composer, last: "Plan | None" = None) -> None:
+        self.locator = Locator(snapshot, identity)
+        self._composer = composer
+        self._entries: dict[Key, Router[Send]] = {}
+        self._routers: dict[tuple[int, HttpChain], Compiled] = {}
+        if last is not None:
+            self._routers = {key: kept for key, kept in last._routers.items() if self._holds(kept, snapshot)}
+
+    def _holds(self, kept: Compiled, snapshot: Snapshot) -> bool:
+        return snapshot.routes.get(kept.table.name) is kept.table and self._bound(kept.table) == kept.upstreams
+
+    def _bound(self, table: RouteTable) -> tuple[Upstream | None, ...]:
+        get = self._composer.upstreams.get
+        return tuple(get(name) for name in sorted(table.clusters()))
+
+    def route(self, request: Request) -> Send:
+        key = (request.host, request.port, request.scheme, request.port_given)
+        entry = self._entries.get(key)
+        if entry is None:
+            entry = self._remember(key)
+        return entry(request)
+
+    def _remember(self, key: Key) -> Router[Send]:
+        host, port, scheme, given = key
+        if len(self._entries) >= REMEMBERED:
+            self._entries.clear()
+        destination = Destination(host, port, scheme == b"https", given)
+        entry = self._entries[key] = self._enter(destination)
+        return entry
+
+    def _enter(self, destination: Destination) -> Router[Send]:
+        port, given = self.locator.port(destination), destination.port
+        router = self._router(self.locator.target(destination), destination)
+        return moved(router, port) if port != given else router
+
+    def _router(self, target: Target, destination: Destination) -> Router[Send]:
+        match target:
+            case HttpChain() as chain if (table := self.locator.table(chain)) is not None:
+                return self._http(chain, table)
+            case TcpChain() as chain:
+                send = self._composer.tcp(chain)
+                return lambda request: send
+        return closed(f"{destination.host}:{destination.port}")
+
+    def _http(self, chain: HttpChain, table: RouteTable) -> Router[Send]:
+        key = (id(table), chain)
+        if key not in self._routers:
+            composer = self._composer
+            router = compile_router(table, lambda table, host, route: composer.http(chain, table, host, route))
+            self._routers[key] = Compiled(table, self._bound(table), normalised(router, chain.paths))
+        return self._routers[key].router
+
+
+def moved(router: Router[Send], port: int) -> Router[Send]:
+    """For a bare service name: the request goes to the service's port, as if the URL had named it."""
+
+    def elsewhere(request: Request) -> Send:
+        request.port = port
+        return router(request)
+
+    return elsewhere
+
+
+def normalised(router: Router[Send], paths: PathNormalisation) -> Router[Send]:
+    """Routes see the path as the connection manager leaves it."""
+    change = normalise(paths)
+    if change is None:
+        return router
+
+    def clean(request: Request) -> Send:
+        path = change(request.path)
+        if isinstance(path, bytes):
+            request.path = path
+            return router(request)
+        return refused(path)
+
+    return clean
+
+
+def refused(answer: Callable[[Request], Response]) -> Send:
+    async def answering(request: Request) -> Response:
+        return answer(request)
+
+    return answering
+
+
+def closed(destination: str) -> Router[Send]:
+    """No filter chain, or a chain whose route table does not exist: Envoy has nothing to say to it."""
+
+    def nowhere(request: Request) -> Send:
+        raise NoRoute(f"no listener of the mesh takes a connection to {destination}")
+
+    return nowhere
+
+
