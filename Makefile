@@ -1,0 +1,52 @@
+# Each word does all of its own set-up. The first use makes .venv; a second one is fast, until pyproject.toml changes.
+#
+#   make demo        watch it work, in a minute (KEEP=1 leaves it running)
+#   make test        style, types and tests: what CI runs
+#   make bench       the numbers the documentation quotes
+#   make interop     against a real istiod, go-control-plane, Envoy and nginx
+#   make proto       generate meshio/xds/proto anew
+
+PYTHON := $(shell for each in python3 python3.13 python3.12 python3.11; do \
+	$$each -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
+BIN := .venv/bin
+TESTS := tests
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test style types bench interop proto tests
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+demo: .venv/.with-demo
+	@$(BIN)/python examples/demo
+
+test: style types tests
+
+style: .venv/.with-test
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: .venv/.with-test
+	@$(BIN)/mypy
+
+tests: .venv/.with-test
+	@PYTHONASYNCIODEBUG=1 $(BIN)/pytest -n 2 -m "not interop" $(TESTS)
+
+bench: .venv/.with-test .venv/.with-bench
+	@for each in benches/*.py; do $(BIN)/python $$each || exit; done
+
+interop: .venv/.with-test .venv/.with-bench
+	@PATH="$(CURDIR)/$(BIN):$$PATH" tests/interop/run
+
+proto: .venv/.with-proto
+	@$(BIN)/python tools/proto.py
+
+.venv/bin/pip:
+	@test -n "$(PYTHON)" || { echo "meshio needs Python 3.11 or newer, with venv (Debian: apt install python3-venv)" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+
+# One stamp for each dependency group of pyproject.toml.
+.venv/.with-%: pyproject.toml | .venv/bin/pip
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group $*
+	@touch $@
