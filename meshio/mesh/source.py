@@ -1,6 +1,6 @@
 """Where snapshots come from: istiod, a folder of YAML, a test."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from meshio.mesh.snapshot import Identity, Snapshot
@@ -16,10 +16,10 @@ class Source(Protocol):
 
     identity: Identity
 
-    def snapshots(self) -> AsyncIterator[Snapshot]:
+    def snapshots(self) -> AsyncGenerator[Snapshot, None]:
         """Complete snapshots, the first as soon as there is one, the next on each change.
 
-        Never raises for what the other side does (it reconnects); closing the iterator ends it.
+        Never raises for what the other side does (it reconnects); closing the generator ends it.
         """
 
     def missing(self) -> str: ...

@@ -1,0 +1,98 @@
+"""meshio: the service mesh inside your asyncio process.
+
+    async with meshio.Mesh.from_env() as mesh:
+        reply = await mesh.get("http://reviews:9080/reviews/1")
+
+A map of the rooms, from the top; a room imports only rooms below it:
+
+    cli            the `meshio` command
+    environment    Mesh, and where its configuration comes from
+    controlplane   the development control plane: Istio YAML to snapshots and xDS
+    client         adapters: native client, MeshTransport for httpx
+    xds, registry  edges: istiod over grpclib, DNS
+    mesh           publish and compose: Snapshot to plan
+    transport      bytes and sockets: HTTP/1.1, pools
+    routing        routes, rewrites, local replies        upstream   clusters and hosts, live
+    matching, balancing, resilience                       the algorithms, mesh-agnostic
+    errors, message, record                               what everything else speaks
+
+Where is X? Which route wins: routing/router.py. How a header is matched: matching.py. Which host is picked:
+balancing/<policy>.py. Why a host is not picked: resilience/outlier.py and upstream/upstream.py. When a retry
+happens: resilience/retry.py. What happens on an xDS push: mesh/dataplane.py. Why istiod got a NACK: every
+`raise Rejected` in xds/. What an Istio YAML means: controlplane/<kind>.py.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from meshio.client.httpx import MeshTransport
+    from meshio.client.reply import Reply
+    from meshio.environment.mesh import Mesh
+    from meshio.errors import (
+        BadRequest,
+        Closed,
+        ConfigError,
+        ConnectFailed,
+        MeshError,
+        NoHealthyHost,
+        NoRoute,
+        NotReady,
+        Overloaded,
+        ProtocolBroken,
+        Rejected,
+        RequestError,
+        Reset,
+        TimedOut,
+    )
+    from meshio.record import Record
+
+__version__ = "0.1.0"
+
+# Loaded on first use: `import meshio` stays cheap, and httpx is only needed by who asks for its adapter.
+HOMES = {
+    "Mesh": "meshio.environment.mesh",
+    "MeshTransport": "meshio.client.httpx",
+    "Record": "meshio.record",
+    "Reply": "meshio.client.reply",
+    **dict.fromkeys(
+        (
+            "BadRequest", "Closed", "ConfigError", "ConnectFailed", "MeshError", "NoHealthyHost", "NoRoute",
+            "NotReady", "Overloaded", "ProtocolBroken", "Rejected", "RequestError", "Reset", "TimedOut",
+        ),
+        "meshio.errors",
+    ),
+}  # fmt: skip
+
+__all__ = [
+    "BadRequest",
+    "Closed",
+    "ConfigError",
+    "ConnectFailed",
+    "Mesh",
+    "MeshError",
+    "MeshTransport",
+    "NoHealthyHost",
+    "NoRoute",
+    "NotReady",
+    "Overloaded",
+    "ProtocolBroken",
+    "Record",
+    "Rejected",
+    "Reply",
+    "RequestError",
+    "Reset",
+    "TimedOut",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in HOMES:
+        raise AttributeError(f"module 'meshio' has no attribute {name!r}")
+    value = getattr(import_module(HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,168 @@
+"""The mesh as a program holds it: sources in, requests out, everything in between owned and closed."""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing
+from types import TracebackType
+from typing import Self
+
+from meshio.client.attempt import attempts
+from meshio.client.native import Client
+from meshio.errors import Closed, ConfigError, NotReady
+from meshio.mesh.dataplane import Dataplane
+from meshio.mesh.explain import Explanation, explain
+from meshio.mesh.overlay import merge
+from meshio.mesh.snapshot import Identity, Snapshot
+from meshio.mesh.source import Source
+from meshio.message import Request, Response
+from meshio.registry.dns import Refresher
+from meshio.transport.pool import Pools
+from meshio.upstream.endpoint import LoadAssignment
+from meshio.upstream.upstream import Upstream
+
+log = logging.getLogger("meshio")
+
+WARM = 2.0  # seconds that a snapshot waits for the first look-up of a DNS cluster that it adds
+PENDING = "pending"
+RUNNING = "running"
+ENDED = "closed"
+
+
+class Mesh(Client):
+    """A running mesh: `async with Mesh.from_env() as mesh: await mesh.get("http://reviews:9080/")`.
+
+    sources         where the configuration comes from; the first one that knows a name wins
+    ready_timeout   seconds that entering waits for the first complete snapshot; then NotReady says what is missing
+
+    One event loop, one mesh. Once entered, it serves from what it has, whatever becomes of the sources.
+    """
+
+    def __init__(self, sources: Sequence[Source], *, ready_timeout: float = 10.0) -> None:
+        if not sources:
+            raise ConfigError("a mesh needs at least one source: use Mesh.from_env(), or hand one in")
+        self._sources = tuple(sources)
+        self._ready_timeout = ready_timeout
+        self._state = PENDING
+        self._pools = Pools()
+        self._plane = Dataplane(self._sources[0].identity, attempts(self._pools))
+        self._resolver = Refresher(self._resolved)
+        self._latest: dict[Source, Snapshot] = {}
+        self._publishing = asyncio.Lock()
+        self._ready = asyncio.Event()
+        self._pumps: list[asyncio.Task[None]] = []
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None, *, ready_timeout: float = 10.0) -> Self:
+        """The mesh that the environment describes; see `meshio.environment.sources` for the precedence.
+
+        Raises ConfigError that lists what was looked for.
+        """
+        from meshio.environment.sources import sources_from
+
+        return cls(sources_from(environ), ready_timeout=ready_timeout)
+
+    @property
+    def identity(self) -> Identity:
+        """Who this process is in the mesh."""
+        return self._plane.identity
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What is in service."""
+        return self._plane.snapshot
+
+    @property
+    def upstreams(self) -> Mapping[str, Upstream]:
+        """The live clusters with their hosts and counters."""
+        return self._plane.upstreams
+
+    @property
+    def pools(self) -> Pools:
+        """The connection pools, for their counters."""
+        return self._pools
+
+    async def send(self, request: Request) -> Response:
+        """Send a request; what fails inside the mesh comes back as the response that Envoy would give.
+
+        Raises Closed outside of `async with`, BadRequest for what cannot be sent.
+        """
+        return await self._plane.send(request)
+
+    async def dispatch(self, request: Request) -> Response:
+        """Like `send`, but failures inside the mesh raise their RequestError."""
+        return await self._plane.dispatch(request)
+
+    def explain(self, request: Request) -> Explanation:
+        """Where this request would go, and why; nothing is sent."""
+        if self._state != RUNNING:
+            raise Closed(f"the mesh is {self._state}: use it inside `async with`")
+        return explain(self._plane, request)
+
+    async def __aenter__(self) -> Self:
+        if self._state != PENDING:
+            raise Closed(f"this mesh is {self._state}; make a new one")
+        self._state = RUNNING
+        log.info("mesh starts from %s as %s", self._origin(), self.identity)
+        self._pumps = [asyncio.create_task(self._pump(source)) for source in self._sources]
+        try:
+            async with asyncio.timeout(self._ready_timeout):
+                await self._ready.wait()
+        except TimeoutError:
+            missing = self._missing()
+            await self.aclose()
+            raise NotReady(f"no complete snapshot after {self._ready_timeout:g} s: {missing}") from None
+        except BaseException:
+            await self.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Stop everything the mesh started; idempotent. Requests under way end with a reset."""
+        if self._state == ENDED:
+            return
+        self._state = ENDED
+        for pump in self._pumps:
+            pump.cancel()
+        await asyncio.gather(*self._pumps, return_exceptions=True)
+        await self._resolver.aclose()
+        await self._plane.aclose()
+        await self._pools.aclose()
+
+    def __repr__(self) -> str:
+        counts = f"{len(self.snapshot.clusters)} clusters, {len(self.snapshot.routes)} route tables"
+        return f"<Mesh {self._state} from {self._origin()}: {counts}>"
+
+    def _origin(self) -> str:
+        return " + ".join(str(source) for source in self._sources)
+
+    def _missing(self) -> str:
+        told = [text for source in self._sources if (text := source.missing())]
+        return "; ".join(told) or "the sources have answered nothing yet"
+
+    async def _pump(self, source: Source) -> None:
+        async with aclosing(source.snapshots()) as snapshots:
+            async for snapshot in snapshots:
+                self._latest[source] = snapshot
+                if len(self._latest) == len(self._sources):
+                    await self._take_over()
+
+    async def _take_over(self) -> None:
+        """Prepare in steps, then publish in one. Two sources take turns."""
+        async with self._publishing:
+            snapshot = merge(tuple(self._latest[source] for source in self._sources))
+            found = await self._resolver.follow(snapshot.clusters, WARM)
+            await self._plane.prepare(snapshot)
+            self._pools.drain(self._plane.publish(snapshot))
+            for name, assignment in found.items():
+                self._resolved(name, assignment)
+        self._ready.set()
+
+    def _resolved(self, name: str, assignment: LoadAssignment) -> None:
+        self._pools.drain(self._plane.resolved(name, assignment))
+
