@@ -1,0 +1,1 @@
+"""Generated protobuf classes. `generate.py` makes them; nothing here is edited by hand."""
