@@ -1,0 +1,115 @@
+"""Which route wins: a route table compiled into one function from request to target.
+
+The order of routes is their meaning, so it is kept. A run of neighbours that ask for nothing but an exact
+path becomes one dict lookup; a virtual host whose only route takes every path becomes a constant.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeAlias, TypeVar
+
+from meshio.errors import NoRoute
+from meshio.matching import Path
+from meshio.message import Request
+from meshio.routing.domains import REMEMBERED, index_domains
+from meshio.routing.route import Route, RouteTable, VirtualHost
+
+T = TypeVar("T")
+Bind: TypeAlias = Callable[[RouteTable, VirtualHost, Route], T]
+Router: TypeAlias = Callable[[Request], T]
+Step: TypeAlias = Callable[[Request], T | None]
+
+
+def compile_router(table: RouteTable, bind: Bind[T]) -> Router[T]:
+    """Build the decision of a table. `bind` makes the target of a route, once per route; never None.
+
+    The router raises NoRoute, whose text says whether the virtual host or the route was missing. An
+    authority is looked up once and remembered, so that the price does not depend on the table's size.
+    """
+    find = index_domains(table)
+    hosts = {id(host): compile_host(table, host, bind) for host in table.hosts}
+    known: dict[bytes, Router[T]] = {}
+
+    def enter(authority: bytes) -> Router[T]:
+        claim = find(authority)
+        if claim is None:
+            raise NoRoute(f"route table {table.name!r} has no virtual host for {authority.decode('latin-1')!r}")
+        if len(known) >= REMEMBERED:
+            known.clear()
+        router = known[authority] = hosts[id(claim.host)]
+        return router
+
+    def route(request: Request) -> T:
+        router = known.get(request.authority)
+        return router(request) if router is not None else enter(request.authority)(request)
+
+    return route
+
+
+def compile_host(table: RouteTable, host: VirtualHost, bind: Bind[T]) -> Router[T]:
+    """The first route of a virtual host whose matchers all hold."""
+    steps = list(compile_steps(host.routes, lambda route: bind(table, host, route)))
+    if len(steps) == 1:
+        return alone(steps[0], table, host)
+
+    def first(request: Request) -> T:
+        for step in steps:
+            target = step(request)
+            if target is not None:
+                return target
+        raise no_route(table, host, request)
+
+    return first
+
+
+def alone(step: Step[T], table: RouteTable, host: VirtualHost) -> Router[T]:
+    def only(request: Request) -> T:
+        target = step(request)
+        if target is None:
+            raise no_route(table, host, request)
+        return target
+
+    return only
+
+
+def no_route(table: RouteTable, host: VirtualHost, request: Request) -> NoRoute:
+    asked = b"%s %s" % (request.method, request.path)
+    return NoRoute(
+        f"virtual host {host.name!r} of route table {table.name!r} has no route for {asked.decode('latin-1')!r}"
+    )
+
+
+def compile_steps(routes: tuple[Route, ...], bind: Callable[[Route], T]) -> Iterator[Step[T]]:
+    run: dict[bytes, T] = {}
+    for route in routes:
+        match route.match:
+            case (Path(value, True),):
+                run.setdefault(value, bind(route))
+                continue
+        if run:
+            yield exact_paths(run)
+            run = {}
+        yield guard(route, bind(route))
+    if run:
+        yield exact_paths(run)
+
+
+def exact_paths(run: Mapping[bytes, T]) -> Step[T]:
+    get = run.get
+
+    def among(request: Request) -> T | None:
+        path = request.path
+        return get(path) if b"?" not in path else get(path[: path.index(b"?")])
+
+    return among
+
+
+def guard(route: Route, target: T) -> Step[T]:
+    match tuple(matcher.test() for matcher in route.match):
+        case ():
+            return lambda request: target
+        case (only,):
+            return lambda request: target if only(request) else None
+        case (one, two):
+            return lambda request: target if one(request) and two(request) else None
+        case tests:
+            return lambda request: target if all(test(request) for test in tests) else None

@@ -1,0 +1,49 @@
+"""One of several destinations by weight. Envoy: config_impl.cc, `WeightedClusterEntry`."""
+
+from bisect import bisect_right
+from collections.abc import Callable
+from itertools import accumulate
+from math import gcd
+from random import random
+from typing import TypeVar
+
+from meshio.errors import Rejected
+
+T = TypeVar("T")
+LARGEST_TABLE = 1024  # copies; beyond it, cumulative sums are searched
+
+
+def split(entries: list[tuple[T, int]]) -> Callable[[], T]:
+    """Compile a draw: entry i with probability weight i / sum of weights. Zero weights are never drawn.
+
+    Raises Rejected when nothing is left to draw from; Envoy refuses such a route, too.
+    """
+    live = [(entry, weight) for entry, weight in entries if weight > 0]
+    if not live:
+        raise Rejected("weighted_clusters", "weight", "the sum of the weights must not be 0")
+    if len(live) == 1:
+        only = live[0][0]
+        return lambda: only
+    return small(live) if reduced_total(live) <= LARGEST_TABLE else large(live)
+
+
+def reduced_total(entries: list[tuple[T, int]]) -> int:
+    """The sum of the weights in lowest terms: 50/50 needs a table of 2, not of 100."""
+    weights = [weight for _, weight in entries]
+    return sum(weights) // gcd(*weights)
+
+
+def small(entries: list[tuple[T, int]]) -> Callable[[], T]:
+    """A table of copies: one draw, one index."""
+    unit = gcd(*(weight for _, weight in entries))
+    table = tuple(entry for entry, weight in entries for _ in range(weight // unit))
+    size = len(table)
+    return lambda: table[int(random() * size)]
+
+
+def large(entries: list[tuple[T, int]]) -> Callable[[], T]:
+    """The first entry whose cumulative weight is strictly above the draw."""
+    table = tuple(entry for entry, _ in entries)
+    sums = list(accumulate(weight for _, weight in entries))
+    total = sums[-1]
+    return lambda: table[bisect_right(sums, int(random() * total))]
