@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import aclosing
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from meshio.client.attempt import attempts
 from meshio.client.native import Client
@@ -48,9 +48,9 @@ class Mesh(Client):
         self._plane = Dataplane(self._sources[0].identity, attempts(self._pools))
         self._resolver = Refresher(self._resolved)
         self._latest: dict[Source, Snapshot] = {}
-        self._publishing = asyncio.Lock()
+        self._changed = asyncio.Event()
         self._ready = asyncio.Event()
-        self._pumps: list[asyncio.Task[None]] = []
+        self._tasks: list[asyncio.Task[None]] = []
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, *, ready_timeout: float = 10.0) -> Self:
@@ -104,18 +104,38 @@ class Mesh(Client):
             raise Closed(f"this mesh is {self._state}; make a new one")
         self._state = RUNNING
         log.info("mesh starts from %s as %s", self._origin(), self.identity)
-        self._pumps = [asyncio.create_task(self._pump(source)) for source in self._sources]
+        self._own(self._publisher())
+        for source in self._sources:
+            self._own(self._pump(source))
         try:
-            async with asyncio.timeout(self._ready_timeout):
-                await self._ready.wait()
-        except TimeoutError:
-            missing = self._missing()
-            await self.aclose()
-            raise NotReady(f"no complete snapshot after {self._ready_timeout:g} s: {missing}") from None
+            await self._first_snapshot()
         except BaseException:
             await self.aclose()
             raise
         return self
+
+    async def _first_snapshot(self) -> None:
+        ready = asyncio.ensure_future(self._ready.wait())
+        try:
+            done, _ = await asyncio.wait(
+                {ready, *self._tasks}, timeout=self._ready_timeout, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            ready.cancel()
+        for task in done - {ready}:
+            task.result()  # a source or the publisher broke: that is the news, not the missing snapshot
+        if not done:
+            raise NotReady(f"no complete snapshot after {self._ready_timeout:g} s: {self._missing()}")
+
+    def _own(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.append(task)
+        task.add_done_callback(self._watch)
+
+    def _watch(self, task: asyncio.Task[None]) -> None:
+        """A task of ours that ends by itself is a bug; the last snapshot goes on serving."""
+        if self._state == RUNNING and not task.cancelled() and (error := task.exception()) is not None:
+            log.critical("updates have stopped; the last snapshot goes on serving", exc_info=error)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -127,9 +147,9 @@ class Mesh(Client):
         if self._state == ENDED:
             return
         self._state = ENDED
-        for pump in self._pumps:
-            pump.cancel()
-        await asyncio.gather(*self._pumps, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._resolver.aclose()
         await self._plane.aclose()
         await self._pools.aclose()
@@ -149,18 +169,22 @@ class Mesh(Client):
         async with aclosing(source.snapshots()) as snapshots:
             async for snapshot in snapshots:
                 self._latest[source] = snapshot
-                if len(self._latest) == len(self._sources):
-                    await self._take_over()
+                self._changed.set()
 
-    async def _take_over(self) -> None:
-        """Prepare in steps, then publish in one. Two sources take turns."""
-        async with self._publishing:
-            snapshot = merge(tuple(self._latest[source] for source in self._sources))
-            found = await self._resolver.follow(snapshot.clusters, WARM)
-            await self._plane.prepare(snapshot)
-            self._pools.drain(self._plane.publish(snapshot))
-            for name, assignment in found.items():
-                self._resolved(name, assignment)
+    async def _publisher(self) -> None:
+        """The one writer. What changes while it prepares is taken over in the next round."""
+        while await self._changed.wait():
+            self._changed.clear()
+            if len(self._latest) == len(self._sources):
+                await self._take_over(merge(tuple(self._latest[source] for source in self._sources)))
+
+    async def _take_over(self, snapshot: Snapshot) -> None:
+        """Prepare in steps, then publish in one."""
+        found = await self._resolver.follow(snapshot.clusters, WARM)
+        await self._plane.prepare(snapshot)
+        self._pools.drain(self._plane.publish(snapshot))
+        for name, assignment in found.items():
+            self._resolved(name, assignment)
         self._ready.set()
 
     def _resolved(self, name: str, assignment: LoadAssignment) -> None:
