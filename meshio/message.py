@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Header: TypeAlias = tuple[bytes, bytes]
 Headers: TypeAlias = list[Header]
 Send: TypeAlias = "Callable[[Request], Awaitable[Response]]"
-Content: TypeAlias = "bytes | AsyncIterable[bytes]"
+Content: TypeAlias = bytes | AsyncIterable[bytes]
 Done: TypeAlias = "Callable[[RequestError | None], None]"
 
 DEFAULT_PORTS = {b"http": 80, b"https": 443}
@@ -33,11 +33,13 @@ class Request:
     tried                  hosts that earlier attempts used (live `Host` objects)
     deadline               loop time at which the route's timeout ends, or None
     record                 what becomes known about this request
+    stage                  what it waits for: "pool", "connect" or "write" while that is so, "" for the caller's own
+                           next piece of body, otherwise "read"
     """
 
     __slots__ = (
         "authority", "body", "deadline", "hash", "headers", "host", "method", "path",
-        "port", "port_given", "record", "scheme", "tried",
+        "port", "port_given", "record", "scheme", "stage", "tried",
     )  # fmt: skip
 
     def __init__(
@@ -65,6 +67,7 @@ class Request:
         self.tried: list[object] = []
         self.deadline: float | None = None
         self.record = Record()
+        self.stage = "read"
 
     def header(self, name: bytes) -> bytes | None:
         """The first value of a header, or None. `name` is lower case."""

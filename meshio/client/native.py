@@ -28,7 +28,7 @@ class Options(TypedDict, total=False):
 
     headers: HeaderTypes
     params: ParamTypes
-    content: "Content | str"
+    content: Content | str
     json: Any
     timeout: float
 
@@ -39,7 +39,7 @@ class Call:
 
     headers: HeaderTypes | None = None
     params: ParamTypes | None = None
-    content: "Content | str | None" = None
+    content: Content | str | None = None
     json: Any = field(default=None)
     timeout: float | None = None
 

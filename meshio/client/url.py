@@ -8,8 +8,8 @@ from urllib.parse import quote, urlencode, urlsplit
 from meshio.errors import BadRequest
 from meshio.message import Headers
 
-HeaderTypes: TypeAlias = "Mapping[str, str] | Iterable[tuple[str | bytes, str | bytes]]"
-ParamTypes: TypeAlias = "Mapping[str, object] | Iterable[tuple[str, object]]"
+HeaderTypes: TypeAlias = Mapping[str, str] | Iterable[tuple[str | bytes, str | bytes]]
+ParamTypes: TypeAlias = Mapping[str, object] | Iterable[tuple[str, object]]
 
 # What may stand in a path or query as it is; everything else is percent-encoded, "%" stays (already encoded).
 SAFE = "/%:@!$&'()*+,;=~?-._[]|"
