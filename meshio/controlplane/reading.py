@@ -1,0 +1,112 @@
+"""YAML text as a tree of nodes that remember their line.
+
+PyYAML's C parser composes the nodes; they are never turned into plain objects, so that every value of
+every document can say where it stands.
+"""
+
+from collections.abc import Iterator
+
+import yaml
+
+from meshio.controlplane.problem import Place, Problem, error
+
+MERGE = "tag:yaml.org,2002:merge"
+NULL = "tag:yaml.org,2002:null"
+
+# Aliases can make a short file stand for an endless or enormous tree.
+LARGEST = 2_000_000
+
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def compose(text: str, file: str) -> tuple[list[yaml.Node], list[Problem]]:
+    """The documents of a file up to the first syntax error, and that error."""
+    nodes: list[yaml.Node] = []
+    try:
+        loader = _Loader(text)
+        try:
+            while loader.check_node():
+                node = loader.get_node()
+                if node is not None and node.tag != NULL:
+                    nodes.append(node)
+        finally:
+            loader.dispose()
+    except yaml.YAMLError as problem:
+        return nodes, [syntax_error(problem, file)]
+    except RecursionError:
+        return nodes, [error(Place(file), "nested too deeply to be read")]
+    for node in nodes:
+        if not affordable(node):
+            return [], [error(Place(file, line_of(node)), "an alias refers to itself or multiplies without bound")]
+    return nodes, []
+
+
+def syntax_error(problem: yaml.YAMLError, file: str) -> Problem:
+    mark = getattr(problem, "problem_mark", None) or getattr(problem, "context_mark", None)
+    reason = getattr(problem, "problem", None) or getattr(problem, "reason", None) or str(problem)
+    hint = "YAML is indented with spaces" if "\\t" in str(reason) or "tab" in str(reason) else ""
+    return error(Place(file, mark.line + 1 if mark is not None else 1), f"not YAML: {reason}", hint)
+
+
+def affordable(root: yaml.Node) -> bool:
+    """False for a tree that contains itself, or is larger than anyone writes once its aliases are followed.
+
+    Iterative, as the tree may be deep. `sizes` holds finished nodes; a node met again before it is
+    finished contains itself.
+    """
+    sizes: dict[int, int] = {}
+    open_nodes: set[int] = set()
+    stack = [(root, False)]
+    while stack:
+        node, finished = stack.pop()
+        if finished:
+            open_nodes.discard(id(node))
+            sizes[id(node)] = 1 + sum(sizes.get(id(child), 0) for child in children(node))
+            if sizes[id(node)] > LARGEST:
+                return False
+        elif id(node) in open_nodes:
+            return False
+        elif id(node) not in sizes:
+            open_nodes.add(id(node))
+            stack.append((node, True))
+            stack.extend((child, False) for child in children(node) if id(child) not in sizes)
+    return True
+
+
+def children(node: yaml.Node) -> list[yaml.Node]:
+    """Nodes directly below, keys included."""
+    if isinstance(node, yaml.MappingNode):
+        return [part for pair in node.value for part in pair]
+    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
+
+
+def line_of(node: yaml.Node) -> int:
+    """The node's first line, counted from 1."""
+    return int(node.start_mark.line) + 1
+
+
+def pairs(node: yaml.MappingNode) -> Iterator[tuple[yaml.Node, yaml.Node]]:
+    """Key and value nodes of a mapping, merge keys (`<<`) followed; a mapping's own keys come last."""
+    for key, value in node.value:
+        if key.tag == MERGE:
+            sources = value.value if isinstance(value, yaml.SequenceNode) else [value]
+            for source in reversed(sources):
+                if isinstance(source, yaml.MappingNode):
+                    yield from pairs(source)
+    yield from ((key, value) for key, value in node.value if key.tag != MERGE)
+
+
+def entry(node: yaml.Node, *path: str) -> yaml.Node | None:
+    """The node at a path of keys, or None."""
+    found: yaml.Node | None = node
+    for name in path:
+        if not isinstance(found, yaml.MappingNode):
+            return None
+        found = next((value for key, value in pairs(found) if key.value == name), None)
+    return found
+
+
+def text_at(node: yaml.Node, *path: str) -> str:
+    """The scalar at a path of keys, or ""."""
+    found = entry(node, *path)
+    return str(found.value) if isinstance(found, yaml.ScalarNode) and found.tag != NULL else ""

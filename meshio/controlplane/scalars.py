@@ -1,0 +1,137 @@
+"""Single values of Istio's YAML: text, numbers, durations, and what may be asked of them."""
+
+import re
+from base64 import b64decode
+from binascii import Error as Base64Error
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import ip_network
+from typing import Any, NewType
+
+import re2
+import yaml
+
+Seconds = NewType("Seconds", float)
+
+UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+DURATION = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|ms|s|m|h)")
+LONGEST = 315_576_000_000.0  # google.protobuf.Duration
+
+STR, INT, FLOAT, BOOL = (f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool"))
+
+
+class Invalid(Exception):
+    """A value that is not what the field wants."""
+
+    def __init__(self, text: str, suggestion: str = "") -> None:
+        super().__init__(text)
+        self.suggestion = suggestion
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Something a value has to fulfil: `test` raises Invalid."""
+
+    test: Callable[[Any], None]
+
+
+def text(node: yaml.ScalarNode) -> str:
+    """A string. A number or `true` without quotes is refused, as it is by Kubernetes."""
+    if node.tag in (INT, FLOAT, BOOL):
+        raise Invalid(f"text is wanted here, and {node.value} without quotes is not", f'write "{node.value}"')
+    return str(node.value)
+
+
+def integer(node: yaml.ScalarNode) -> int:
+    if node.tag != INT:
+        hint = f"write {node.value} without quotes" if node.value.isdecimal() else ""
+        raise Invalid(f"a whole number is wanted here, not {node.value!r}", hint)
+    try:
+        return int(node.value.replace("_", ""))
+    except ValueError:
+        raise Invalid(f"{node.value!r} is not a plain decimal number") from None
+
+
+def number(node: yaml.ScalarNode) -> float:
+    try:
+        if node.tag in (INT, FLOAT):
+            return float(node.value)
+    except ValueError:
+        pass
+    raise Invalid(f"a number is wanted here, not {node.value!r}")
+
+
+def boolean(node: yaml.ScalarNode) -> bool:
+    if node.tag != BOOL:
+        raise Invalid(f"true or false is wanted here, not {node.value!r}")
+    return str(node.value).lower() in ("true", "yes", "on")
+
+
+def duration(node: yaml.ScalarNode) -> Seconds:
+    """Go's notation: "1.5s", "1h2m", "20ms"."""
+    value = str(node.value)
+    parts = DURATION.findall(value)
+    if not parts or "".join(parts) != value or len(value) > 64:
+        hint = f'write "{value}s"' if node.tag in (INT, FLOAT) else 'a number with a unit: "500ms", "2s", "1m30s", "1h"'
+        raise Invalid(f"{value!r} is not a duration", hint)
+    seconds = sum(float(part.rstrip("nuµmsh")) * UNITS[part.lstrip("0123456789.")] for part in parts)
+    if seconds > LONGEST:
+        raise Invalid(f"{value!r} is longer than any duration can be")
+    return Seconds(round(seconds, 9))
+
+
+def encoded(node: yaml.ScalarNode) -> bytes:
+    """Bytes as base64, protobuf's JSON notation."""
+    try:
+        return b64decode(node.value, validate=True)
+    except (Base64Error, ValueError):
+        raise Invalid("not base64", "use `string` for plain text") from None
+
+
+SCALARS: dict[object, Callable[[yaml.ScalarNode], object]] = {
+    str: text,
+    int: integer,
+    float: number,
+    bool: boolean,
+    Seconds: duration,
+    bytes: encoded,
+}
+
+
+def between(low: float, high: float) -> Check:
+    """A number within bounds, both included."""
+
+    def test(value: float) -> None:
+        if not low <= value <= high:
+            raise Invalid(f"{value} is not between {low} and {high}")
+
+    return Check(test)
+
+
+def full_regex(value: str) -> None:
+    """An RE2 expression. `*` alone is Istio's way to say "present"."""
+    if value == "*":
+        return
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        re2.compile(value, options)
+    except re2.error as reason:
+        text = reason.args[0] if reason.args else reason
+        if isinstance(text, bytes):
+            text = text.decode(errors="replace")
+        raise Invalid(f"not an RE2 expression: {text}", "RE2 has no look-around and no back-references") from None
+
+
+def cidr(value: str) -> None:
+    try:
+        ip_network(value, strict=False)
+    except ValueError:
+        raise Invalid(f"{value!r} is not an IP address or a range like 10.0.0.0/8") from None
+
+
+PORT = between(1, 65535)
+PERCENT = between(0, 100)
+NATURAL = between(0, 2**32 - 1)
+REGEX = Check(full_regex)
+CIDR = Check(cidr)
