@@ -39,7 +39,7 @@ interop: .venv/.with-test .venv/.with-bench
 	@PATH="$(CURDIR)/$(BIN):$$PATH" tests/interop/run
 
 proto: .venv/.with-proto
-	@$(BIN)/python tools/proto.py
+	@$(BIN)/python meshio/xds/proto/generate.py
 
 .venv/bin/pip:
 	@test -n "$(PYTHON)" || { echo "meshio needs Python 3.11 or newer, with venv (Debian: apt install python3-venv)" >&2; exit 1; }
