@@ -31,6 +31,8 @@ class Request:
     body                   b"", bytes, or an async iterable of bytes
     hash                   the key that consistent hashing uses, once a hash policy computed it
     tried                  hosts that earlier attempts used (live `Host` objects)
+    passed_over            how many of those were drawn and put back while the present attempt looks for a host
+    chance                 the random number that every route with a runtime fraction shares, once one was asked
     deadline               loop time at which the route's timeout ends, or None
     record                 what becomes known about this request
     stage                  what it waits for: "pool", "connect" or "write" while that is so, "" for the caller's own
@@ -38,7 +40,7 @@ class Request:
     """
 
     __slots__ = (
-        "authority", "body", "deadline", "hash", "headers", "host", "method", "path",
+        "authority", "body", "chance", "deadline", "hash", "headers", "host", "method", "passed_over", "path",
         "port", "port_given", "record", "scheme", "stage", "tried",
     )  # fmt: skip
 
@@ -65,6 +67,8 @@ class Request:
         self.port = port or DEFAULT_PORTS.get(scheme, 80)
         self.hash: int | None = None
         self.tried: list[object] = []
+        self.passed_over = 0
+        self.chance: int | None = None
         self.deadline: float | None = None
         self.record = Record()
         self.stage = "read"

@@ -82,7 +82,7 @@ def compile_steps(routes: tuple[Route, ...], bind: Callable[[Route], T]) -> Iter
     run: dict[bytes, T] = {}
     for route in routes:
         match route.match:
-            case (Path(value, True),):
+            case (Path(value, ignore_case=False),):
                 run.setdefault(value, bind(route))
                 continue
         if run:
