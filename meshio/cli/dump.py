@@ -1,0 +1,164 @@
+"""`meshio dump`: what is in service."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+import click
+
+from meshio.cli.origin import Origin, mesh_options, run
+from meshio.cli.show import show_json, show_table
+from meshio.environment.mesh import Mesh
+from meshio.mesh.snapshot import Snapshot
+from meshio.routing.listener import FilterChain, HttpChain, Listener
+from meshio.routing.route import RouteTable
+from meshio.upstream.cluster import Discovery, Dns, Eds, Static
+from meshio.upstream.upstream import Upstream
+
+Row: TypeAlias = tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What is in service: the values, and the live hosts."""
+
+    snapshot: Snapshot
+    upstreams: dict[str, Upstream]
+
+    def stamp(self, kind: str, name: str = "") -> tuple[str, str]:
+        """Version and time of the last change of a resource, or of a whole kind."""
+        version = self.snapshot.versions.get((kind, name)) or self.snapshot.versions.get((kind, ""))
+        if version is None:
+            return "-", "-"
+        return version.version or "-", datetime.fromtimestamp(version.time).isoformat(" ", "seconds")
+
+
+def listener_rows(service: Service) -> Iterator[Row]:
+    for name, listener in sorted(service.snapshot.listeners.items()):
+        targets = ", ".join(dict.fromkeys(target_of(chain) for chain in chains_of(listener)))
+        yield name, f"{listener.address}:{listener.port}", targets, *service.stamp("listeners", name)
+
+
+def chains_of(listener: Listener) -> tuple[FilterChain, ...]:
+    return listener.chains + ((listener.default,) if listener.default is not None else ())
+
+
+def target_of(chain: FilterChain) -> str:
+    """`routes 9080` or `clusters PassthroughCluster`."""
+    if isinstance(chain.target, HttpChain):
+        routes = chain.target.routes
+        return f"routes {routes.name if isinstance(routes, RouteTable) else routes}"
+    return "clusters " + " ".join(entry.name for entry in chain.target.clusters)
+
+
+def route_rows(service: Service) -> Iterator[Row]:
+    for name, table in sorted(service.snapshot.routes.items()):
+        for host in table.hosts:
+            yield name, host.name, ", ".join(host.domains), len(host.routes), *service.stamp("routes", name)
+
+
+def cluster_rows(service: Service) -> Iterator[Row]:
+    for name, cluster in sorted(service.snapshot.clusters.items()):
+        hosts = len(service.upstreams[name].hosts) if name in service.upstreams else 0
+        kind, policy = discovery_of(cluster.discovery), type(cluster.policy).__name__
+        yield name, kind, policy, hosts, *service.stamp("clusters", name)
+
+
+def discovery_of(discovery: Discovery) -> str:
+    """EDS, static, DNS, or where the request was going anyway."""
+    match discovery:
+        case Eds():
+            return "EDS"
+        case Static():
+            return "static"
+        case Dns(strict=strict):
+            return "strict DNS" if strict else "logical DNS"
+        case _:
+            return "original destination"
+
+
+def endpoint_rows(service: Service) -> Iterator[Row]:
+    for name, upstream in sorted(service.upstreams.items()):
+        for group in upstream.assignment.localities:
+            for endpoint in group.endpoints:
+                host = upstream.hosts.get(endpoint.address)
+                state = "ejected" if host is not None and host.ejected else endpoint.health
+                address = "{}:{}".format(*endpoint.address)
+                where = str(group.locality) or "-"
+                yield name, address, state, endpoint.weight, group.priority, where, *service.stamp("endpoints", name)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One word of `meshio dump`: its table, and where the values are for --json."""
+
+    columns: tuple[str, ...]
+    rows: Callable[[Service], Iterator[Row]]
+
+
+WHEN = ("version", "since")
+KINDS = {
+    "listeners": Kind(("name", "address", "leads to", *WHEN), listener_rows),
+    "routes": Kind(("table", "virtual host", "domains", "routes", *WHEN), route_rows),
+    "clusters": Kind(("name", "discovery", "policy", "hosts", *WHEN), cluster_rows),
+    "endpoints": Kind(("cluster", "address", "state", "weight", "priority", "locality", *WHEN), endpoint_rows),
+}
+
+
+@click.command()
+@click.argument("kind", type=click.Choice(list(KINDS)), required=False)
+@click.argument("text", default="")
+@mesh_options
+def dump(
+    *, kind: str | None, text: str, config: str | None, xds: str | None, ready_timeout: float, as_json: bool
+) -> None:
+    """Show what is in service, with versions and when it came: everything in numbers, or one KIND in full.
+
+    KIND is listeners, routes, clusters or endpoints. TEXT leaves only what contains it: rows, or names with --json.
+
+    \b
+    Examples:
+      meshio dump --config ./mesh
+      meshio dump clusters reviews --xds localhost:15010
+      meshio dump routes --json | jq '.routes | keys'
+    """
+    service = run(collect(Origin(config, xds), ready_timeout))
+    if as_json:
+        show_json(values(service, [kind] if kind else list(KINDS), text))
+    elif kind is None:
+        show_table(("kind", "number", *WHEN), summary(service))
+    else:
+        rows = KINDS[kind].rows(service)
+        show_table(KINDS[kind].columns, (row for row in rows if any(text in str(cell) for cell in row)))
+
+
+async def collect(origin: Origin, ready_timeout: float) -> Service:
+    async with Mesh.from_env(origin.environ(), ready_timeout=ready_timeout) as mesh:
+        return Service(mesh.snapshot, dict(mesh.upstreams))
+
+
+def summary(service: Service) -> Iterator[Row]:
+    for kind, table in KINDS.items():
+        yield kind, sum(1 for _ in table.rows(service)), *service.stamp(kind)
+
+
+def values(service: Service, kinds: list[str], text: str) -> dict[str, object]:
+    """Everything that was said, by kind and name, for --json."""
+    snapshot = service.snapshot
+    assignments = {name: upstream.assignment for name, upstream in service.upstreams.items()}
+    said: dict[str, Mapping[str, object]] = {
+        "listeners": snapshot.listeners,
+        "routes": snapshot.routes,
+        "clusters": snapshot.clusters,
+        "endpoints": assignments,
+    }
+    return {
+        kind: {name: stamped(service, kind, name, said[kind][name]) for name in sorted(said[kind]) if text in name}
+        for kind in kinds
+    }
+
+
+def stamped(service: Service, kind: str, name: str, value: object) -> dict[str, object]:
+    version, since = service.stamp(kind, name)
+    return {"version": version, "since": since, "value": value}

@@ -1,0 +1,206 @@
+"""Why a request goes where it goes: the decision of `Dataplane.route`, taken step by step and written down.
+
+Nothing is sent, nothing is counted, and the request that is asked about stays as it is. Each step asks the
+same function that the plan is compiled from, so that the answer cannot drift away from what happens.
+"""
+
+from collections.abc import Iterator
+from copy import copy
+from dataclasses import dataclass, replace
+
+from meshio.errors import NoCluster, NoHealthyHost, NoRoute, RequestError
+from meshio.mesh.chains import find_chain, find_listener, index_listeners
+from meshio.mesh.dataplane import Dataplane
+from meshio.mesh.explanation import Answer, Choice, Explanation, HostState, Passed
+from meshio.mesh.forward import merged
+from meshio.mesh.plan import Destination, Locator
+from meshio.message import Headers, Request, Response
+from meshio.record import Record
+from meshio.routing.listener import FilterChain, HttpChain, Listener, TcpChain
+from meshio.routing.normalise import normalise
+from meshio.routing.prepare import prepare_request
+from meshio.routing.redirect import redirect
+from meshio.routing.respond import respond
+from meshio.routing.route import DirectResponse, Forward, Redirect, Route, RouteTable, VirtualHost, WeightedCluster
+from meshio.routing.router import trace_route
+from meshio.upstream.cluster import OriginalDestination
+from meshio.upstream.upstream import Upstream
+
+SAID = {"unknown": "ready", "healthy": "ready"}  # Envoy balances over both alike
+
+
+def explain(plane: Dataplane, request: Request) -> Explanation:
+    """The decision for this request over what is in service. Never raises for what the mesh decides."""
+    assert plane.plan is not None, "nothing is published yet"
+    return Story(plane, plane.plan.locator).of(request)
+
+
+class Story:
+    """One telling, over one plan."""
+
+    def __init__(self, plane: Dataplane, locator: Locator) -> None:
+        self._plane = plane
+        self._locator = locator
+
+    def of(self, asked: Request) -> Explanation:
+        request = untouched(asked)
+        destination = Destination(request.host, request.port, request.scheme == b"https", request.port_given)
+        request.port = self._locator.port(destination)
+        told = Explanation(
+            method=text(request.method),
+            host=request.host,
+            port=request.port,
+            authority=text(request.authority),
+            path=text(request.path),
+            addresses=self._locator.addresses(request.host),
+        )
+        listener, chain = self._met(destination)
+        told = replace(told, listener=listener.name if listener else "", chain=chain_name(chain))
+        match chain.target if chain else None:
+            case HttpChain() as http:
+                return self._http(told, http, request)
+            case TcpChain() as tcp:
+                return replace(told, action="tcp proxy", clusters=self._choices(tcp.clusters))
+        return refused(told, NoRoute(f"no listener of the mesh takes a connection to {request.host}:{request.port}"))
+
+    def _met(self, destination: Destination) -> tuple[Listener | None, FilterChain | None]:
+        connection = self._locator.connection(destination)
+        listener = find_listener(index_listeners(self._plane.snapshot.listeners.values()), connection)
+        return listener, find_chain(listener, connection) if listener else None
+
+    def _http(self, told: Explanation, chain: HttpChain, request: Request) -> Explanation:
+        table = self._locator.table(chain)
+        if table is None:
+            return refused(told, NoRoute(f"the control plane knows no route table {chain.routes!r}"))
+        told = replace(told, table=table.name)
+        change = normalise(chain.paths)
+        if change is not None:
+            path = change(request.path)
+            if not isinstance(path, bytes):
+                return replace(told, answer=answered(path(request), "the path is refused before routes see it"))
+            request.path = path
+            told = replace(told, path=text(path))
+        return self._routed(told, table, chain, request)
+
+    def _routed(self, told: Explanation, table: RouteTable, chain: HttpChain, request: Request) -> Explanation:
+        trace = trace_route(table, request)
+        if trace.host is None:
+            return refused(told, NoRoute(f"route table {table.name!r} has no virtual host for {told.authority!r}"))
+        passed = tuple(Passed(each.route.name, str(each.matcher), each.route.origin) for each in trace.passed)
+        told = replace(told, virtual_host=trace.host.name, domain=trace.domain, passed=passed)
+        if trace.route is None:
+            return refused(told, NoRoute(f"no route of virtual host {trace.host.name!r} matches"))
+        layers = tuple(str(layer) for layer in merged(trace.route.layers, chain.layers))
+        told = replace(told, route=trace.route.name, origin=trace.route.origin, layers=layers)
+        return self._acted(told, Taken(table, trace.host, trace.route), request)
+
+    def _acted(self, told: Explanation, taken: "Taken", request: Request) -> Explanation:
+        match taken.route.action:
+            case Forward() as forward:
+                return self._forwarded(told, forward, taken, request)
+            case Redirect():
+                response = redirect(taken.table, taken.host, taken.route)(request)
+                return replace(told, action="redirect", answer=answered(response, "the route redirects"))
+            case DirectResponse():
+                response = respond(taken.table, taken.host, taken.route)(request)
+                return replace(told, action="direct response", answer=answered(response, "the route answers"))
+
+    def _forwarded(self, told: Explanation, forward: Forward, taken: "Taken", request: Request) -> Explanation:
+        entries = [entry for entry in forward.clusters if entry.weight > 0]
+        sent = [taken.sent(entry, request) for entry in entries]
+        choices = self._choices(forward.clusters, forward.missing_cluster_status)
+        told = replace(
+            told,
+            action="forward",
+            clusters=tuple(map(with_request, choices, sent)),
+            mirrors=tuple(mirror.cluster for mirror in forward.mirrors),
+            timeout=forward.timeout or None,
+            retry=forward.retry,
+        )
+        own = [choice.answer for choice in choices]
+        return replace(told, answer=own[0]) if all(own) else told
+
+    def _choices(self, entries: tuple[WeightedCluster, ...], missing: int = 503) -> list[Choice]:
+        total = sum(entry.weight for entry in entries)
+        return [self._choice(entry.name, 100 * entry.weight / total, missing) for entry in entries if entry.weight > 0]
+
+    def _choice(self, name: str, share: float, missing: int) -> Choice:
+        upstream = self._plane.upstreams.get(name)
+        if upstream is None:
+            error = NoCluster(f"the control plane knows no cluster {name!r}")
+            error.status = missing
+            return Choice(name, share, answer=answer_of(error))
+        hosts = tuple(host_states(upstream))
+        choice = Choice(name, share, policy=str(upstream.cluster.policy), hosts=hosts)
+        if hosts or isinstance(upstream.cluster.discovery, OriginalDestination):
+            return choice
+        return replace(choice, answer=answer_of(NoHealthyHost(f"cluster {name!r} has no endpoints")))
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The route that was taken, with what surrounds it."""
+
+    table: RouteTable
+    host: VirtualHost
+    route: Route
+
+    def sent(self, entry: WeightedCluster, request: Request) -> Request:
+        """The request as it would go to one of the route's clusters."""
+        copied = untouched(request)
+        prepare = prepare_request(self.table, self.host, self.route, entry)
+        if prepare is not None:
+            prepare(copied)
+        return copied
+
+
+def untouched(request: Request) -> Request:
+    """A copy that can be worked on."""
+    copied = copy(request)
+    copied.headers, copied.record, copied.tried = list(request.headers), Record(), []
+    return copied
+
+
+def host_states(upstream: Upstream) -> Iterator[HostState]:
+    """The hosts of a cluster in the order the control plane named them, then those made on the way."""
+    groups = upstream.assignment.localities
+    places = {
+        endpoint.address: (group.priority, str(group.locality)) for group in groups for endpoint in group.endpoints
+    }
+    for address, host in upstream.hosts.items():
+        priority, locality = places.get(address, (0, ""))
+        state = "ejected" if host.ejected else SAID.get(host.endpoint.health, host.endpoint.health)
+        yield HostState("{}:{}".format(*address), state, host.weight, host.inflight, priority, locality)
+
+
+def with_request(choice: Choice, sent: Request) -> Choice:
+    return replace(choice, authority=text(sent.authority), path=text(sent.path), headers=texts(sent.headers))
+
+
+def refused(told: Explanation, error: RequestError) -> Explanation:
+    return replace(told, answer=answer_of(error))
+
+
+def answer_of(error: RequestError) -> Answer:
+    """Envoy's local reply to an error."""
+    return Answer(error.status, str(error), error.flag, texts(error.headers), text(error.body))
+
+
+def answered(response: Response, reason: str) -> Answer:
+    """What the mesh says by itself; such a body is always at hand."""
+    return Answer(response.status, reason, headers=texts(response.headers), body=text(response.body.data))
+
+
+def chain_name(chain: FilterChain | None) -> str:
+    """The filter chain's name, or what it leads to."""
+    if chain is None or chain.name:
+        return chain.name if chain else ""
+    return chain.target.stat_prefix or type(chain.target).__name__
+
+
+def text(raw: bytes) -> str:
+    return raw.decode("latin-1")
+
+
+def texts(headers: Headers) -> tuple[tuple[str, str], ...]:
+    return tuple((text(name), text(value)) for name, value in headers)
