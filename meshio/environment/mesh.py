@@ -11,7 +11,8 @@ from meshio.client.attempt import attempts
 from meshio.client.native import Client
 from meshio.errors import Closed, ConfigError, NotReady
 from meshio.mesh.dataplane import Dataplane
-from meshio.mesh.explain import Explanation, explain
+from meshio.mesh.explain import explain
+from meshio.mesh.explanation import Explanation
 from meshio.mesh.overlay import merge
 from meshio.mesh.snapshot import Identity, Snapshot
 from meshio.mesh.source import Source
