@@ -1,0 +1,148 @@
+"""The four messages of an ADS stream: bytes -> Reply, Ask -> bytes.
+
+Replies are read straight from the wire: the resources in them stay bytes until the decoder wants them, and a
+betterproto2 object for each of thousands of Any would stall the loop. Requests are few and go through betterproto2.
+"""
+
+from meshio.xds.bootstrap import Node
+from meshio.xds.discovery import Ask, DeltaAsk, Reply, Resource
+from meshio.xds.proto.envoy.config.core.v3 import Locality
+from meshio.xds.proto.envoy.config.core.v3 import Node as NodeMessage
+from meshio.xds.proto.envoy.service.discovery.v3 import DeltaDiscoveryRequest, DiscoveryRequest
+from meshio.xds.proto.google.protobuf import Struct
+from meshio.xds.proto.google.rpc import Status
+from meshio.xds.types import NAMES
+from meshio.xds.wire import BYTES, Malformed, split
+
+INVALID_ARGUMENT = 3  # the status code that Envoy and grpc-go give in a NACK
+WRAPPER = "type.googleapis.com/envoy.service.discovery.v3.Resource"
+
+ONE, TWO, THREE, FOUR, FIVE, SIX = (number << 3 | BYTES for number in range(1, 7))
+
+
+def read_reply(raw: bytes) -> Reply:
+    """A DiscoveryResponse. Raises Malformed."""
+    version = type_url = nonce = ""
+    resources = []
+    for key, value in split(raw):
+        if key == TWO:
+            resources.append(value)
+        elif key == ONE:
+            version = text(value)
+        elif key == FOUR:
+            type_url = text(value)
+        elif key == FIVE:
+            nonce = text(value)
+    return Reply(type_url, version, nonce, tuple(read_any(each) for each in resources))
+
+
+def read_delta_reply(raw: bytes) -> Reply:
+    """A DeltaDiscoveryResponse. Raises Malformed."""
+    version = type_url = nonce = ""
+    resources, removed = [], []
+    for key, value in split(raw):
+        if key == TWO:
+            resources.append(read_resource(octets(value)))
+        elif key == SIX:
+            removed.append(text(value))
+        elif key == ONE:
+            version = text(value)
+        elif key == FOUR:
+            type_url = text(value)
+        elif key == FIVE:
+            nonce = text(value)
+    return Reply(type_url, version, nonce, tuple(resources), tuple(removed))
+
+
+def read_any(value: int | bytes) -> Resource:
+    """A resource of the state of the world: it says its name itself, unless it comes wrapped (xDS protocol, TTL)."""
+    fields = dict(split(octets(value)))
+    type_url, raw = text(fields.get(ONE, b"")), octets(fields.get(TWO, b""))
+    if type_url == WRAPPER:
+        return read_resource(raw)
+    return Resource("" if type_url == NAMES else first_field(raw), type_url, raw)
+
+
+def read_resource(raw: bytes) -> Resource:
+    """The wrapper that incremental replies put around every resource."""
+    fields = dict(split(raw))
+    inner = dict(split(octets(fields.get(TWO, b""))))
+    return Resource(
+        name=text(fields.get(THREE, b"")),
+        type_url=text(inner.get(ONE, b"")),
+        raw=octets(inner.get(TWO, b"")),
+        version=text(fields.get(ONE, b"")),
+    )
+
+
+def first_field(raw: bytes) -> str:
+    """Field 1 of a listener, cluster, route table or load assignment is its name. "" where it cannot be read.
+
+    Looks at the first bytes only; what is wrong with the rest is the decoder's to say.
+    """
+    if not raw or raw[0] != ONE:
+        return ""
+    try:
+        head = split(raw[: 2 + raw[1]]) if len(raw) > 1 and raw[1] < 128 else split_long(raw)
+        return text(head[0][1])
+    except Malformed:
+        return ""
+
+
+def split_long(raw: bytes) -> list[tuple[int, int | bytes]]:
+    """A name of 128 bytes up to 16 KiB: its length takes two bytes."""
+    if len(raw) < 3 or raw[2] > 127:
+        raise Malformed("a name is too long")
+    return split(raw[: 3 + (raw[1] & 127 | raw[2] << 7)])
+
+
+def write_ask(ask: Ask | DeltaAsk, node: Node | None) -> bytes:
+    """A request of either dialect. The node goes with the first one of a stream."""
+    who = node_message(node) if node else None
+    error = Status(code=INVALID_ARGUMENT, message=ask.error) if ask.error else None
+    if isinstance(ask, Ask):
+        return bytes(
+            DiscoveryRequest(
+                version_info=ask.version,
+                node=who,
+                resource_names=list(ask.names),
+                type_url=ask.type_url,
+                response_nonce=ask.nonce,
+                error_detail=error,
+            )
+        )
+    return bytes(
+        DeltaDiscoveryRequest(
+            node=who,
+            type_url=ask.type_url,
+            resource_names_subscribe=list(ask.subscribe),
+            resource_names_unsubscribe=list(ask.unsubscribe),
+            initial_resource_versions=dict(ask.known),
+            response_nonce=ask.nonce,
+            error_detail=error,
+        )
+    )
+
+
+def node_message(node: Node) -> NodeMessage:
+    place = node.locality
+    return NodeMessage(
+        id=node.id,
+        cluster=node.cluster,
+        metadata=Struct.from_dict(dict(node.metadata)),
+        locality=Locality(region=place.region, zone=place.zone, sub_zone=place.subzone),
+        user_agent_name="meshio",
+    )
+
+
+def octets(value: int | bytes) -> bytes:
+    if isinstance(value, int):
+        raise Malformed("a number where bytes belong")
+    return value
+
+
+def text(value: int | bytes) -> str:
+    try:
+        return octets(value).decode()
+    except UnicodeDecodeError:
+        raise Malformed("a string is not UTF-8") from None
