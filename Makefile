@@ -48,5 +48,6 @@ proto: .venv/.with-proto
 
 # One stamp for each dependency group of pyproject.toml.
 .venv/.with-%: pyproject.toml | .venv/bin/pip
+	@echo "setting up .venv for $*"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group $*
 	@touch $@

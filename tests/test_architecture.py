@@ -3,6 +3,7 @@
 import ast
 import re
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,13 +36,16 @@ AT_HOME = {
     "betterproto2": {"xds"},
     "click": {"cli"},
     "grpclib": {"xds", "controlplane"},
-    "h2": {"transport"},
+    "h2": {"transport", "xds"},
     "httptools": {"transport"},
     "httpx": {"client"},
     "rich": {"cli"},
     "uvloop": {"cli"},
     "yaml": {"controlplane"},
 }
+
+IMPORTED_AS = {"google-re2": "re2", "pyyaml": "yaml"}
+USERS_OWN = {"aiohttp", "httpx", "uvloop"}  # extras: imported only where the program has them
 
 EMPTY_WORDS = {
     "base", "common", "handler", "helper", "helpers", "impl", "manager", "misc", "processor", "util", "utils",
@@ -125,6 +129,19 @@ def test_protobuf_stops_at_the_edge(path: Path) -> None:
     if room(path) == "xds" or path == ROOT / "controlplane" / "server.py":
         return
     assert not [name for name in imports(path) if name.startswith("meshio.xds.proto")]
+
+
+def declared() -> set[str]:
+    """What `pip install meshio-proxyless` brings, by the names it is imported under."""
+    project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text())["project"]
+    names = [re.split(r"[<>=!~;\[ ]", each)[0].lower() for each in project["dependencies"]]
+    return {IMPORTED_AS.get(name, name) for name in names}
+
+
+@every_module
+def test_an_install_brings_all_that_is_imported(path: Path) -> None:
+    tops = {name.split(".")[0] for name in imports(path)}
+    assert tops <= sys.stdlib_module_names | declared() | USERS_OWN | {"meshio"}
 
 
 @every_module

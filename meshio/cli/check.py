@@ -9,7 +9,7 @@ from meshio.cli.origin import Origin, config_option, json_option
 from meshio.cli.show import show_json
 
 if TYPE_CHECKING:
-    from meshio.controlplane.documents import Problem
+    from meshio.controlplane.problem import Problem
 
 COLOURS = {"error": "red", "warning": "yellow"}
 

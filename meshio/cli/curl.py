@@ -1,5 +1,6 @@
 """curl's habits, as far as `meshio get` and `meshio explain` share them: -X -H -d and URLs without a scheme."""
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,7 +85,7 @@ def read_one(text: str, exact: bool) -> bytes:
         return text.encode()
     source = text[1:]
     try:
-        data = click.get_binary_stream("stdin").read() if source == STANDARD_INPUT else Path(source).read_bytes()
+        data = sys.stdin.buffer.read() if source == STANDARD_INPUT else Path(source).read_bytes()
     except OSError as error:
         raise click.UsageError(f"-d {text}: {error.strerror}.") from error
     return data if exact else data.translate(None, b"\r\n\0")

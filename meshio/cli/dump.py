@@ -20,7 +20,7 @@ Row: TypeAlias = tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class Served:
     """What is in service: the values, and the live hosts."""
 
     snapshot: Snapshot
@@ -34,10 +34,10 @@ class Service:
         return version.version or "-", datetime.fromtimestamp(version.time).isoformat(" ", "seconds")
 
 
-def listener_rows(service: Service) -> Iterator[Row]:
-    for name, listener in sorted(service.snapshot.listeners.items()):
+def listener_rows(served: Served) -> Iterator[Row]:
+    for name, listener in sorted(served.snapshot.listeners.items()):
         targets = ", ".join(dict.fromkeys(target_of(chain) for chain in chains_of(listener)))
-        yield name, f"{listener.address}:{listener.port}", targets, *service.stamp("listeners", name)
+        yield name, f"{listener.address}:{listener.port}", targets, *served.stamp("listeners", name)
 
 
 def chains_of(listener: Listener) -> tuple[FilterChain, ...]:
@@ -52,17 +52,17 @@ def target_of(chain: FilterChain) -> str:
     return "clusters " + " ".join(entry.name for entry in chain.target.clusters)
 
 
-def route_rows(service: Service) -> Iterator[Row]:
-    for name, table in sorted(service.snapshot.routes.items()):
+def route_rows(served: Served) -> Iterator[Row]:
+    for name, table in sorted(served.snapshot.routes.items()):
         for host in table.hosts:
-            yield name, host.name, ", ".join(host.domains), len(host.routes), *service.stamp("routes", name)
+            yield name, host.name, ", ".join(host.domains), len(host.routes), *served.stamp("routes", name)
 
 
-def cluster_rows(service: Service) -> Iterator[Row]:
-    for name, cluster in sorted(service.snapshot.clusters.items()):
-        hosts = len(service.upstreams[name].hosts) if name in service.upstreams else 0
+def cluster_rows(served: Served) -> Iterator[Row]:
+    for name, cluster in sorted(served.snapshot.clusters.items()):
+        hosts = len(served.upstreams[name].hosts) if name in served.upstreams else 0
         kind, policy = discovery_of(cluster.discovery), type(cluster.policy).__name__
-        yield name, kind, policy, hosts, *service.stamp("clusters", name)
+        yield name, kind, policy, hosts, *served.stamp("clusters", name)
 
 
 def discovery_of(discovery: Discovery) -> str:
@@ -78,15 +78,15 @@ def discovery_of(discovery: Discovery) -> str:
             return "original destination"
 
 
-def endpoint_rows(service: Service) -> Iterator[Row]:
-    for name, upstream in sorted(service.upstreams.items()):
+def endpoint_rows(served: Served) -> Iterator[Row]:
+    for name, upstream in sorted(served.upstreams.items()):
         for group in upstream.assignment.localities:
             for endpoint in group.endpoints:
                 host = upstream.hosts.get(endpoint.address)
                 state = "ejected" if host is not None and host.ejected else endpoint.health
                 address = "{}:{}".format(*endpoint.address)
                 where = str(group.locality) or "-"
-                yield name, address, state, endpoint.weight, group.priority, where, *service.stamp("endpoints", name)
+                yield name, address, state, endpoint.weight, group.priority, where, *served.stamp("endpoints", name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Kind:
     """One word of `meshio dump`: its table, and where the values are for --json."""
 
     columns: tuple[str, ...]
-    rows: Callable[[Service], Iterator[Row]]
+    rows: Callable[[Served], Iterator[Row]]
 
 
 WHEN = ("version", "since")
@@ -123,30 +123,30 @@ def dump(
       meshio dump clusters reviews --xds localhost:15010
       meshio dump routes --json | jq '.routes | keys'
     """
-    service = run(collect(Origin(config, xds), ready_timeout))
+    served = run(collect(Origin(config, xds), ready_timeout))
     if as_json:
-        show_json(values(service, [kind] if kind else list(KINDS), text))
+        show_json(values(served, [kind] if kind else list(KINDS), text))
     elif kind is None:
-        show_table(("kind", "number", *WHEN), summary(service))
+        show_table(("kind", "number", *WHEN), summary(served))
     else:
-        rows = KINDS[kind].rows(service)
+        rows = KINDS[kind].rows(served)
         show_table(KINDS[kind].columns, (row for row in rows if any(text in str(cell) for cell in row)))
 
 
-async def collect(origin: Origin, ready_timeout: float) -> Service:
+async def collect(origin: Origin, ready_timeout: float) -> Served:
     async with Mesh.from_env(origin.environ(), ready_timeout=ready_timeout) as mesh:
-        return Service(mesh.snapshot, dict(mesh.upstreams))
+        return Served(mesh.snapshot, dict(mesh.upstreams))
 
 
-def summary(service: Service) -> Iterator[Row]:
+def summary(served: Served) -> Iterator[Row]:
     for kind, table in KINDS.items():
-        yield kind, sum(1 for _ in table.rows(service)), *service.stamp(kind)
+        yield kind, sum(1 for _ in table.rows(served)), *served.stamp(kind)
 
 
-def values(service: Service, kinds: list[str], text: str) -> dict[str, object]:
+def values(served: Served, kinds: list[str], text: str) -> dict[str, object]:
     """Everything that was said, by kind and name, for --json."""
-    snapshot = service.snapshot
-    assignments = {name: upstream.assignment for name, upstream in service.upstreams.items()}
+    snapshot = served.snapshot
+    assignments = {name: upstream.assignment for name, upstream in served.upstreams.items()}
     said: dict[str, Mapping[str, object]] = {
         "listeners": snapshot.listeners,
         "routes": snapshot.routes,
@@ -154,11 +154,11 @@ def values(service: Service, kinds: list[str], text: str) -> dict[str, object]:
         "endpoints": assignments,
     }
     return {
-        kind: {name: stamped(service, kind, name, said[kind][name]) for name in sorted(said[kind]) if text in name}
+        kind: {name: stamped(served, kind, name, said[kind][name]) for name in sorted(said[kind]) if text in name}
         for kind in kinds
     }
 
 
-def stamped(service: Service, kind: str, name: str, value: object) -> dict[str, object]:
-    version, since = service.stamp(kind, name)
+def stamped(served: Served, kind: str, name: str, value: object) -> dict[str, object]:
+    version, since = served.stamp(kind, name)
     return {"version": version, "since": since, "value": value}

@@ -60,7 +60,7 @@ class Story:
             case HttpChain() as http:
                 return self._http(told, http, request)
             case TcpChain() as tcp:
-                return replace(told, action="tcp proxy", clusters=self._choices(tcp.clusters))
+                return replace(told, action="tcp proxy", clusters=tuple(self._choices(tcp.clusters)))
         return refused(told, NoRoute(f"no listener of the mesh takes a connection to {request.host}:{request.port}"))
 
     def _met(self, destination: Destination) -> tuple[Listener | None, FilterChain | None]:
