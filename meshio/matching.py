@@ -15,18 +15,11 @@ from typing import Protocol, TypeAlias
 import re2
 
 from meshio.errors import Rejected
-from meshio.message import Request
+from meshio.message import PSEUDO_HEADERS, Request
 
 Test: TypeAlias = Callable[[Request], bool]
 TextTest: TypeAlias = Callable[[bytes], bool]
 
-PSEUDO: dict[bytes, Callable[[Request], bytes]] = {
-    b":method": lambda request: request.method,
-    b":authority": lambda request: request.authority,
-    b"host": lambda request: request.authority,
-    b":path": lambda request: request.path,
-    b":scheme": lambda request: request.scheme,
-}
 # Envoy keeps these in one slot each and joins repetitions with a comma as they arrive (header_map.h).
 JOINED = frozenset({b"accept", b"x-forwarded-for"})
 REGEX_OPTIONS = re2.Options()
@@ -237,8 +230,8 @@ class PathRegex:
 def header_test(name: bytes, matches: TextTest, invert: bool, absent: bool) -> Test:
     """Whether any value matches, or with `invert` none; `absent` is the answer when there is no value."""
     found = not invert
-    if name in PSEUDO:
-        pseudo = PSEUDO[name]
+    if name in PSEUDO_HEADERS:
+        pseudo = PSEUDO_HEADERS[name]
         return lambda request: matches(pseudo(request)) is found
     if name in JOINED:
         return joined_test(name, lambda value: matches(value) is found, absent)
@@ -327,16 +320,6 @@ class HeaderRange:
 # --- query parameters and chance -----------------------------------------------------------------------
 
 
-def query_value(path: bytes, name: bytes) -> bytes | None:
-    """The first value of a query parameter, as it is written; `?a` gives b"". None when it is missing."""
-    _, _, query = path.partition(b"?")
-    for parameter in query.split(b"&"):
-        key, _, value = parameter.partition(b"=")
-        if key == name:
-            return value
-    return None
-
-
 @dataclass(frozen=True, slots=True)
 class Query:
     """A text of the first query parameter of that name."""
@@ -348,7 +331,7 @@ class Query:
         name, matches = self.name, self.text.test()
 
         def test(request: Request) -> bool:
-            value = query_value(request.path, name)
+            value = request.query(name)
             return value is not None and matches(value)
 
         return test
@@ -365,7 +348,7 @@ class QueryPresent:
 
     def test(self) -> Test:
         name = self.name
-        return lambda request: query_value(request.path, name) is not None
+        return lambda request: request.query(name) is not None
 
     def __str__(self) -> str:
         return f"query parameter {words(self.name)} is present"

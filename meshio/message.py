@@ -80,6 +80,25 @@ class Request:
                 return value
         return None
 
+    def query(self, name: bytes) -> bytes | None:
+        """The first value of a query parameter, as it is written; `?a` gives b"". None when it is missing."""
+        _, _, query = self.path.partition(b"?")
+        for parameter in query.split(b"&"):
+            key, _, value = parameter.partition(b"=")
+            if key == name:
+                return value
+        return None
+
+
+# What HTTP/2 calls pseudo headers: configuration names them as if they were headers.
+PSEUDO_HEADERS: dict[bytes, Callable[[Request], bytes]] = {
+    b":method": lambda request: request.method,
+    b":authority": lambda request: request.authority,
+    b"host": lambda request: request.authority,
+    b":path": lambda request: request.path,
+    b":scheme": lambda request: request.scheme,
+}
+
 
 class Body:
     """A response body that is at hand already. `transport.body.Stream` is the one that still arrives.

@@ -1,6 +1,14 @@
-"""Ejection of hosts that fail: the value. Envoy: outlier_detection_impl.cc, `OutlierDetection`."""
+"""Ejection of hosts that fail. Envoy: source/extensions/outlier_detection (outlier_detection_impl.cc).
 
+`OutlierDetection` is the value, `Outliers` the live detector of one cluster, `Streaks` what it remembers
+of one host. Success rate and failure percentage do not act in this version: the translator rejects them
+where the control plane enforces them.
+"""
+
+from collections.abc import Iterable
 from dataclasses import dataclass
+from random import random
+from typing import Generic, Protocol, TypeVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +32,126 @@ class OutlierDetection:
     max_ejection_time_jitter: float = 0.0
     max_ejection_percent: int = 10
     always_eject_one_host: bool = False
+
+
+class Streaks:
+    """Failures in a row of one host, by detector, and its past ejections.
+
+    backoff   how many base ejection times the next ejection lasts, less one
+    returns   when the present ejection ends, at the earliest
+    """
+
+    __slots__ = ("backoff", "errors", "gateway", "local", "returns")
+
+    def __init__(self) -> None:
+        self.errors = self.gateway = self.local = 0
+        self.backoff = 0
+        self.returns = 0.0
+
+    def forget(self) -> None:
+        """After an ejection a host starts afresh; only its back-off is remembered."""
+        self.errors = self.gateway = self.local = 0
+
+
+class Watched(Protocol):
+    """What the detector has to know about a host, and the one thing it changes."""
+
+    ejected: bool
+    streaks: Streaks
+
+
+W = TypeVar("W", bound=Watched)
+
+
+class Outliers(Generic[W]):
+    """The detector of one cluster. Single writer; `now` is any monotonic clock in seconds."""
+
+    __slots__ = ("_due", "ejected", "hosts", "settings")
+
+    def __init__(self, settings: OutlierDetection) -> None:
+        self.settings = settings
+        self.hosts: tuple[W, ...] = ()
+        self.ejected = 0
+        self._due: float | None = None
+
+    def watch(self, hosts: Iterable[W]) -> None:
+        """Take over the cluster's hosts after an update."""
+        self.hosts = tuple(hosts)
+        self.ejected = sum(host.ejected for host in self.hosts)
+
+    def observe(self, host: W, status: int, local: bool, now: float) -> bool:
+        """One outcome: an HTTP status, or with `local` a failure of ours (connect 503, timeout 504).
+
+        True when the host was ejected just now.
+        """
+        if local and self.settings.split_external_local_origin_errors:
+            return self._observe_local(host, now)
+        streaks = host.streaks
+        streaks.local = 0
+        if status < 500:
+            streaks.errors = streaks.gateway = 0
+            return False
+        return self._observe_error(host, status, now)
+
+    def _observe_local(self, host: W, now: float) -> bool:
+        settings, streaks = self.settings, host.streaks
+        streaks.local += 1
+        if streaks.local != settings.consecutive_local_origin_failure:
+            return False
+        streaks.local = 0
+        return self._eject(host, settings.enforcing_consecutive_local_origin_failure, now)
+
+    def _observe_error(self, host: W, status: int, now: float) -> bool:
+        settings, streaks, ejected = self.settings, host.streaks, False
+        streaks.errors += 1
+        streaks.gateway = streaks.gateway + 1 if 502 <= status <= 504 else 0
+        if streaks.gateway == settings.consecutive_gateway_failure:
+            streaks.gateway = 0
+            ejected = self._eject(host, settings.enforcing_consecutive_gateway_failure, now)
+        if streaks.errors == settings.consecutive_5xx:
+            streaks.errors = 0
+            ejected = self._eject(host, settings.enforcing_consecutive_5xx, now) or ejected
+        return ejected
+
+    def _eject(self, host: W, enforcing: int, now: float) -> bool:
+        if host.ejected or not self._may_eject() or random() * 100 >= enforcing:
+            return False
+        settings, streaks = self.settings, host.streaks
+        longest = max(settings.max_ejection_time, settings.base_ejection_time)
+        if settings.base_ejection_time * streaks.backoff < longest + settings.base_ejection_time:
+            streaks.backoff += 1
+        lasts = min(settings.base_ejection_time * streaks.backoff, longest)
+        streaks.returns = now + lasts + random() * settings.max_ejection_time_jitter
+        host.ejected = True
+        self.ejected += 1
+        return True
+
+    def _may_eject(self) -> bool:
+        if self.ejected == 0 and self.settings.always_eject_one_host:
+            return True
+        return 100 * (self.ejected + 1) <= self.settings.max_ejection_percent * len(self.hosts)
+
+    def sweep(self, now: float) -> bool:
+        """Once per interval: hosts whose time is over return, the others' records improve. True if any returned."""
+        if now < self.due(now):
+            return False
+        self._due = now + self.settings.interval
+        returned = [host for host in self.hosts if self._returns(host, now)]
+        for host in returned:
+            host.ejected = False
+            host.streaks.forget()
+        self.ejected -= len(returned)
+        return bool(returned)
+
+    def due(self, now: float) -> float:
+        """When `sweep` has something to do next. The first interval begins with the first call."""
+        if self._due is None:
+            self._due = now + self.settings.interval
+        return self._due
+
+    @staticmethod
+    def _returns(host: W, now: float) -> bool:
+        if host.ejected:
+            return host.streaks.returns <= now
+        host.streaks.backoff = max(0, host.streaks.backoff - 1)
+        return False

@@ -1,0 +1,58 @@
+"""The live state of one endpoint."""
+
+from meshio.resilience.outlier import Streaks
+from meshio.upstream.cluster import ClientTls
+from meshio.upstream.endpoint import Endpoint, Locality
+
+FIT, DEGRADED, UNFIT = "fit", "degraded", "unfit"
+CONDITIONS = {"unknown": FIT, "healthy": FIT, "degraded": DEGRADED}
+
+
+class Host:
+    """One place where requests go. Survives every update that keeps its address and its TLS settings.
+
+    name, key   "ip:port" as text (for people) and as bytes (for consistent hashing)
+    weight      of the balancing policy
+    inflight    requests under way; latency: moving average in seconds
+    requests, failures   since it was first seen; a failure is a 5xx or a failure of the connection
+    ejected, streaks     outlier detection
+    used        when a request last ended, for original destinations
+    tls         what the cluster's transport sockets say for this endpoint; None is plaintext
+    pool, tls_pools      owned by `transport`
+    """
+
+    __slots__ = (
+        "ejected", "endpoint", "failures", "inflight", "key", "latency", "locality", "name", "pool", "priority",
+        "requests", "streaks", "tls", "tls_pools", "used", "weight",
+    )  # fmt: skip
+
+    def __init__(self, endpoint: Endpoint, tls: ClientTls | None = None) -> None:
+        address, port = endpoint.address
+        self.name = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+        self.key = self.name.encode()
+        self.tls = tls
+        self.inflight = 0
+        self.latency = 0.0
+        self.requests = 0
+        self.failures = 0
+        self.ejected = False
+        self.streaks = Streaks()
+        self.used: float | None = None
+        self.pool: object | None = None
+        self.tls_pools: dict[str, object] | None = None
+        self.describe(endpoint, Locality(), 0)
+
+    def describe(self, endpoint: Endpoint, locality: Locality, priority: int) -> None:
+        """Take over what the control plane says now."""
+        self.endpoint = endpoint
+        self.weight = max(1, endpoint.weight)
+        self.locality = locality
+        self.priority = priority
+
+    @property
+    def condition(self) -> str:
+        """FIT, DEGRADED or UNFIT: what the balancer makes of health status and ejection (Envoy's coarse health)."""
+        return UNFIT if self.ejected else CONDITIONS.get(self.endpoint.health, UNFIT)
+
+    def __repr__(self) -> str:
+        return f"<Host {self.name} {self.condition} inflight={self.inflight}>"
