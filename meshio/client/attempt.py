@@ -4,8 +4,9 @@ from collections.abc import Callable
 from time import monotonic
 
 from meshio.errors import RequestError
-from meshio.mesh.forward import Attempt
+from meshio.mesh.forward import Attempt, Manner
 from meshio.message import Request, Response, Send
+from meshio.routing.rewrite import rehost
 from meshio.transport.pool import Pools
 from meshio.upstream.host import Host
 from meshio.upstream.upstream import Upstream
@@ -15,12 +16,13 @@ NO_OUTCOME = 0  # given up by the caller: says nothing about the host
 
 def attempts(pools: Pools) -> Attempt:
     """How the mesh tries a host: over these connection pools."""
-    return lambda upstream, avoid: attempt(upstream, pools, avoid)
+    return lambda upstream, manner: attempt(upstream, pools, manner)
 
 
-def attempt(upstream: Upstream, pools: Pools, avoid: int) -> Send:
-    """Pick a host, send, count. `avoid` is how often to look for a host that was not tried before."""
+def attempt(upstream: Upstream, pools: Pools, manner: Manner) -> Send:
+    """Pick a host, send, count."""
     admit, idle, connect = upstream.admit, pools.idle, pools.connect
+    avoid, rename = manner.avoid, manner.endpoint_host
 
     async def send(request: Request) -> Response:
         record = request.record
@@ -28,6 +30,8 @@ def attempt(upstream: Upstream, pools: Pools, avoid: int) -> Send:
         host = admit(request, avoid)
         record.attempts += 1
         record.endpoint = host.name
+        if rename and host.endpoint.hostname:
+            rehost(request, host.endpoint.hostname.encode())
         began = monotonic()
         try:
             connection = idle(host, request) or await connect(upstream, host, request)
@@ -52,9 +56,7 @@ def finish(upstream: Upstream, host: Host, response: Response, began: float) -> 
         response.body.when_done(counted_out(upstream, host, response.status, began))
 
 
-def counted_out(
-    upstream: Upstream, host: Host, status: int, began: float
-) -> Callable[[RequestError | None], None]:
+def counted_out(upstream: Upstream, host: Host, status: int, began: float) -> Callable[[RequestError | None], None]:
     def done(error: RequestError | None) -> None:
         now = monotonic()
         upstream.settle(host, error.status if error else status, error is not None, now - began, now)

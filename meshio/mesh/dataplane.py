@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
-from time import monotonic, perf_counter
+from time import monotonic, time
 from typing import Any
 
 from meshio.errors import Closed, RequestError
@@ -10,7 +10,7 @@ from meshio.mesh.forward import Attempt, Composer
 from meshio.mesh.plan import Plan
 from meshio.mesh.snapshot import EMPTY, Identity, Snapshot
 from meshio.message import Request, Response, Send
-from meshio.routing.local_reply import local_reply
+from meshio.routing.local_reply import local_reply, stamped
 from meshio.upstream.cluster import Cluster, Dns, Eds, Static
 from meshio.upstream.endpoint import LoadAssignment
 from meshio.upstream.host import Host
@@ -46,7 +46,7 @@ class Dataplane:
         try:
             return await self.route(request)(request)
         except RequestError as error:
-            return local_reply(error, request)
+            return stamped(local_reply(error, request), time())
 
     async def dispatch(self, request: Request) -> Response:
         """Send a request; failures inside the mesh raise their RequestError."""
@@ -59,14 +59,14 @@ class Dataplane:
         by `publish` of the same snapshot.
         """
         self._fresh.clear()
-        began = perf_counter()
+        began = monotonic()
         for name in snapshot.clusters.keys() - self.upstreams.keys():
             self._fresh[name] = upstream = Upstream()
             cluster = snapshot.clusters[name]
             upstream.update(cluster, assignment_of(cluster, snapshot) or LoadAssignment(name))
-            if perf_counter() - began > STEP:
+            if monotonic() - began > STEP:
                 await asyncio.sleep(0)
-                began = perf_counter()
+                began = monotonic()
 
     def publish(self, snapshot: Snapshot) -> list[Host]:
         """Put a snapshot in service and return the hosts that left. Does not await: atomic by construction."""

@@ -10,28 +10,45 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from meshio.balancing.hashing import compile_hash
-from meshio.errors import NoCluster
+from meshio.errors import Finish, NoCluster, RequestError
 from meshio.message import Layer, Request, Response, Send
 from meshio.resilience.timeout import Timeout
 from meshio.routing.listener import HttpChain, TcpChain
 from meshio.routing.mirror import mirror
-from meshio.routing.prepare import prepare_request, prepare_response
+from meshio.routing.prepare import PrepareRequest, count_attempt, prepare_request, prepare_response
 from meshio.routing.redirect import redirect
 from meshio.routing.respond import respond
+from meshio.routing.rewrite import HostOfEndpoint
 from meshio.routing.route import DirectResponse, Forward, Redirect, Route, RouteTable, VirtualHost, WeightedCluster
 from meshio.routing.split import split
 from meshio.upstream.upstream import Upstream
 
-Attempt: TypeAlias = Callable[[Upstream, int], Send]
+Attempt: TypeAlias = "Callable[[Upstream, Manner], Send]"
 Start: TypeAlias = Callable[[Coroutine[Any, Any, None]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a host is tried.
+
+    avoid           how often to look for a host that earlier attempts of the request did not use
+    endpoint_host   send the picked endpoint's host name as the authority (auto_host_rewrite)
+    """
+
+    avoid: int = 0
+    endpoint_host: bool = False
+
+
+PLAIN = Manner()
 
 
 @dataclass(frozen=True, slots=True)
 class Composer:
     """What composing a route needs beside the route: the live upstreams and the ways to use them.
 
-    attempt   (upstream, host_attempts) -> Send: one try at one host
+    attempt   (upstream, manner) -> Send: one try at one host
     start     runs a shadow request in the background, owned by the mesh
+    address   the instance's own IP, the downstream address of everything it sends
     """
 
     upstreams: Mapping[str, Upstream]
@@ -65,33 +82,33 @@ class Composer:
         """One weighted cluster of a route. Its place in the order is Envoy's (router.cc)."""
         action = route.action
         assert isinstance(action, Forward)
-        send = self.tried(action, entry)
+        send = self.tried(action, host, entry)
         if action.hash_policies:
             send = hashed(send, compile_hash(action.hash_policies, self.address))
         if action.mirrors:
             send = mirror(action.mirrors, self.shadow, self.start)(send)
         if action.timeout:
             send = Timeout(action.timeout).around(send)
-        before = prepare_request(table, host, route, entry)
-        after = prepare_response(table, host, route, entry)
-        return prepared(send, before, after)
+        send = finished(send, prepare_response(table, host, route, entry, self.address))
+        return begun(send, prepare_request(table, host, route, entry, self.address))
 
-    def tried(self, action: Forward, entry: WeightedCluster) -> Send:
-        upstream = self.upstreams.get(entry.name)
+    def tried(self, action: Forward, host: VirtualHost, entry: WeightedCluster) -> Send:
+        upstream, retry = self.upstreams.get(entry.name), action.retry
         if upstream is None:
             return unserved(entry.name, action.missing_cluster_status)
-        if action.retry is None:
-            return self.attempt(upstream, 0)
-        avoid = action.retry.host_attempts if action.retry.avoid_previous else 0
-        return action.retry.around(self.attempt(upstream, avoid), upstream)
+        rewrite = entry.host_rewrite or action.host_rewrite
+        avoid = retry.host_attempts if retry is not None and retry.avoid_previous else 0
+        send = self.attempt(upstream, Manner(avoid, isinstance(rewrite, HostOfEndpoint)))
+        if retry is None:
+            return send
+        return retry.around(begun(send, count_attempt(host)), upstream)
 
     def single(self, cluster: str, missing: int) -> Send:
-        upstream = self.upstreams.get(cluster)
-        return self.attempt(upstream, 0) if upstream is not None else unserved(cluster, missing)
+        return self.shadow(cluster) or unserved(cluster, missing)
 
     def shadow(self, cluster: str) -> Send | None:
         upstream = self.upstreams.get(cluster)
-        return self.attempt(upstream, 0) if upstream is not None else None
+        return self.attempt(upstream, PLAIN) if upstream is not None else None
 
 
 def merged(own: tuple[Layer, ...], inherited: tuple[Layer, ...]) -> tuple[Layer, ...]:
@@ -123,28 +140,31 @@ def hashed(send: Send, key: Callable[[Request], int | None]) -> Send:
     return hashing
 
 
-def prepared(
-    send: Send,
-    before: Callable[[Request], None] | None,
-    after: Callable[[Request, Response], None] | None,
-) -> Send:
-    """Mutate on the way out and on the way back, only where the route says so."""
-    if after is not None:
-        inner, finish = send, after
-
-        async def finishing(request: Request) -> Response:
-            response = await inner(request)
-            finish(request, response)
-            return response
-
-        send = finishing
-    if before is None:
+def finished(send: Send, finish: Finish | None) -> Send:
+    """Change the response on its way back: the upstream's, and Envoy's own for a failure."""
+    if finish is None:
         return send
-    onward, begin = send, before
+
+    async def finishing(request: Request) -> Response:
+        try:
+            response = await send(request)
+        except RequestError as error:
+            error.finish = finish
+            raise
+        finish(request, response)
+        return response
+
+    return finishing
+
+
+def begun(send: Send, begin: PrepareRequest | None) -> Send:
+    """Change the request on its way out."""
+    if begin is None:
+        return send
 
     def beginning(request: Request) -> Awaitable[Response]:
         begin(request)
-        return onward(request)
+        return send(request)
 
     return beginning
 

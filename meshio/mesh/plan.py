@@ -175,8 +175,6 @@ def moved(router: Router[Send], port: int) -> Router[Send]:
 def normalised(router: Router[Send], paths: PathNormalisation) -> Router[Send]:
     """Routes see the path as the connection manager leaves it."""
     change = normalise(paths)
-    if change is None:
-        return router
 
     def clean(request: Request) -> Send:
         path = change(request.path)
@@ -202,5 +200,3 @@ def closed(destination: str) -> Router[Send]:
         raise NoRoute(f"no listener of the mesh takes a connection to {destination}")
 
     return nowhere
-
-
