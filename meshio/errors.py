@@ -20,7 +20,12 @@
 `Answered` errors never escape `Mesh.send`: they become the response that Envoy would give itself.
 """
 
-from meshio.message import Headers
+from collections.abc import Callable
+from typing import TypeAlias
+
+from meshio.message import Headers, Request, Response
+
+Finish: TypeAlias = Callable[[Request, Response], None]
 
 
 class MeshError(Exception):
@@ -66,6 +71,7 @@ class RequestError(MeshError):
     sent = False
     details = ""
     headers: Headers = []
+    finish: Finish | None = None  # what the route changes about response headers: local replies, too
 
     @property
     def body(self) -> bytes:

@@ -1,9 +1,26 @@
 """Header additions and removals, at whichever level they are configured (Envoy: header_parser.cc)."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from meshio.errors import Rejected
+from meshio.message import Header, Headers, Request, Response
+from meshio.routing.substitution import Known, Render, compile_format
+
+# Envoy keeps one slot for each of these: what is appended joins the value that is there (header_map.h).
+JOINED = frozenset(b"cache-control content-encoding content-type via x-envoy-decorator-operation".split())
+JOINED_IN_REQUESTS = JOINED | frozenset(
+    b"accept accept-encoding authorization grpc-timeout if-none-match origin referer user-agent x-forwarded-for "
+    b"x-forwarded-host x-forwarded-port x-forwarded-proto x-request-id".split()
+)
+JOINED_IN_RESPONSES = JOINED | frozenset(
+    b"access-control-allow-origin age date etag expires grpc-message grpc-status last-modified location server "
+    b"vary".split()
+)
+
 Append: TypeAlias = Literal["append", "add_if_absent", "overwrite", "overwrite_if_exists"]
+Change: TypeAlias = Callable[[Headers, Request, Response | None], Headers]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +42,103 @@ class HeaderMutation:
 
 
 NO_MUTATION = HeaderMutation()
+
+
+def compile_mutation(mutation: HeaderMutation, known: Known = Known()) -> Change | None:
+    """One level's change: headers in, new headers out; None when the level changes nothing.
+
+    Envoy evaluates every value against what the removals left, then overwrites, then adds. So an
+    `overwrite` never undoes an `append` of the same level, and two `add_if_absent` both add.
+    Raises Rejected for unknown substitution commands and for names that must not be touched.
+    """
+    if mutation == NO_MUTATION:
+        return None
+    removed = frozenset(checked(name) for name in mutation.remove)
+    setters = [setter(value, known) for value in mutation.add]
+    return removal(removed) if not setters else change(removed, setters)
+
+
+Setter: TypeAlias = Callable[[Headers, Request, Response | None], Header | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A compiled HeaderValue: what to set now (or nothing), and whether it replaces what is there."""
+
+    value: Setter
+    replaces: bool
+
+
+def checked(name: str) -> bytes:
+    """The name in lower case. Raises Rejected for pseudo-headers and host: rewrites are for those."""
+    lower = name.lower()
+    if lower.startswith(":") or lower == "host":
+        raise Rejected(name, "header", "pseudo-headers and host may not be modified")
+    return lower.encode()
+
+
+def setter(value: HeaderValue, known: Known) -> Setting:
+    name = checked(value.name)
+    text = compile_format(value.name, "header", value.value, known)
+    render = pair(name, text) if isinstance(text, bytes) else formatted(name, text)
+    return Setting(conditional(name, render, value), value.action.startswith("overwrite"))
+
+
+def pair(name: bytes, text: bytes) -> Setter:
+    header = (name, text)
+    return lambda headers, request, response: header
+
+
+def formatted(name: bytes, text: Render) -> Setter:
+    return lambda headers, request, response: (name, text(request, response))
+
+
+def conditional(name: bytes, render: Setter, value: HeaderValue) -> Setter:
+    """Leave out what is empty (unless it is kept), and what the action does not allow."""
+    wanted = {"add_if_absent": False, "overwrite_if_exists": True}.get(value.action)
+
+    def decide(headers: Headers, request: Request, response: Response | None) -> Header | None:
+        if wanted is not None and any(key == name for key, _ in headers) is not wanted:
+            return None
+        header = render(headers, request, response)
+        return header if header is not None and (header[1] or value.keep_empty) else None
+
+    return decide
+
+
+def removal(removed: frozenset[bytes]) -> Change:
+    return lambda headers, request, response: [header for header in headers if header[0] not in removed]
+
+
+def change(removed: frozenset[bytes], settings: list[Setting]) -> Change:
+    def apply(headers: Headers, request: Request, response: Response | None) -> Headers:
+        kept = [header for header in headers if header[0] not in removed]
+        found = [(setting.replaces, setting.value(kept, request, response)) for setting in settings]
+        overwritten = {header[0]: header for replaces, header in found if replaces and header is not None}
+        if overwritten:
+            kept = [header for header in kept if header[0] not in overwritten]
+            kept += overwritten.values()
+        joined = JOINED_IN_REQUESTS if response is None else JOINED_IN_RESPONSES
+        for replaces, header in found:
+            if not replaces and header is not None:
+                append(kept, header, joined)
+        return kept
+
+    return apply
+
+
+def append(headers: Headers, header: Header, joined: frozenset[bytes]) -> None:
+    """Add to a list of ours; what Envoy stores once is joined with a comma."""
+    name, value = header
+    if name in joined:
+        for at, (key, old) in enumerate(headers):
+            if key == name:
+                headers[at] = (name, old + b"," + value)
+                return
+    headers.append(header)
+
+
+def compile_levels(levels: Iterable[HeaderMutation], known: Known = Known()) -> list[Change]:
+    """The levels that change anything, in order."""
+    changes = [compile_mutation(level, known) for level in levels]
+    return [each for each in changes if each is not None]

@@ -1,7 +1,13 @@
 """Path and host rewrites of a forward, as values."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
+
+from meshio.matching import Matcher, Path, PathPrefix, PathRegex, PathSeparatedPrefix
+from meshio.message import Headers, Request
+from meshio.routing.regex import compile_regex
+from meshio.routing.substitution import request_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +56,74 @@ class HostOfEndpoint:
 
 
 HostRewrite: TypeAlias = HostLiteral | HostFromHeader | HostFromPath | HostOfEndpoint
+
+
+ChangePath: TypeAlias = Callable[[bytes], bytes]
+TakeHost: TypeAlias = Callable[[Request], bytes]
+ORIGINAL_PATH, ORIGINAL_HOST = b"x-envoy-original-path", b"x-envoy-original-host"
+
+
+def compile_path(rewrite: PathRewrite, match: tuple[Matcher, ...]) -> ChangePath:
+    """The new path (query included) of an old one. Envoy: `RouteEntryImplBase::getRequestRewritePath`.
+
+    `match` says which part of the path a prefix rewrite replaces. Raises Rejected when a pattern is not RE2.
+    """
+    if isinstance(rewrite, RegexRewrite):
+        replace = compile_regex(rewrite.pattern, rewrite.substitution)
+        return lambda path: on_path(path, replace)
+    value, size = rewrite.value.encode(), matched_size(match)
+    if size is None:
+        return lambda path: on_path(path, lambda whole: value)
+    return lambda path: value + path[size:]
+
+
+def matched_size(match: tuple[Matcher, ...]) -> int | None:
+    """How many characters of the path the route's path matcher takes; None for all of it."""
+    for matcher in match:
+        match matcher:
+            case PathPrefix(value) | PathSeparatedPrefix(value):
+                return len(value)
+            case Path() | PathRegex():
+                return None
+    return 0
+
+
+def on_path(path: bytes, change: ChangePath) -> bytes:
+    """Change the path and leave the query."""
+    bare, mark, query = path.partition(b"?")
+    return change(bare) + mark + query
+
+
+def compile_host(rewrite: HostRewrite | None) -> TakeHost | None:
+    """The new authority for a request whose path is not rewritten yet; b"" leaves the old one.
+
+    None when nothing is rewritten here: `HostOfEndpoint` is known only when a host was picked (`rehost`).
+    """
+    match rewrite:
+        case HostLiteral(value):
+            literal = value.encode()
+            return lambda request: literal
+        case HostFromHeader(name):
+            header = name.lower().encode()
+            return lambda request: request_value(request, header) or b""
+        case HostFromPath(pattern, substitution):
+            change = compile_regex(pattern, substitution)
+            return lambda request: change(request.path.partition(b"?")[0])
+    return None
+
+
+def rehost(request: Request, authority: bytes) -> None:
+    """Give the request another authority; the upstream learns the old one. The header list is replaced."""
+    request.headers = with_header(request.headers, ORIGINAL_HOST, request.authority)
+    request.authority = authority
+
+
+def repath(request: Request, path: bytes) -> None:
+    """Give the request another path; the upstream learns the old one. The header list is replaced."""
+    request.headers = with_header(request.headers, ORIGINAL_PATH, request.path)
+    request.path = path
+
+
+def with_header(headers: Headers, name: bytes, value: bytes) -> Headers:
+    """New headers in which `name` has this one value."""
+    return [*[header for header in headers if header[0] != name], (name, value)]

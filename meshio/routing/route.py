@@ -9,7 +9,7 @@ from meshio.matching import Matcher
 from meshio.message import Layer
 from meshio.resilience.fault import Fraction
 from meshio.resilience.retry import Retry
-from meshio.routing.mutation import HeaderMutation, NO_MUTATION
+from meshio.routing.mutation import NO_MUTATION, HeaderMutation
 from meshio.routing.rewrite import HostRewrite, PathRewrite
 
 

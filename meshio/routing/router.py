@@ -5,6 +5,7 @@ path becomes one dict lookup; a virtual host whose only route takes every path b
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 from meshio.errors import NoRoute
@@ -113,3 +114,35 @@ def guard(route: Route, target: T) -> Step[T]:
             return lambda request: target if one(request) and two(request) else None
         case tests:
             return lambda request: target if all(test(request) for test in tests) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """A route that was passed over, and the first of its matchers that did not hold."""
+
+    route: Route
+    matcher: Matcher
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """How a request finds its route. `host` is None without a virtual host, `route` None without a route."""
+
+    host: VirtualHost | None = None
+    domain: str = ""
+    passed: tuple[Miss, ...] = ()
+    route: Route | None = None
+
+
+def trace_route(table: RouteTable, request: Request) -> Trace:
+    """The router's decision, route by route, with the same lookup and the same matchers. Not for the hot path."""
+    claim = index_domains(table)(request.authority)
+    if claim is None:
+        return Trace()
+    passed: list[Miss] = []
+    for route in claim.host.routes:
+        failed = next((matcher for matcher in route.match if not matcher.test()(request)), None)
+        if failed is None:
+            return Trace(claim.host, claim.domain, tuple(passed), route)
+        passed.append(Miss(route, failed))
+    return Trace(claim.host, claim.domain, tuple(passed))

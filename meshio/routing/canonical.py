@@ -1,0 +1,76 @@
+"""The canonical form of a path: dot segments resolved, unreserved escapes decoded, backslashes turned.
+
+A port of what Envoy uses for `normalize_path`: Chromium's url_canon_path.cc, `DoPartialPathInternal`, byte
+by byte, because its corner cases (`/a//../b`, `/..;/x`, `%2e%2e%2f`) decide which route a path meets.
+"""
+
+UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+ESCAPE = frozenset(range(0x21)) | frozenset(b'"<>^`{|}') | frozenset(range(0x7F, 0x100))
+HEX = frozenset(b"0123456789abcdefABCDEF")
+SLASH, BACKSLASH, PERCENT, DOT, SEMICOLON = b"/\\%.;"
+
+
+def canonical(path: bytes) -> bytes | None:
+    """The canonical path (given without query); None when it holds a NUL, which Envoy refuses."""
+    out = bytearray()
+    at, end = 0, len(path)
+    while at < end:
+        byte = path[at]
+        if dot := dot_length(path, at):
+            at = after_dot(path, at + dot, out)
+        elif byte == PERCENT:
+            code = escaped(path, at)
+            if code == 0:
+                return None
+            if code is None:
+                out.append(PERCENT)
+                at += 1
+            else:
+                out += bytes((code,)) if code in UNRESERVED else path[at : at + 3]
+                at += 3
+        else:
+            out += b"/" if byte == BACKSLASH else b"%%%02X" % byte if byte in ESCAPE else bytes((byte,))
+            at += 1
+    return bytes(out)
+
+
+def escaped(path: bytes, at: int) -> int | None:
+    """The byte that a percent escape stands for; None when it is no escape."""
+    digits = path[at + 1 : at + 3]
+    return int(digits, 16) if len(digits) == 2 and HEX.issuperset(digits) else None
+
+
+def dot_length(path: bytes, at: int) -> int:
+    """How long the dot at this place is (`.` or `%2e`); 0 when there is none."""
+    if path[at : at + 1] == b".":
+        return 1
+    return 3 if path[at : at + 3].lower() == b"%2e" else 0
+
+
+def after_dot(path: bytes, at: int, out: bytearray) -> int:
+    """A dot was read up to `at`: resolve the dot segment that it begins, if it does. Returns where to go on."""
+    if out[-1:] == b"/":
+        if ends_segment(path, at):
+            return behind_segment(path, at)
+        if (second := dot_length(path, at)) and ends_segment(path, at + second):
+            back_up(out)
+            return behind_segment(path, at + second)
+    out.append(DOT)
+    return at
+
+
+def ends_segment(path: bytes, at: int) -> bool:
+    return at == len(path) or path[at] in (SLASH, BACKSLASH, SEMICOLON)
+
+
+def behind_segment(path: bytes, at: int) -> int:
+    """Skip the parameters of a dot segment (`;...`) and the slash behind it."""
+    while at < len(path) and path[at] not in (SLASH, BACKSLASH):
+        at += 1
+    return at + 1
+
+
+def back_up(out: bytearray) -> None:
+    """Cut off the last segment and keep the slash before it; the root has none to cut."""
+    if len(out) > 1:
+        del out[out.rfind(b"/", 0, len(out) - 1) + 1 :]

@@ -1,0 +1,108 @@
+"""The answers that Envoy gives itself: status, body and header set (http/utility.cc, `sendLocalReply`).
+
+To gRPC requests the answer is HTTP 200 with `grpc-status` and `grpc-message`. `date` is left to whoever has
+a clock (`stamped`).
+"""
+
+from dataclasses import dataclass, field
+from email.utils import formatdate
+
+from meshio.errors import Finish, RequestError
+from meshio.message import Body, Headers, Request, Response
+
+GRPC = b"application/grpc"
+# Envoy: grpc/status.cc, httpToGrpcStatus. Any other status is UNKNOWN.
+GRPC_STATUS = {400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14}
+UNKNOWN = 2
+BODILESS = frozenset({204, 304})
+LENGTHLESS = frozenset({201, 204, 304})  # an empty one carries no `content-length: 0`
+
+
+def local_reply(error: RequestError, request: Request) -> Response:
+    """The response that Envoy would give for this failure; `request.record` learns flag and details."""
+    record = request.record
+    if error.flag not in ("-", *record.flags):
+        record.flags.append(error.flag)
+    record.details = error.details or record.details
+    return answer(request, error.status, error.body, Shape(finish=error.finish, extra=error.headers))
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a local answer carries beside status and body.
+
+    `finish` is the route's change to response headers. As in Envoy it meets `headers` alone and a response
+    code of 0, and what it says of content-type holds only if there is a body. `extra` comes behind it.
+    """
+
+    headers: Headers = field(default_factory=list)
+    finish: Finish | None = None
+    extra: Headers = field(default_factory=list)
+
+
+PLAIN = Shape()
+
+
+def answer(request: Request, status: int, body: bytes = b"", shape: Shape = PLAIN) -> Response:
+    """Compose a local answer in the form that the request's client understands: plain text or gRPC."""
+    response = Response(0, list(shape.headers), Body(), request.record)
+    if shape.finish is not None:
+        shape.finish(request, response)
+    response.status = status
+    response.headers = [*response.headers, *shape.extra]
+    if for_grpc(request):
+        as_grpc(response, body)
+    else:
+        as_text(response, body, request.method)
+    return response
+
+
+def for_grpc(request: Request) -> bool:
+    """True for `application/grpc` and `application/grpc+proto`, not for `application/grpc-web`."""
+    content_type = request.header(b"content-type") or b""
+    return content_type.startswith(GRPC) and content_type[len(GRPC) : len(GRPC) + 1] in (b"", b"+")
+
+
+def as_text(response: Response, body: bytes, method: bytes) -> None:
+    """Plain text, unless the route said otherwise. A status without content keeps Envoy's content-length."""
+    if not body:
+        serve(response, without(response.headers, b"content-length", b"content-type"))
+        if method != b"HEAD" and response.status not in LENGTHLESS:
+            response.headers.append((b"content-length", b"0"))
+        return
+    headers = [*without(response.headers, b"content-length"), (b"content-length", b"%d" % len(body))]
+    if response.header(b"content-type") is None:
+        headers.append((b"content-type", b"text/plain"))
+    serve(response, headers)
+    if method != b"HEAD" and response.status not in BODILESS:
+        response.body = Body(body)
+
+
+def as_grpc(response: Response, body: bytes) -> None:
+    headers = without(response.headers, b"content-length", b"content-type")
+    headers.append((b"content-type", GRPC))
+    headers.append((b"grpc-status", b"%d" % GRPC_STATUS.get(response.status, UNKNOWN)))
+    if body:
+        headers.append((b"grpc-message", percent_encoded(body)))
+    response.status = 200
+    serve(response, headers)
+    response.headers.append((b"content-length", b"0"))
+
+
+def percent_encoded(text: bytes) -> bytes:
+    """gRPC's encoding of `grpc-message` as Envoy does it: `~` is encoded, too."""
+    return b"".join(b"%c" % byte if 0x20 <= byte < 0x7E and byte != 0x25 else b"%%%02X" % byte for byte in text)
+
+
+def serve(response: Response, headers: Headers) -> None:
+    response.headers = [*without(headers, b"server"), (b"server", b"envoy")]
+
+
+def without(headers: Headers, *names: bytes) -> Headers:
+    return [header for header in headers if header[0] not in names]
+
+
+def stamped(response: Response, now: float) -> Response:
+    """Give a local answer its `date`. `now` is seconds since the epoch."""
+    response.headers.append((b"date", formatdate(now, usegmt=True).encode()))
+    return response

@@ -1,0 +1,108 @@
+"""What the connection manager makes of a path before routes see it.
+
+Envoy: conn_manager_utility.cc `maybeNormalizePath`, path_utility.cc, and below it the URL canonicaliser of
+Chromium (url_canon_path.cc). The order is theirs: escaped slashes, normalisation, merging of slashes.
+"""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from meshio.message import Request, Response
+from meshio.routing.canonical import canonical
+from meshio.routing.listener import PathNormalisation
+from meshio.routing.local_reply import Shape, answer, for_grpc
+
+Answer: TypeAlias = Callable[[Request], Response]
+Change: TypeAlias = Callable[[bytes], bytes | None]
+
+SPECIAL = (b"%", b"/.", b"\\", b'"', b"<", b">", b"^", b"`", b"{", b"|", b"}", b"//")
+
+
+def normalise(paths: PathNormalisation) -> Callable[[bytes], bytes | Answer]:
+    """A function that gives the path as routes see it, or the answer that Envoy gives instead (400 or 307).
+
+    Always there: Envoy refuses a path with a fragment or one that does not begin with a slash in any case.
+    """
+    change = compile_change(paths)
+    redirects = paths.escaped_slashes == "redirect"
+
+    def normalised(path: bytes) -> bytes | Answer:
+        if path[:1] != b"/" or b"#" in path:
+            return refuse if path != b"*" else path
+        bare, mark, query = path.partition(b"?")
+        if change is None or clean(bare):
+            return path
+        changed = change(bare)
+        if changed is None:
+            return refuse
+        whole = changed + mark + query
+        return elsewhere(whole) if redirects and has_escaped_slash(bare) else whole
+
+    return normalised
+
+
+def clean(path: bytes) -> bool:
+    """True when no step could change the path: the common case, told cheaply."""
+    return not any(text in path for text in SPECIAL)
+
+
+def compile_change(paths: PathNormalisation) -> Change | None:
+    steps: list[Change] = []
+    if paths.escaped_slashes == "reject":
+        steps.append(lambda path: None if has_escaped_slash(path) else path)
+    elif paths.escaped_slashes != "keep":
+        steps.append(unescape_slashes)
+    if paths.normalize:
+        steps.append(canonical)
+    if paths.merge_slashes:
+        steps.append(merge_slashes)
+    if not steps:
+        return None
+
+    def change(path: bytes) -> bytes | None:
+        changed: bytes | None = path
+        for step in steps:
+            if changed is None:
+                return None
+            changed = step(changed)
+        return changed
+
+    return change
+
+
+def refuse(request: Request) -> Response:
+    """400, as Envoy answers a path that it does not take."""
+    request.record.details = "path_normalization_failed"
+    return answer(request, 400)
+
+
+def elsewhere(path: bytes) -> Answer:
+    """307 to the path with its slashes unescaped. A gRPC client cannot follow it: Envoy refuses it."""
+
+    def redirect(request: Request) -> Response:
+        if for_grpc(request):
+            return refuse(request)
+        request.record.details = "path_normalization_failed"
+        return answer(request, 307, shape=Shape([(b"location", path)]))
+
+    return redirect
+
+
+def has_escaped_slash(path: bytes) -> bool:
+    lower = path.lower()
+    return b"%2f" in lower or b"%5c" in lower
+
+
+def unescape_slashes(path: bytes) -> bytes:
+    r"""`%2f` becomes `/`, `%5c` becomes `\`."""
+    for escaped, plain in ((b"%2f", b"/"), (b"%2F", b"/"), (b"%5c", b"\\"), (b"%5C", b"\\")):
+        path = path.replace(escaped, plain)
+    return path
+
+
+def merge_slashes(path: bytes) -> bytes:
+    """Runs of slashes become one, except that a path of nothing but slashes keeps two."""
+    if b"//" not in path:
+        return path
+    segments = [segment for segment in path.split(b"/") if segment]
+    return b"/" + b"/".join(segments) + (b"/" if path.endswith(b"/") else b"")

@@ -1,0 +1,141 @@
+"""What a route does to the headers: of the request before it leaves, of the response before it returns.
+
+Order and effects are Envoy's (router.cc, config_impl.cc `finalizeRequestHeaders`): what the router adds, then
+mutations, then the host, then the path. Nothing here exists for a route that asks for nothing, and the
+caller's header list is never changed in place: the request gets a new one.
+"""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from meshio.message import Headers, Request, Response
+from meshio.routing.mutation import Change, HeaderMutation, compile_levels
+from meshio.routing.rewrite import compile_host, compile_path, rehost, repath, with_header
+from meshio.routing.route import Forward, Route, RouteTable, VirtualHost, WeightedCluster
+from meshio.routing.substitution import Known
+
+PrepareRequest: TypeAlias = Callable[[Request], None]
+PrepareResponse: TypeAlias = Callable[[Request, Response], None]
+ATTEMPTS, EXPECTED = b"x-envoy-attempt-count", b"x-envoy-expected-rq-timeout-ms"
+
+
+def prepare_request(
+    table: RouteTable, host: VirtualHost, route: Route, entry: WeightedCluster, address: str = "127.0.0.1"
+) -> PrepareRequest | None:
+    """All that happens to a request on its way to one weighted cluster; None when nothing does.
+
+    `address` is the instance's own IP, for `%DOWNSTREAM_REMOTE_ADDRESS%`. Raises Rejected for mutations and
+    rewrites that cannot be honoured.
+    """
+    known = Known(route.name, entry.name, address)
+    levels = (table.request_headers, host.request_headers, route.request_headers)
+    own, *shared = ordered(table, entry.request_headers, levels)
+    steps: list[PrepareRequest] = [*added(host, route.action)]
+    steps += [mutate_request(change) for change in compile_levels([own], known)]
+    if entry.host_rewrite is not None and (authority := compile_host(entry.host_rewrite)) is not None:
+        steps.append(lambda request: entry_host(request, authority(request)))
+    steps += [mutate_request(change) for change in compile_levels(shared, known)]
+    if isinstance(route.action, Forward):
+        steps += rewritten(route.action, route)
+    return in_turn(steps)
+
+
+def in_turn(steps: list[PrepareRequest]) -> PrepareRequest | None:
+    match steps:
+        case []:
+            return None
+        case [only]:
+            return only
+
+    def prepare(request: Request) -> None:
+        for step in steps:
+            step(request)
+
+    return prepare
+
+
+def ordered(table: RouteTable, entry: HeaderMutation, levels: tuple[HeaderMutation, ...]) -> tuple[HeaderMutation, ...]:
+    """The weighted cluster is first in both modes. `levels` are table, virtual host, route: later ones win."""
+    return (entry, *levels) if table.most_specific_wins else (entry, *reversed(levels))
+
+
+def added(host: VirtualHost, action: object) -> list[PrepareRequest]:
+    """What Envoy's router adds by itself: the time there is for an answer, and the number of the attempt."""
+    steps: list[PrepareRequest] = []
+    expected = expected_timeout(action) if isinstance(action, Forward) else 0
+    if expected:
+        steps.append(setting(EXPECTED, b"%d" % expected))
+    if host.attempt_count:
+        steps.append(setting(ATTEMPTS, b"1"))
+    return steps
+
+
+def expected_timeout(action: Forward) -> int:
+    """Milliseconds for one try; 0 when there is no limit."""
+    whole = action.timeout or 0.0
+    each = (action.retry.per_try_timeout if action.retry else None) or 0.0
+    return int(1000 * (each if 0 < each and (not whole or each < whole) else whole))
+
+
+def count_attempt(host: VirtualHost) -> PrepareRequest | None:
+    """To be run before every attempt, inside the retry: tells the upstream which attempt this is."""
+    if not host.attempt_count:
+        return None
+
+    def count(request: Request) -> None:
+        if request.record.attempts:  # the first one was counted by `prepare_request`
+            request.headers = with_header(request.headers, ATTEMPTS, b"%d" % (request.record.attempts + 1))
+
+    return count
+
+
+def setting(name: bytes, value: bytes) -> PrepareRequest:
+    def put(request: Request) -> None:
+        request.headers = with_header(request.headers, name, value)
+
+    return put
+
+
+def mutate_request(change: Change) -> PrepareRequest:
+    def mutate(request: Request) -> None:
+        request.headers = change(request.headers, request, None)
+
+    return mutate
+
+
+def entry_host(request: Request, authority: bytes) -> None:
+    """A weighted cluster's host rewrite leaves no trace of the old one."""
+    request.authority = authority or request.authority
+
+
+def rewritten(action: Forward, route: Route) -> list[PrepareRequest]:
+    """The route's host rewrite, which reads the old path, then its path rewrite."""
+    steps: list[PrepareRequest] = []
+    if (authority := compile_host(action.host_rewrite)) is not None:
+        steps.append(lambda request: rehost(request, new) if (new := authority(request)) else None)
+    if action.path_rewrite is not None:
+        change = compile_path(action.path_rewrite, route.match)
+        steps.append(lambda request: repath(request, new) if (new := change(request.path)) else None)
+    return steps
+
+
+def prepare_response(
+    table: RouteTable, host: VirtualHost, route: Route, entry: WeightedCluster | None, address: str = "127.0.0.1"
+) -> PrepareResponse | None:
+    """All that happens to a response on its way back; None when nothing does.
+
+    `entry` is None for redirects and direct responses. Raises Rejected for unknown substitution commands.
+    """
+    known = Known(route.name, entry.name if entry else "", address)
+    levels = (table.response_headers, host.response_headers, route.response_headers)
+    own = entry.response_headers if entry else HeaderMutation()
+    changes = compile_levels(ordered(table, own, levels), known)
+    if not changes:
+        return None
+
+    def prepare(request: Request, response: Response) -> None:
+        headers: Headers = response.headers
+        for change in changes:
+            response.headers = headers = change(headers, request, response)
+
+    return prepare

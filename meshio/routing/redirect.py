@@ -1,0 +1,68 @@
+"""Redirects. Envoy: config_impl.cc, `RouteEntryImplBase::newUri`."""
+
+from collections.abc import Callable
+
+from meshio.message import Request, Response
+from meshio.routing.domains import without_port
+from meshio.routing.local_reply import Shape, answer
+from meshio.routing.prepare import prepare_response
+from meshio.routing.rewrite import compile_path
+from meshio.routing.route import Redirect, Route, RouteTable, VirtualHost
+
+DEFAULT_PORTS = {b"http": b":80", b"https": b":443"}
+
+
+def redirect(table: RouteTable, host: VirtualHost, route: Route) -> Callable[[Request], Response]:
+    """Compile a redirect. Raises Rejected when its regex or its header mutations cannot be honoured."""
+    action = route.action
+    assert isinstance(action, Redirect)
+    finish = prepare_response(table, host, route, None)
+    base, path = compile_base(action), compile_target(action, route)
+
+    def answering(request: Request) -> Response:
+        request.record.details = "direct_response"
+        return answer(request, action.status, shape=Shape([(b"location", base(request) + path(request.path))], finish))
+
+    return answering
+
+
+def compile_base(action: Redirect) -> Callable[[Request], bytes]:
+    """Scheme, host and port. The request's port stays, unless it is replaced or is its old scheme's default."""
+    wanted = (action.scheme or ("https" if action.https else "")).encode()
+    host, port = action.host.encode(), b":%d" % action.port if action.port else b""
+
+    def base(request: Request) -> bytes:
+        scheme = wanted or request.scheme
+        return b"%s://%s%s" % (scheme, host or kept_host(request, scheme, port), port)
+
+    return base
+
+
+def kept_host(request: Request, scheme: bytes, port: bytes) -> bytes:
+    authority = request.authority
+    bare = without_port(authority)
+    changed = scheme != request.scheme and authority[len(bare) :] == DEFAULT_PORTS.get(request.scheme)
+    return bare if port or changed else authority
+
+
+def compile_target(action: Redirect, route: Route) -> Callable[[bytes], bytes]:
+    """Path and query. A `path` with a query of its own drops the request's."""
+    if action.path:
+        path = action.path.encode()
+        drop = action.strip_query or b"?" in path
+        return lambda old: path if drop else path + query(old)
+    if action.path_rewrite is None:
+        return stripped if action.strip_query else lambda old: old
+    change = compile_path(action.path_rewrite, route.match)
+    if action.strip_query:
+        return lambda old: stripped(change(old))
+    return change
+
+
+def query(path: bytes) -> bytes:
+    _, mark, text = path.partition(b"?")
+    return mark + text
+
+
+def stripped(path: bytes) -> bytes:
+    return path.partition(b"?")[0]
