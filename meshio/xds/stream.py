@@ -28,6 +28,7 @@ WHOLE = SERVICE + "StreamAggregatedResources"
 INCREMENTAL = SERVICE + "DeltaAggregatedResources"
 
 CONNECT_TIMEOUT = 10.0
+UNTYPED = "Missing content-type header"  # what grpclib makes of its own server's UNIMPLEMENTED
 WINDOW = 16 * 2**20  # bytes in flight: a full state of a large mesh (2.5 MB for 2,000 clusters) in one go
 QUIET = 310.0  # seconds without traffic before a ping; Go servers refuse more than one in five minutes
 
@@ -84,6 +85,7 @@ async def opened(server: Server, method: str, metadata: dict[str, str]) -> Async
             async with asyncio.timeout(CONNECT_TIMEOUT):
                 await stream.send_request()
             yield Stream(stream)
+            await stream.cancel()
     except TimeoutError as error:
         raise StreamEnded(f"no connection within {CONNECT_TIMEOUT:g} s") from error
     except GRPCError as error:
@@ -134,6 +136,6 @@ def ended_with(error: GRPCError) -> StreamEnded:
     status, message = error.status, error.message
     return StreamEnded(
         f"{status.name}: {message}" if message else status.name,
-        unimplemented=status is Status.UNIMPLEMENTED,
+        unimplemented=status is Status.UNIMPLEMENTED or message == UNTYPED,
         orderly=status in (Status.OK, Status.UNAVAILABLE, Status.CANCELLED),
     )
