@@ -32,8 +32,8 @@ class MeshConfig(Part):
     IGNORED = frozenset(
         "accessLogFile accessLogFormat accessLogEncoding enableTracing defaultConfig extensionProviders"
         " defaultProviders enablePrometheusMerge ingressControllerMode ingressService ingressSelector ingressClass"
-        " proxyListenPort proxyInboundListenPort proxyHttpPort enableEnvoyAccessLogService disableEnvoyListenerLog discoverySelectors"
-        " certificates caCertificates meshMTLS verifyCertificateAtClient configSources".split()
+        " proxyListenPort proxyInboundListenPort proxyHttpPort enableEnvoyAccessLogService disableEnvoyListenerLog"
+        " discoverySelectors certificates caCertificates meshMTLS verifyCertificateAtClient configSources".split()
     )
     UNSUPPORTED: ClassVar[Mapping[str, str]] = {
         "defaultTrafficPolicy": "write a DestinationRule in the root namespace",

@@ -5,7 +5,12 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import TypeAlias
 
+from meshio.mesh.snapshot import Snapshot
+from meshio.routing.route import RouteTable
+from meshio.upstream.cluster import Eds
+from meshio.upstream.endpoint import LoadAssignment
 from meshio.xds.discovery import Resource
+from meshio.xds.encode import Encodable, encode
 from meshio.xds.types import ASSIGNMENT, CLUSTER, LISTENER, NAMES, ROUTES
 
 Kinds: TypeAlias = Mapping[str, Mapping[str, Resource]]
@@ -63,3 +68,31 @@ def digest(raw: bytes) -> str:
 
 def digest_all(resources: Iterable[Resource]) -> str:
     return digest("\n".join(sorted(f"{each.name} {each.version}" for each in resources)).encode())
+
+
+def offer_of(snapshot: Snapshot) -> Offer:
+    """A snapshot as it goes on the wire. Raises Rejected for what xDS has no words for."""
+    kinds = {
+        CLUSTER: encode_all(CLUSTER, snapshot.clusters),
+        ASSIGNMENT: encode_all(ASSIGNMENT, snapshot.assignments),
+        LISTENER: encode_all(LISTENER, snapshot.listeners),
+        ROUTES: encode_all(ROUTES, snapshot.routes),
+        NAMES: {"": resource(NAMES, "", encode(snapshot.names))},
+    }
+    needs = {
+        name: each.discovery.service for name, each in snapshot.clusters.items() if isinstance(each.discovery, Eds)
+    }
+    return Offer(kinds, needs, blank)
+
+
+def encode_all(kind: str, values: Mapping[str, Encodable]) -> dict[str, Resource]:
+    return {name: resource(kind, name, encode(value)) for name, value in values.items()}
+
+
+def blank(kind: str, name: str) -> Resource | None:
+    """What istiod answers about names it does not know."""
+    if kind == ROUTES:
+        return resource(kind, name, encode(RouteTable(name, ())))
+    if kind == ASSIGNMENT:
+        return resource(kind, name, encode(LoadAssignment(name)))
+    return None

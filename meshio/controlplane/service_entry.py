@@ -2,10 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
-from meshio.controlplane.scalars import CIDR, NATURAL, PORT
+from meshio.controlplane.scalars import CIDR, NATURAL, PORT, Check, Invalid
 from meshio.controlplane.schema import Part
+
+Resolution: TypeAlias = Literal["NONE", "STATIC", "DNS", "DNS_ROUND_ROBIN", "DYNAMIC_DNS"]
+
+
+def no_dynamic_dns(value: str) -> None:
+    if value == "DYNAMIC_DNS":
+        raise Invalid("DYNAMIC_DNS is not supported", "name the hosts one by one with resolution DNS")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +52,7 @@ class ServiceEntry(Part):
     addresses: tuple[Annotated[str, CIDR], ...] = ()
     ports: tuple[EntryPort, ...] = ()
     location: Literal["MESH_EXTERNAL", "MESH_INTERNAL"] = "MESH_EXTERNAL"
-    resolution: Literal["NONE", "STATIC", "DNS", "DNS_ROUND_ROBIN", "DYNAMIC_DNS"] = "NONE"
+    resolution: Annotated[Resolution, Check(no_dynamic_dns)] = "NONE"
     endpoints: tuple[WorkloadEntry, ...] = ()
     workload_selector: WorkloadSelector | None = None
     export_to: tuple[str, ...] = ()
