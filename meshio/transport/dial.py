@@ -1,0 +1,165 @@
+"""From an address to a connection: TCP, then TLS where it is asked for.
+
+Names with several addresses, and endpoints with several, are tried as RFC 8305 says (happy eyeballs), on any
+event loop. Every failure becomes a ConnectFailed with Envoy's words.
+"""
+
+import asyncio
+import os
+import socket
+import ssl
+from asyncio import AbstractEventLoop, Task
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from meshio.errors import ConnectFailed, ConnectTimedOut
+from meshio.transport.connection import Owner
+from meshio.transport.h1 import H1
+from meshio.transport.tls import Security, carries
+from meshio.upstream.cluster import Cluster
+from meshio.upstream.endpoint import Address
+
+STAGGER = 0.25  # seconds between attempts at further addresses: RFC 8305's recommendation
+WRONG_NAME = "TLS_error:|CERTIFICATE_VERIFY_FAILED: no matching SAN:TLS_error_end"
+GOODBYE = 2.0  # seconds that a TLS connection waits for the peer's close_notify
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a connection goes and how. `security` None is plaintext."""
+
+    name: str
+    addresses: tuple[Address, ...]
+    security: Security | None = None
+
+
+async def dial(target: Target, cluster: Cluster, owner: Owner) -> H1:
+    """A fresh connection, within the cluster's connect timeout, which covers the TLS handshake as Envoy's does.
+
+    Raises ConnectFailed, ConnectTimedOut.
+    """
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(cluster.connect_timeout):
+            sock = await connect(await resolve(target.addresses))
+            tune(sock, cluster)
+            return await speak(loop, sock, target, lambda: H1(loop, owner, target.name, cluster.http))
+    except TimeoutError as error:
+        if isinstance(error, OSError) and error.errno is not None:  # the system's own ETIMEDOUT
+            raise ConnectFailed(f"cannot connect to {target.name}: {error}", told(error)) from error
+        raise ConnectTimedOut(f"{target.name} took longer than {cluster.connect_timeout:g} s to accept") from error
+    except OSError as error:
+        raise ConnectFailed(f"cannot connect to {target.name}: {error}", told(error)) from error
+
+
+def told(error: OSError) -> str:
+    """Envoy's transport failure reason for what the system or the TLS library says."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"TLS_error:|CERTIFICATE_VERIFY_FAILED: {error.verify_message}:TLS_error_end"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS_error:|{error.reason or error}:TLS_error_end"
+    if isinstance(error, socket.gaierror):
+        return f"dns_resolution_failure{{{error.strerror}}}"
+    return f"delayed connect error: {os.strerror(error.errno) if error.errno else error}"
+
+
+async def speak(loop: AbstractEventLoop, sock: socket.socket, target: Target, protocol: Callable[[], H1]) -> H1:
+    """Hand a connected socket to the protocol, through TLS where there is a context."""
+    try:
+        if target.security is None:
+            return (await loop.create_connection(protocol, sock=sock))[1]
+        transport, connection = await loop.create_connection(
+            protocol,
+            sock=sock,
+            ssl=target.security.context,
+            server_hostname=target.security.server_name,
+            ssl_shutdown_timeout=GOODBYE,
+        )
+    except BaseException:
+        sock.close()
+        raise
+    names = target.security.subject_names
+    if names and not carries(names, transport.get_extra_info("peercert")):
+        connection.abort()
+        raise ConnectFailed(f"{target.name} has a certificate for somebody else than {names}", WRONG_NAME)
+    return connection
+
+
+def tune(sock: socket.socket, cluster: Cluster) -> None:
+    """No Nagle; keepalive probes where the cluster wants them."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if cluster.tcp_keepalive is not None:
+        probes, idle, interval = cluster.tcp_keepalive
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in (("TCP_KEEPCNT", probes), ("TCP_KEEPIDLE", idle), ("TCP_KEEPINTVL", interval)):
+            if value and hasattr(socket, option):
+                sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+
+
+async def resolve(addresses: Iterable[Address]) -> list[Address]:
+    """IP addresses in place of host names, families taking turns. Raises OSError."""
+    found: list[Address] = []
+    loop = asyncio.get_running_loop()
+    for host, port in addresses:
+        if is_ip(host):
+            found.append((host, port))
+            continue
+        infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found += interleaved(dict.fromkeys((str(info[4][0]), port) for info in infos))
+    return found
+
+
+def interleaved(addresses: Iterable[Address]) -> list[Address]:
+    """RFC 8305 section 4: v6, v4, v6, v4... beginning with the family that the system puts first."""
+    queues: dict[bool, list[Address]] = {}
+    for address in addresses:
+        queues.setdefault(":" in address[0], []).append(address)
+    turns = [(place, rank, each) for rank, queue in enumerate(queues.values()) for place, each in enumerate(queue)]
+    return [each for _, _, each in sorted(turns)]
+
+
+def is_ip(host: str) -> bool:
+    return ":" in host or host.replace(".", "").isdigit()
+
+
+async def connect(addresses: list[Address]) -> socket.socket:
+    """The first socket that connects; a further address is tried every STAGGER seconds, or at once after a failure.
+
+    Raises the first attempt's OSError when all have failed.
+    """
+    if len(addresses) == 1:
+        return await connect_one(addresses[0])
+    waiting = list(reversed(addresses))
+    attempts: list[Task[socket.socket]] = []
+    winner: Task[socket.socket] | None = None
+    try:
+        while winner is None and (waiting or not all(attempt.done() for attempt in attempts)):
+            if waiting:
+                attempts.append(asyncio.create_task(connect_one(waiting.pop())))
+            pending = [attempt for attempt in attempts if not attempt.done()]
+            await asyncio.wait(pending, timeout=STAGGER if waiting else None, return_when=asyncio.FIRST_COMPLETED)
+            winner = next((each for each in attempts if each.done() and each.exception() is None), None)
+    finally:
+        await dismiss([attempt for attempt in attempts if attempt is not winner])
+    return attempts[0].result() if winner is None else winner.result()
+
+
+async def dismiss(attempts: list[Task[socket.socket]]) -> None:
+    """End the attempts that lost, those that connected too late included."""
+    for attempt in attempts:
+        attempt.cancel()
+    for outcome in await asyncio.gather(*attempts, return_exceptions=True):
+        if isinstance(outcome, socket.socket):
+            outcome.close()
+
+
+async def connect_one(address: Address) -> socket.socket:
+    host, port = address
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(sock, (host, port))
+    except BaseException:
+        sock.close()
+        raise
+    return sock

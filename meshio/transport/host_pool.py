@@ -1,0 +1,220 @@
+"""The connections to one host, LIFO, as Envoy's pool keeps them (conn_pool/conn_pool_base.cc).
+
+A pending request dials one connection, unless the cluster's connection limit forbids it; whatever
+connection is free first, fresh or used, serves the request that has waited longest. A dial that fails fails
+all requests that wait for that host.
+"""
+
+import asyncio
+from asyncio import Future, Task
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from meshio.errors import ConnectFailed, Overloaded
+from meshio.message import Request
+from meshio.transport.connection import Connection
+from meshio.transport.dial import Target, dial
+from meshio.transport.tls import Security
+from meshio.upstream.host import Host
+from meshio.upstream.upstream import Upstream
+
+
+class Registry(Protocol):
+    """The pools of all hosts, as one of them sees them."""
+
+    now: Callable[[], float]
+
+    def opened(self, pool: "HostPool") -> None:
+        """The pool has a dial or a connection."""
+
+    def made(self) -> None:
+        """One more connection was made."""
+
+    def closed(self, pool: "HostPool") -> None:
+        """A dial or a connection has ended."""
+
+    def hold(self, task: Task[None]) -> None:
+        """Keep a task until it has ended."""
+
+
+class HostPool:
+    """The connections to one host, under one kind of TLS. It is its connections' `Owner`.
+
+    tls        the host's TLS when this pool was made; another one means another pool
+    draining   the host has left: connections end with the exchange that they are in
+    """
+
+    __slots__ = (
+        "_registry",
+        "connections",
+        "dials",
+        "draining",
+        "host",
+        "idle",
+        "security",
+        "tls",
+        "upstream",
+        "waiting",
+    )
+
+    def __init__(self, registry: Registry, upstream: Upstream, host: Host, security: Security | None) -> None:
+        self._registry = registry
+        self.upstream = upstream
+        self.host = host
+        self.security = security
+        self.tls = host.tls
+        self.draining = False
+        self.idle: list[Connection] = []
+        self.connections: set[Connection] = set()
+        self.dials: set[Task[None]] = set()
+        self.waiting: deque[Future[Connection]] = deque()
+
+    def take(self) -> Connection | None:
+        """The idle connection that was used last: the likeliest to be alive."""
+        while self.idle:
+            connection = self.idle.pop()
+            if connection.alive:
+                return connection
+        return None
+
+    async def wait(self, request: Request) -> Connection:
+        """A connection that is free, or the first that becomes so. Raises ConnectFailed, Overloaded."""
+        upstream = self.upstream
+        if upstream.pending >= upstream.cluster.limits.pending:
+            raise Overloaded(f"{upstream.cluster.name}: {upstream.pending} requests wait for a connection already")
+        waiter: Future[Connection] = asyncio.get_running_loop().create_future()
+        self.waiting.append(waiter)
+        upstream.pending += 1
+        self.dial_enough()
+        request.stage = "connect" if len(self.dials) >= len(self.waiting) else "pool"
+        try:
+            return await waiter
+        except BaseException:
+            self.forget(waiter)
+            raise
+        finally:
+            request.stage = "read"
+            upstream.pending -= 1
+
+    def forget(self, waiter: Future[Connection]) -> None:
+        """A request was given up: leave neither its place, nor its connection, nor its dial behind."""
+        if waiter in self.waiting:
+            self.waiting.remove(waiter)
+        elif waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+            self.release(waiter.result())
+        excess = len(self.dials) - len(self.waiting)
+        for task in list(self.dials)[: max(0, excess)]:
+            task.cancel()
+
+    def dial_enough(self) -> None:
+        """One dial per waiting request, as far as the cluster's limit allows; always one for a host without any."""
+        upstream = self.upstream
+        while len(self.dials) < len(self.waiting):
+            room = upstream.connections < upstream.cluster.limits.connections
+            if not room and (self.dials or self.connections):
+                return
+            upstream.connections += 1
+            self._registry.opened(self)
+            task = asyncio.get_running_loop().create_task(self.dial())
+            self.dials.add(task)
+            task.add_done_callback(self.dialled)
+
+    async def dial(self) -> None:
+        """Make one connection and serve the longest wait with it."""
+        target = Target(self.host.name, (self.host.endpoint.address, *self.host.endpoint.others), self.security)
+        connection = await dial(target, self.upstream.cluster, self)
+        if not connection.alive:
+            raise ConnectFailed(f"{self.host.name} closed the connection at once", "connection closed")
+        self.connections.add(connection)
+        self._registry.made()
+        self.release(connection)
+
+    def dialled(self, task: Task[None]) -> None:
+        """A dial is over. Its failure is everybody's who waits for this host (Envoy: purgePendingStreams)."""
+        self.dials.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if task.cancelled() or error is not None:
+            self.upstream.connections -= 1
+        if error is not None:
+            self.purge(error)
+        self.dial_enough()
+        self._registry.closed(self)
+
+    def purge(self, error: BaseException) -> None:
+        waiting, self.waiting = self.waiting, deque()
+        for waiter in waiting:
+            if not waiter.done():
+                waiter.set_exception(again(error))
+
+    # What connection.Owner asks for
+
+    def release(self, connection: Connection) -> None:
+        """To the longest wait, else to the idle ones, unless it has done its share."""
+        if not connection.alive:
+            return
+        if (self.draining and not self.waiting) or self.worn(connection):
+            connection.close()
+            return
+        while self.waiting:
+            waiter = self.waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(connection)
+                return
+        connection.since = self._registry.now()
+        self.idle.append(connection)
+
+    def lost(self, connection: Connection) -> None:
+        """Gone, by whoever's will. Who waits may now dial."""
+        if connection not in self.connections:
+            return  # it never got further than its dial, which counts it
+        self.connections.discard(connection)
+        if connection in self.idle:
+            self.idle.remove(connection)
+        self.upstream.connections -= 1
+        self.dial_enough()
+        self._registry.closed(self)
+
+    def hold(self, task: Task[None]) -> None:
+        self._registry.hold(task)
+
+    def worn(self, connection: Connection) -> bool:
+        """Enough requests, or old enough."""
+        http = self.upstream.cluster.http
+        if http.max_requests_per_connection and connection.served >= http.max_requests_per_connection:
+            return True
+        longest = http.max_connection_duration
+        return longest is not None and self._registry.now() - connection.born >= longest
+
+    def expire(self, now: float) -> None:
+        """Close what was idle for too long, or has grown too old while idle."""
+        longest = self.upstream.cluster.http.idle_timeout
+        for connection in list(self.idle):
+            if (longest is not None and now - connection.since >= longest) or self.worn(connection):
+                self.idle.remove(connection)
+                connection.close()
+
+    def drain(self) -> None:
+        """Idle connections end now, others with their exchange."""
+        self.draining = True
+        idle, self.idle = self.idle, []
+        for connection in idle:
+            connection.close()
+
+    def abort(self) -> None:
+        """Everything ends now."""
+        self.drain()
+        for task in self.dials:
+            task.cancel()
+        self.purge(ConnectFailed("the mesh was closed"))
+        for connection in list(self.connections):
+            connection.abort()
+
+
+def again(error: BaseException) -> BaseException:
+    """The same failure for one more request: an exception that is raised twice mixes two tracebacks."""
+    if not isinstance(error, ConnectFailed):
+        return error
+    twin = type(error)(str(error), error.failure)
+    twin.__cause__ = error.__cause__
+    return twin

@@ -1,0 +1,144 @@
+"""One response after another, out of the bytes of one connection. Pure but for httptools; no I/O.
+
+httptools (llhttp, strict) refuses by itself: repeated or non-numeric content-length, content-length beside
+transfer-encoding, bare CR or LF, control characters, folded headers, blanks before a colon, bad chunk sizes.
+What it lets through and Envoy does not is refused here (Envoy: http/http1/codec_impl.cc).
+"""
+
+import httptools
+
+from meshio.errors import ProtocolBroken
+from meshio.message import Headers
+from meshio.transport.body import Stream
+
+
+class Incoming:
+    """What has arrived of the response to the request under way.
+
+    headed     the final head is complete: `status` and `headers` hold
+    ended      the body is complete too: `chunks` (unless a `stream` takes them) and `trailers` hold
+    consented  100 Continue was seen
+    reusable   nothing that was received forbids another exchange on this connection
+    """
+
+    __slots__ = (
+        "_bodiless", "_coding", "_fed", "_length", "_most_bytes", "_most_headers", "_parser", "_peer", "chunks",
+        "consented", "ended", "headed", "headers", "reusable", "status", "stream", "trailers",
+    )  # fmt: skip
+
+    def __init__(self, peer: str, most_bytes: int, most_headers: int) -> None:
+        self._peer = peer
+        self._most_bytes = most_bytes
+        self._most_headers = most_headers
+        self._parser = httptools.HttpResponseParser(self)
+        self.begin(b"")
+        self.ended = True
+
+    def begin(self, method: bytes) -> None:
+        """A request with this method goes out: forget the last response."""
+        self._bodiless = method == b"HEAD"
+        self._coding = b""
+        self._length = b""
+        self._fed = 0
+        self.status = 0
+        self.headers: Headers = []
+        self.trailers: Headers = []
+        self.chunks: list[bytes] = []
+        self.stream: Stream | None = None
+        self.headed = self.ended = self.reusable = self.consented = False
+
+    def feed(self, data: bytes) -> None:
+        """Take what arrived. Raises ProtocolBroken; never after `ended`: what is too much only costs the connection."""
+        self._fed += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            if not self.ended:
+                raise self._broken(error) from error
+            self.reusable = False
+        if self._fed > self._most_bytes and not self.ended:
+            raise ProtocolBroken(f"{self._peer} sent more than {self._most_bytes} bytes of headers")
+        if self._bodiless and self.ended:
+            self._parser = httptools.HttpResponseParser(self)  # the old one waits for a body
+
+    @property
+    def started(self) -> bool:
+        """Anything at all has arrived."""
+        return self._fed > 0
+
+    def eof(self) -> bool:
+        """The peer will send no more. True when that is how the body ends: it has no other end."""
+        return self.headed and not (self._length or self._coding)
+
+    def release(self) -> None:
+        """Let go of the parser, which refers to this."""
+        del self._parser
+
+    def on_message_begin(self) -> None:
+        if self.ended:
+            raise ProtocolBroken(f"{self._peer} sent a response that nobody asked for")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        name = name.lower()
+        if self.headed:
+            self.trailers.append((name, value))
+            return
+        self.headers.append((name, value))
+        if name == b"content-length":
+            self._length = value
+        elif name == b"transfer-encoding":
+            self._coding += value.lower()  # two of them make what is not "chunked"
+
+    def on_headers_complete(self) -> None:
+        self.status = status = self._parser.get_status_code()
+        if self._fed > self._most_bytes:
+            self._measure()
+        if len(self.headers) > self._most_headers:
+            raise ProtocolBroken(f"{self._peer} sent {len(self.headers)} headers; the limit is {self._most_headers}")
+        if self._coding or status < 200 or status == 204:
+            self._check_framing()
+        if status < 200:
+            return
+        self.headed = True
+        if self._bodiless:
+            self.ended = True
+            self.reusable = self._parser.should_keep_alive()
+
+    def on_body(self, chunk: bytes) -> None:
+        if self.ended:
+            raise ProtocolBroken(f"{self._peer} sent a body where there is none")
+        self._fed = 0
+        if self.stream is None:
+            self.chunks.append(chunk)
+        else:
+            self.stream.feed(chunk)
+
+    def on_message_complete(self) -> None:
+        if self.headed:
+            self.ended = True
+            self.reusable = self._parser.should_keep_alive()
+            return
+        self.consented = self.consented or self.status == 100
+        self.headers = []
+        self._length = self._coding = b""
+
+    def _measure(self) -> None:
+        size = sum(len(name) + len(value) for name, value in self.headers)
+        if size > self._most_bytes:
+            raise ProtocolBroken(f"{self._peer} sent {size} bytes of headers; the limit is {self._most_bytes}")
+
+    def _check_framing(self) -> None:
+        status = self.status
+        if status < 100:
+            raise ProtocolBroken(f"{self._peer} answered with status {status:03}")
+        if status == 101:
+            raise ProtocolBroken(f"{self._peer} switched protocols; nobody asked for that")
+        if self._coding not in (b"", b"chunked"):
+            raise ProtocolBroken(f"{self._peer} used the transfer coding {self._coding.decode('latin-1')!r}")
+        if (status < 200 or status == 204) and (self._coding or self._length.strip(b"0")):
+            raise ProtocolBroken(f"{self._peer} announced a body for status {status}")
+
+    def _broken(self, error: Exception) -> ProtocolBroken:
+        """What we found wrong ourselves inside of a callback, or what httptools did."""
+        ours = error.__context__
+        return ours if isinstance(ours, ProtocolBroken) else ProtocolBroken(f"{self._peer} sent no valid HTTP: {error}")

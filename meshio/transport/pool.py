@@ -1,0 +1,187 @@
+"""All connection pools of a mesh: an idle connection without waiting, or a new one.
+
+What is idle for too long goes at the next turn of one coarse timer, instead of a timer per connection.
+"""
+
+import asyncio
+from asyncio import Future, Task, TimerHandle
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ssl import SSLContext
+from time import monotonic
+
+from meshio.errors import Closed, ConnectFailed
+from meshio.message import Request
+from meshio.transport.connection import Connection
+from meshio.transport.host_pool import HostPool
+from meshio.transport.tls import APPLICATION, Security, new_context
+from meshio.upstream.cluster import ClientTls
+from meshio.upstream.host import Host
+from meshio.upstream.upstream import Upstream
+
+TURN = 1.0  # seconds between looks at idle connections: how late an idle timeout may be noticed
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What the transport holds now; `dialled` counts the connections that were ever made."""
+
+    open: int
+    idle: int
+    connecting: int
+    waiting: int
+    dialled: int
+
+
+class Pools:
+    """The pools of all hosts. `idle` never waits; `connect` does.
+
+    A host carries its own pools (`Host.pool`, and `Host.tls_pools` by server name), so that finding one
+    costs nothing; kept here are those that have something open.
+    """
+
+    __slots__ = ("_closed", "_contexts", "_dialled", "_open", "_quiet", "_tasks", "_timer", "now")
+
+    def __init__(self) -> None:
+        self.now = monotonic
+        self._open: set[HostPool] = set()
+        self._tasks: set[Task[None]] = set()
+        self._contexts: dict[ClientTls, SSLContext] = {}
+        self._timer: TimerHandle | None = None
+        self._quiet: Future[None] | None = None
+        self._closed = False
+        self._dialled = 0
+
+    def idle(self, host: Host, request: Request) -> Connection | None:
+        """A connection that is ready at once, or None."""
+        pool = find(host, request)
+        return pool.take() if pool is not None else None
+
+    async def connect(self, upstream: Upstream, host: Host, request: Request) -> Connection:
+        """A connection, as soon as there is one. Raises ConnectFailed, ConnectTimedOut, Overloaded, Closed."""
+        if self._closed:
+            raise Closed("the mesh is closed")
+        if upstream.cluster.http.version == "h2":
+            raise ConnectFailed(
+                f"the cluster {upstream.cluster.name} needs HTTP/2, which this version does not speak",
+                "HTTP/2 is not supported",
+            )
+        pool = find(host, request) or self._begin(upstream, host, request)
+        return await pool.wait(request)
+
+    def drain(self, hosts: Iterable[Host]) -> None:
+        """These hosts have left: idle connections end now, busy ones with their exchange."""
+        for host in hosts:
+            for pool in pools_of(host):
+                pool.drain()
+
+    async def aclose(self) -> None:
+        """End every connection, dial and upload, and return when they have ended."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        ending = [*self._tasks, *(task for pool in self._open for task in pool.dials)]
+        for pool in list(self._open):
+            pool.abort()
+        await asyncio.gather(*ending, return_exceptions=True)
+        if self._open:
+            self._quiet = asyncio.get_running_loop().create_future()
+            await self._quiet
+
+    @property
+    def counters(self) -> Counters:
+        """Counted now, by walking what is open."""
+        pools = self._open
+        return Counters(
+            open=sum(len(pool.connections) for pool in pools),
+            idle=sum(len(pool.idle) for pool in pools),
+            connecting=sum(len(pool.dials) for pool in pools),
+            waiting=sum(len(pool.waiting) for pool in pools),
+            dialled=self._dialled,
+        )
+
+    # What host_pool.Registry asks for
+
+    def opened(self, pool: HostPool) -> None:
+        self._open.add(pool)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(TURN, self._turn)
+
+    def made(self) -> None:
+        self._dialled += 1
+
+    def closed(self, pool: HostPool) -> None:
+        if pool.connections or pool.dials:
+            return
+        self._open.discard(pool)
+        if not self._open and self._quiet is not None and not self._quiet.done():
+            self._quiet.set_result(None)
+
+    def hold(self, task: Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _turn(self) -> None:
+        now = self.now()
+        for pool in list(self._open):
+            pool.expire(now)
+        self._timer = asyncio.get_running_loop().call_later(TURN, self._turn) if self._open else None
+
+    def _begin(self, upstream: Upstream, host: Host, request: Request) -> HostPool:
+        """The pool that this request needs, new. Raises ConnectFailed for TLS that cannot be done."""
+        self.now = asyncio.get_running_loop().time
+        tls = tls_of(host, request)
+        name = server_name(request)
+        pool = HostPool(self, upstream, host, None if tls is None else self._security(tls, name))
+        if tls is None or not tls.auto_sni:
+            if isinstance(host.pool, HostPool):
+                host.pool.drain()  # its TLS was another
+            host.pool = pool
+        else:
+            host.tls_pools = {**(host.tls_pools or {}), name: pool}
+        return pool
+
+    def _security(self, tls: ClientTls, host: str) -> Security:
+        context = self._contexts.get(tls)
+        if context is None:
+            context = self._contexts[tls] = new_context(tls)  # loading the system's roots takes milliseconds
+        return Security(context, host if tls.auto_sni else tls.sni, tls.subject_names)
+
+
+def find(host: Host, request: Request) -> HostPool | None:
+    """The pool that this request may use, if there is one already."""
+    tls = host.tls
+    pool: object
+    if request.scheme == b"https" or (tls is not None and tls.auto_sni):
+        pool = host.tls_pools.get(server_name(request)) if host.tls_pools else None
+    else:
+        pool = host.pool
+    if not isinstance(pool, HostPool) or (pool.tls is not tls and pool.tls != tls):
+        return None
+    return pool
+
+
+def pools_of(host: Host) -> list[HostPool]:
+    """Every pool of a host."""
+    pools = [host.pool, *(host.tls_pools or {}).values()]
+    return [pool for pool in pools if isinstance(pool, HostPool)]
+
+
+def tls_of(host: Host, request: Request) -> ClientTls | None:
+    """What the mesh or the URL asks for. Raises ConnectFailed when both do."""
+    if request.scheme != b"https":
+        return host.tls
+    if host.tls is not None:
+        raise ConnectFailed(
+            f"{host.name} gets TLS from the mesh; an https URL would put a second TLS into it: use http://",
+            "TLS within TLS is not supported",
+        )
+    return APPLICATION
+
+
+def server_name(request: Request) -> str:
+    """What an https URL names, or what the Host header does where the mesh takes the name from there (auto_sni)."""
+    if request.scheme == b"https":
+        return request.host
+    authority = request.authority.decode("latin-1")
+    return authority if authority.endswith("]") else authority.partition(":")[0]
