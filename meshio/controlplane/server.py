@@ -152,7 +152,7 @@ async def converse(line: Line[A], first: bytes, stream: RawStream, dialect: Dial
             line.hear(dialect.read(request))
     finally:
         speaking.cancel()
-        await asyncio.wait({speaking})
+        await asyncio.gather(speaking, return_exceptions=True)  # it fails where the client is gone
 
 
 async def speak(line: Line[A], stream: RawStream, dialect: Dialect[A]) -> None:

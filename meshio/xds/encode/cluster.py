@@ -1,0 +1,193 @@
+"""Cluster -> Cluster."""
+
+from meshio.resilience.limits import Limits, RetryBudget
+from meshio.resilience.outlier import OutlierDetection
+from meshio.upstream.cluster import Cluster, Discovery, Dns, Eds, HttpOptions, OriginalDestination, Static
+from meshio.xds.encode.endpoint import encode_assignment
+from meshio.xds.encode.parts import metadata, never_none, over_ads, packed, seconds
+from meshio.xds.encode.policy import set_policy
+from meshio.xds.encode.tls import encode_socket, encode_socket_match
+from meshio.xds.proto.envoy.config.cluster.v3 import (
+    CircuitBreakers,
+    CircuitBreakersThresholds,
+    CircuitBreakersThresholdsRetryBudget,
+    ClusterCommonLbConfig,
+    ClusterCommonLbConfigLocalityWeightedLbConfig,
+    ClusterDiscoveryType,
+    ClusterDnsLookupFamily,
+    ClusterEdsClusterConfig,
+    UpstreamConnectionOptions,
+)
+from meshio.xds.proto.envoy.config.cluster.v3 import Cluster as ClusterMessage
+from meshio.xds.proto.envoy.config.cluster.v3 import OutlierDetection as OutlierMessage
+from meshio.xds.proto.envoy.config.core.v3 import (
+    Http1ProtocolOptions,
+    Http2ProtocolOptions,
+    HttpProtocolOptions,
+    Metadata,
+    TcpKeepalive,
+    UpstreamHttpProtocolOptions,
+)
+from meshio.xds.proto.envoy.extensions.upstreams.http.v3 import HttpProtocolOptions as UpstreamOptions
+from meshio.xds.proto.envoy.extensions.upstreams.http.v3 import (
+    HttpProtocolOptionsAutoHttpConfig,
+    HttpProtocolOptionsExplicitHttpConfig,
+    HttpProtocolOptionsUseDownstreamHttpConfig,
+)
+from meshio.xds.proto.envoy.type.v3 import Percent
+from meshio.xds.proto.google.protobuf import Any
+
+UPSTREAM_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+FAMILIES = {
+    "auto": ClusterDnsLookupFamily.AUTO,
+    "v4": ClusterDnsLookupFamily.V4_ONLY,
+    "v6": ClusterDnsLookupFamily.V6_ONLY,
+    "v4_preferred": ClusterDnsLookupFamily.V4_PREFERRED,
+    "all": ClusterDnsLookupFamily.ALL,
+}
+
+
+def encode_cluster(cluster: Cluster) -> ClusterMessage:
+    encoded = ClusterMessage(
+        name=cluster.name,
+        alt_stat_name=cluster.alt_stat_name,
+        connect_timeout=seconds(cluster.connect_timeout),
+        circuit_breakers=CircuitBreakers(thresholds=[encode_limits(cluster.limits)]),
+        outlier_detection=encode_outlier(cluster.outlier) if cluster.outlier else None,
+        transport_socket=encode_socket(cluster.tls) if cluster.tls else None,
+        transport_socket_matches=[encode_socket_match(match) for match in cluster.tls_matches],
+        typed_extension_protocol_options=encode_http(cluster),
+        common_lb_config=encode_common(cluster),
+        metadata=encode_origin(cluster),
+        close_connections_on_host_health_failure=cluster.close_on_health_failure,
+        upstream_connection_options=encode_keepalive(cluster.tcp_keepalive) if cluster.tcp_keepalive else None,
+    )
+    set_discovery(encoded, cluster.discovery)
+    set_policy(encoded, cluster.policy)
+    return encoded
+
+
+def set_discovery(encoded: ClusterMessage, discovery: Discovery) -> None:
+    match discovery:
+        case Eds(name):
+            encoded.type = ClusterDiscoveryType.EDS
+            encoded.eds_cluster_config = ClusterEdsClusterConfig(eds_config=over_ads(), service_name=name)
+        case Static(assignment):
+            encoded.type = ClusterDiscoveryType.STATIC
+            encoded.load_assignment = encode_assignment(assignment)
+        case Dns():
+            set_dns(encoded, discovery)
+        case OriginalDestination():
+            encoded.type = ClusterDiscoveryType.ORIGINAL_DST
+
+
+def set_dns(encoded: ClusterMessage, dns: Dns) -> None:
+    encoded.type = ClusterDiscoveryType.STRICT_DNS if dns.strict else ClusterDiscoveryType.LOGICAL_DNS
+    encoded.load_assignment = encode_assignment(dns.assignment)
+    encoded.dns_refresh_rate = seconds(dns.refresh)
+    encoded.dns_jitter = seconds(dns.jitter or None)
+    encoded.respect_dns_ttl = dns.respect_ttl
+    encoded.dns_lookup_family = FAMILIES[dns.family]
+
+
+def encode_limits(limits: Limits) -> CircuitBreakersThresholds:
+    return CircuitBreakersThresholds(
+        max_connections=limits.connections,
+        max_pending_requests=limits.pending,
+        max_requests=limits.requests,
+        max_retries=limits.retries,
+        retry_budget=encode_budget(limits.budget) if limits.budget else None,
+    )
+
+
+def encode_budget(budget: RetryBudget) -> CircuitBreakersThresholdsRetryBudget:
+    return CircuitBreakersThresholdsRetryBudget(
+        budget_percent=Percent(value=budget.percent), min_retry_concurrency=budget.least
+    )
+
+
+def encode_outlier(outlier: OutlierDetection) -> OutlierMessage:
+    """Detectors that meshio does not have are enforced by nobody."""
+    return OutlierMessage(
+        consecutive_5xx=outlier.consecutive_5xx,
+        enforcing_consecutive_5xx=outlier.enforcing_consecutive_5xx,
+        consecutive_gateway_failure=outlier.consecutive_gateway_failure,
+        enforcing_consecutive_gateway_failure=outlier.enforcing_consecutive_gateway_failure,
+        consecutive_local_origin_failure=outlier.consecutive_local_origin_failure,
+        enforcing_consecutive_local_origin_failure=outlier.enforcing_consecutive_local_origin_failure,
+        split_external_local_origin_errors=outlier.split_external_local_origin_errors,
+        interval=seconds(outlier.interval),
+        base_ejection_time=seconds(outlier.base_ejection_time),
+        max_ejection_time=seconds(outlier.max_ejection_time),
+        max_ejection_time_jitter=seconds(outlier.max_ejection_time_jitter or None),
+        max_ejection_percent=outlier.max_ejection_percent,
+        always_eject_one_host=outlier.always_eject_one_host,
+        enforcing_success_rate=0,
+        enforcing_local_origin_success_rate=0,
+    )
+
+
+def encode_common(cluster: Cluster) -> ClusterCommonLbConfig:
+    weighted = ClusterCommonLbConfigLocalityWeightedLbConfig() if cluster.locality_weighted else None
+    return ClusterCommonLbConfig(
+        healthy_panic_threshold=Percent(value=cluster.panic_threshold), locality_weighted_lb_config=weighted
+    )
+
+
+def encode_origin(cluster: Cluster) -> Metadata | None:
+    services = [{"host": host, "namespace": namespace} for host, namespace in cluster.services]
+    return metadata(
+        istio={
+            "config": cluster.origin,
+            "subset": cluster.subset,
+            "services": services,
+            "external": cluster.external,
+        }
+    )
+
+
+def encode_keepalive(keepalive: tuple[int, int, int]) -> UpstreamConnectionOptions:
+    probes, idle, interval = keepalive
+    return UpstreamConnectionOptions(
+        tcp_keepalive=TcpKeepalive(
+            keepalive_probes=probes or None, keepalive_time=idle or None, keepalive_interval=interval or None
+        )
+    )
+
+
+def encode_http(cluster: Cluster) -> dict[str, Any]:
+    """Nothing when all of it is as usual."""
+    options, tls = cluster.http, cluster.tls
+    auto_sni, auto_san = bool(tls and tls.auto_sni), bool(tls and tls.auto_san)
+    if options == HttpOptions() and not (auto_sni or auto_san):
+        return {}
+    encoded = UpstreamOptions(
+        common_http_protocol_options=HttpProtocolOptions(
+            idle_timeout=never_none(options.idle_timeout),
+            max_requests_per_connection=options.max_requests_per_connection or None,
+            max_connection_duration=seconds(options.max_connection_duration),
+            max_response_headers_kb=options.max_headers_kb,
+            max_headers_count=options.max_headers,
+        )
+    )
+    if auto_sni or auto_san:
+        encoded.upstream_http_protocol_options = UpstreamHttpProtocolOptions(
+            auto_sni=auto_sni, auto_san_validation=auto_san
+        )
+    set_version(encoded, options)
+    return {UPSTREAM_OPTIONS: packed(encoded)}
+
+
+def set_version(encoded: UpstreamOptions, options: HttpOptions) -> None:
+    h1, h2 = Http1ProtocolOptions(), Http2ProtocolOptions(max_concurrent_streams=options.max_concurrent_streams or None)
+    match options.version:
+        case "http/1.1":
+            encoded.explicit_http_config = HttpProtocolOptionsExplicitHttpConfig(http_protocol_options=h1)
+        case "h2":
+            encoded.explicit_http_config = HttpProtocolOptionsExplicitHttpConfig(http2_protocol_options=h2)
+        case "downstream":
+            encoded.use_downstream_protocol_config = HttpProtocolOptionsUseDownstreamHttpConfig(
+                http_protocol_options=h1, http2_protocol_options=h2
+            )
+        case "auto":
+            encoded.auto_config = HttpProtocolOptionsAutoHttpConfig(http_protocol_options=h1, http2_protocol_options=h2)

@@ -1,0 +1,149 @@
+"""Forward -> RouteAction: where a request goes, how often, how long, and what is rewritten."""
+
+from meshio.balancing.hashing import HashCookie, HashHeader, HashPolicy, HashQuery, HashSourceIp
+from meshio.errors import Rejected
+from meshio.resilience.retry import Retry
+from meshio.routing.rewrite import (
+    HostFromHeader,
+    HostFromPath,
+    HostLiteral,
+    HostOfEndpoint,
+    HostRewrite,
+    PathRewrite,
+    PrefixRewrite,
+    RegexRewrite,
+)
+from meshio.routing.route import Forward, Mirror, WeightedCluster
+from meshio.xds.encode.parts import headers_to_add, never_none, packed, runtime_share, seconds, substitution
+from meshio.xds.proto.envoy.config.route.v3 import (
+    RetryPolicy,
+    RetryPolicyRetryBackOff,
+    RetryPolicyRetryHostPredicate,
+    RouteAction,
+    RouteActionClusterNotFoundResponseCode,
+    RouteActionHashPolicy,
+    RouteActionHashPolicyConnectionProperties,
+    RouteActionHashPolicyCookie,
+    RouteActionHashPolicyHeader,
+    RouteActionHashPolicyQueryParameter,
+    RouteActionRequestMirrorPolicy,
+    WeightedClusterClusterWeight,
+)
+from meshio.xds.proto.envoy.config.route.v3 import WeightedCluster as WeightedClusterMessage
+from meshio.xds.proto.envoy.extensions.retry.host.previous_hosts.v3 import PreviousHostsPredicate
+
+PREVIOUS_HOSTS = "envoy.retry_host_predicates.previous_hosts"
+MISSING_CLUSTER = {
+    503: RouteActionClusterNotFoundResponseCode.SERVICE_UNAVAILABLE,
+    404: RouteActionClusterNotFoundResponseCode.NOT_FOUND,
+    500: RouteActionClusterNotFoundResponseCode.INTERNAL_SERVER_ERROR,
+}
+
+
+def encode_forward(forward: Forward) -> RouteAction:
+    encoded = RouteAction(
+        timeout=never_none(forward.timeout),
+        max_grpc_timeout=seconds(forward.max_grpc_timeout),
+        retry_policy=encode_retry(forward.retry) if forward.retry else None,
+        request_mirror_policies=[encode_mirror(mirror) for mirror in forward.mirrors],
+        hash_policy=[encode_hash_policy(policy) for policy in forward.hash_policies],
+        cluster_not_found_response_code=MISSING_CLUSTER[forward.missing_cluster_status],
+    )
+    set_clusters(encoded, forward.clusters)
+    set_path_rewrite(encoded, forward.path_rewrite)
+    set_host_rewrite(encoded, forward.host_rewrite)
+    return encoded
+
+
+def set_clusters(encoded: RouteAction, clusters: tuple[WeightedCluster, ...]) -> None:
+    """A single cluster without anything of its own is named directly, as istiod does."""
+    if len(clusters) == 1 and clusters[0] == WeightedCluster(clusters[0].name):
+        encoded.cluster = clusters[0].name
+    else:
+        encoded.weighted_clusters = WeightedClusterMessage(clusters=[encode_cluster(each) for each in clusters])
+
+
+def encode_cluster(cluster: WeightedCluster) -> WeightedClusterClusterWeight:
+    """Raises Rejected: of the host rewrites, xDS knows only the literal one here."""
+    requests, responses = cluster.request_headers, cluster.response_headers
+    encoded = WeightedClusterClusterWeight(
+        name=cluster.name,
+        weight=cluster.weight,
+        request_headers_to_add=headers_to_add(requests),
+        request_headers_to_remove=list(requests.remove),
+        response_headers_to_add=headers_to_add(responses),
+        response_headers_to_remove=list(responses.remove),
+    )
+    match cluster.host_rewrite:
+        case HostLiteral(value):
+            encoded.host_rewrite_literal = value
+        case None:
+            pass
+        case other:
+            raise Rejected(cluster.name, "host_rewrite", f"a weighted cluster cannot have {other}")
+    return encoded
+
+
+def encode_retry(retry: Retry) -> RetryPolicy:
+    predicate = RetryPolicyRetryHostPredicate(name=PREVIOUS_HOSTS, typed_config=packed(PreviousHostsPredicate()))
+    return RetryPolicy(
+        retry_on=",".join(sorted(retry.on)),
+        num_retries=retry.attempts,
+        per_try_timeout=seconds(retry.per_try_timeout),
+        retriable_status_codes=sorted(retry.statuses),
+        retry_host_predicate=[predicate] if retry.avoid_previous else [],
+        host_selection_retry_max_attempts=retry.host_attempts,
+        retry_back_off=encode_back_off(retry),
+    )
+
+
+def encode_back_off(retry: Retry) -> RetryPolicyRetryBackOff | None:
+    """Nothing when it is Envoy's own."""
+    usual = Retry(retry.on)
+    if (retry.first_delay, retry.longest_delay) == (usual.first_delay, usual.longest_delay):
+        return None
+    return RetryPolicyRetryBackOff(base_interval=seconds(retry.first_delay), max_interval=seconds(retry.longest_delay))
+
+
+def encode_mirror(mirror: Mirror) -> RouteActionRequestMirrorPolicy:
+    return RouteActionRequestMirrorPolicy(
+        cluster=mirror.cluster,
+        runtime_fraction=runtime_share(mirror.share),
+        disable_shadow_host_suffix_append=not mirror.host_suffix,
+        trace_sampled=False,
+    )
+
+
+def encode_hash_policy(policy: HashPolicy) -> RouteActionHashPolicy:
+    encoded = RouteActionHashPolicy(terminal=policy.terminal)
+    match policy:
+        case HashHeader():
+            rewrite = substitution(policy.pattern, policy.substitution) if policy.pattern else None
+            encoded.header = RouteActionHashPolicyHeader(header_name=policy.name, regex_rewrite=rewrite)
+        case HashCookie():
+            encoded.cookie = RouteActionHashPolicyCookie(name=policy.name, ttl=seconds(policy.ttl), path=policy.path)
+        case HashSourceIp():
+            encoded.connection_properties = RouteActionHashPolicyConnectionProperties(source_ip=True)
+        case HashQuery():
+            encoded.query_parameter = RouteActionHashPolicyQueryParameter(name=policy.name)
+    return encoded
+
+
+def set_path_rewrite(encoded: RouteAction, rewrite: PathRewrite | None) -> None:
+    match rewrite:
+        case PrefixRewrite(value):
+            encoded.prefix_rewrite = value
+        case RegexRewrite(pattern, replacement):
+            encoded.regex_rewrite = substitution(pattern, replacement)
+
+
+def set_host_rewrite(encoded: RouteAction, rewrite: HostRewrite | None) -> None:
+    match rewrite:
+        case HostLiteral(value):
+            encoded.host_rewrite_literal = value
+        case HostFromHeader(name):
+            encoded.host_rewrite_header = name
+        case HostFromPath(pattern, replacement):
+            encoded.host_rewrite_path_regex = substitution(pattern, replacement)
+        case HostOfEndpoint():
+            encoded.auto_host_rewrite = True

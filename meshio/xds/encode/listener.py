@@ -1,0 +1,142 @@
+"""Listener -> Listener, as a proxy would need it: nothing of it is bound but the listener for everything else."""
+
+from meshio.message import Layer
+from meshio.resilience.fault import Fault
+from meshio.routing.listener import ChainMatch, EscapedSlashes, FilterChain, HttpChain, Listener, TcpChain
+from meshio.routing.route import RouteTable
+from meshio.xds.encode.parts import address, never_none, over_ads, packed
+from meshio.xds.encode.route import FAULT, encode_fault, encode_table
+from meshio.xds.proto.envoy.config.core.v3 import CidrRange, TrafficDirection
+from meshio.xds.proto.envoy.config.listener.v3 import Filter, FilterChainMatch, ListenerFilter
+from meshio.xds.proto.envoy.config.listener.v3 import FilterChain as FilterChainMessage
+from meshio.xds.proto.envoy.config.listener.v3 import Listener as ListenerMessage
+from meshio.xds.proto.envoy.extensions.filters.http.cors.v3 import Cors
+from meshio.xds.proto.envoy.extensions.filters.http.router.v3 import Router
+from meshio.xds.proto.envoy.extensions.filters.network.http_connection_manager.v3 import (
+    HttpConnectionManager,
+    HttpConnectionManagerPathWithEscapedSlashesAction,
+    HttpConnectionManagerUpgradeConfig,
+    HttpFilter,
+    Rds,
+)
+from meshio.xds.proto.envoy.extensions.filters.network.tcp_proxy.v3 import (
+    TcpProxy,
+    TcpProxyWeightedCluster,
+    TcpProxyWeightedClusterClusterWeight,
+)
+from meshio.xds.proto.google.protobuf import Any
+from meshio.xds.proto.udpa.type.v1 import TypedStruct
+
+EXTENSION = "type.googleapis.com/envoy.extensions.filters."
+INSPECT_HTTP = ListenerFilter(
+    name="envoy.filters.listener.http_inspector",
+    typed_config=Any(type_url=EXTENSION + "listener.http_inspector.v3.HttpInspector"),
+)
+INSPECT_TLS = ListenerFilter(
+    name="envoy.filters.listener.tls_inspector",
+    typed_config=Any(type_url=EXTENSION + "listener.tls_inspector.v3.TlsInspector"),
+)
+SLASHES: dict[EscapedSlashes, HttpConnectionManagerPathWithEscapedSlashesAction] = {
+    "keep": HttpConnectionManagerPathWithEscapedSlashesAction.KEEP_UNCHANGED,
+    "reject": HttpConnectionManagerPathWithEscapedSlashesAction.REJECT_REQUEST,
+    "redirect": HttpConnectionManagerPathWithEscapedSlashesAction.UNESCAPE_AND_REDIRECT,
+    "forward": HttpConnectionManagerPathWithEscapedSlashesAction.UNESCAPE_AND_FORWARD,
+}
+FILTERS = {
+    FAULT: packed(encode_fault(Fault())),
+    "envoy.filters.http.cors": packed(Cors()),
+    "envoy.filters.http.router": packed(Router()),
+    "envoy.filters.http.grpc_stats": Any(type_url=EXTENSION + "http.grpc_stats.v3.FilterConfig"),
+}
+
+
+def encode_listener(listener: Listener) -> ListenerMessage:
+    return ListenerMessage(
+        name=listener.name,
+        address=address(listener.address, listener.port),
+        filter_chains=[encode_chain(chain) for chain in listener.chains],
+        default_filter_chain=encode_chain(listener.default) if listener.default else None,
+        listener_filters=inspectors(listener),
+        listener_filters_timeout=never_none(None),
+        continue_on_listener_filters_timeout=True,
+        use_original_dst=True if listener.original_destination else None,
+        bind_to_port=None if listener.original_destination else False,
+        traffic_direction=TrafficDirection.OUTBOUND,
+    )
+
+
+def inspectors(listener: Listener) -> list[ListenerFilter]:
+    """What has to look into the first bytes of a connection, so that the chain matches can be answered."""
+    matches = [chain.match for chain in listener.chains]
+    tls = any(match.server_names or match.transport_protocol == "tls" for match in matches)
+    http = any(match.application_protocols for match in matches)
+    return [INSPECT_TLS] * tls + [INSPECT_HTTP] * http
+
+
+def encode_chain(chain: FilterChain) -> FilterChainMessage:
+    match chain.target:
+        case HttpChain():
+            kind, config = "http_connection_manager", packed(encode_http(chain.target))
+        case TcpChain():
+            kind, config = "tcp_proxy", packed(encode_tcp(chain.target))
+    return FilterChainMessage(
+        name=chain.name,
+        filter_chain_match=encode_chain_match(chain.match),
+        filters=[Filter(name=f"envoy.filters.network.{kind}", typed_config=config)],
+    )
+
+
+def encode_chain_match(match: ChainMatch) -> FilterChainMatch | None:
+    if match == ChainMatch():
+        return None
+    return FilterChainMatch(
+        destination_port=match.port,
+        prefix_ranges=[encode_prefix(prefix) for prefix in match.prefixes],
+        server_names=list(match.server_names),
+        transport_protocol=match.transport_protocol,
+        application_protocols=list(match.application_protocols),
+    )
+
+
+def encode_prefix(prefix: str) -> CidrRange:
+    network, _, length = prefix.partition("/")
+    return CidrRange(address_prefix=network, prefix_len=int(length))
+
+
+def encode_http(chain: HttpChain) -> HttpConnectionManager:
+    encoded = HttpConnectionManager(
+        stat_prefix=chain.stat_prefix,
+        http_filters=[encode_filter(name, chain.layers) for name in chain.filters],
+        normalize_path=chain.paths.normalize,
+        merge_slashes=chain.paths.merge_slashes,
+        path_with_escaped_slashes_action=SLASHES[chain.paths.escaped_slashes],
+        upgrade_configs=[HttpConnectionManagerUpgradeConfig(upgrade_type=name) for name in sorted(chain.upgrades)],
+        use_remote_address=False,
+        proxy_100_continue=True,
+        stream_idle_timeout=never_none(None),
+    )
+    if isinstance(chain.routes, RouteTable):
+        encoded.route_config = encode_table(chain.routes)
+    else:
+        encoded.rds = Rds(config_source=over_ads(), route_config_name=chain.routes)
+    return encoded
+
+
+def encode_filter(name: str, layers: tuple[Layer, ...]) -> HttpFilter:
+    """A filter by its name. Istio's own ones are optional, so that a plain Envoy passes over them."""
+    if name == FAULT:
+        config = next((packed(encode_fault(layer)) for layer in layers if isinstance(layer, Fault)), FILTERS[FAULT])
+        return HttpFilter(name=name, typed_config=config)
+    if name in FILTERS:
+        return HttpFilter(name=name, typed_config=FILTERS[name])
+    return HttpFilter(name=name, typed_config=packed(TypedStruct(type_url=f"meshio/{name}")), is_optional=True)
+
+
+def encode_tcp(chain: TcpChain) -> TcpProxy:
+    encoded = TcpProxy(stat_prefix=chain.stat_prefix)
+    if len(chain.clusters) == 1:
+        encoded.cluster = chain.clusters[0].name
+    else:
+        weights = [TcpProxyWeightedClusterClusterWeight(name=each.name, weight=each.weight) for each in chain.clusters]
+        encoded.weighted_clusters = TcpProxyWeightedCluster(clusters=weights)
+    return encoded

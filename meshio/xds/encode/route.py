@@ -1,0 +1,129 @@
+"""RouteTable -> RouteConfiguration."""
+
+from meshio.errors import Rejected
+from meshio.message import Layer
+from meshio.resilience.fault import Fault
+from meshio.routing.rewrite import PrefixRewrite, RegexRewrite
+from meshio.routing.route import Action, DirectResponse, Forward, Redirect, Route, RouteTable, VirtualHost
+from meshio.xds.encode.forward import encode_forward
+from meshio.xds.encode.matching import encode_match
+from meshio.xds.encode.parts import headers_to_add, metadata, packed, seconds, share, substitution
+from meshio.xds.proto.envoy.config.core.v3 import DataSource
+from meshio.xds.proto.envoy.config.route.v3 import (
+    Decorator,
+    DirectResponseAction,
+    RedirectAction,
+    RedirectActionRedirectResponseCode,
+    RouteConfiguration,
+)
+from meshio.xds.proto.envoy.config.route.v3 import Route as RouteMessage
+from meshio.xds.proto.envoy.config.route.v3 import VirtualHost as VirtualHostMessage
+from meshio.xds.proto.envoy.extensions.filters.common.fault.v3 import FaultDelay
+from meshio.xds.proto.envoy.extensions.filters.http.fault.v3 import FaultAbort, HttpFault
+from meshio.xds.proto.google.protobuf import Any
+
+LARGEST_DIRECT_RESPONSE = 1024 * 1024  # istiod's choice; Envoy's default of 4 KiB would refuse larger ones
+FAULT = "envoy.filters.http.fault"
+REDIRECT_CODES = {
+    301: RedirectActionRedirectResponseCode.MOVED_PERMANENTLY,
+    302: RedirectActionRedirectResponseCode.FOUND,
+    303: RedirectActionRedirectResponseCode.SEE_OTHER,
+    307: RedirectActionRedirectResponseCode.TEMPORARY_REDIRECT,
+    308: RedirectActionRedirectResponseCode.PERMANENT_REDIRECT,
+}
+
+
+def encode_table(table: RouteTable) -> RouteConfiguration:
+    return RouteConfiguration(
+        name=table.name,
+        virtual_hosts=[encode_host(host) for host in table.hosts],
+        ignore_port_in_host_matching=table.ignore_port,
+        request_headers_to_add=headers_to_add(table.request_headers),
+        request_headers_to_remove=list(table.request_headers.remove),
+        response_headers_to_add=headers_to_add(table.response_headers),
+        response_headers_to_remove=list(table.response_headers.remove),
+        most_specific_header_mutations_wins=table.most_specific_wins,
+        validate_clusters=False,
+        max_direct_response_body_size_bytes=LARGEST_DIRECT_RESPONSE,
+    )
+
+
+def encode_host(host: VirtualHost) -> VirtualHostMessage:
+    return VirtualHostMessage(
+        name=host.name,
+        domains=list(host.domains),
+        routes=[encode_route(route) for route in host.routes],
+        request_headers_to_add=headers_to_add(host.request_headers),
+        request_headers_to_remove=list(host.request_headers.remove),
+        response_headers_to_add=headers_to_add(host.response_headers),
+        response_headers_to_remove=list(host.response_headers.remove),
+        include_request_attempt_count=host.attempt_count,
+    )
+
+
+def encode_route(route: Route) -> RouteMessage:
+    encoded = RouteMessage(
+        name=route.name,
+        match=encode_match(route.match),
+        metadata=metadata(istio={"config": route.origin}),
+        decorator=Decorator(operation=route.decorator) if route.decorator else None,
+        typed_per_filter_config=dict(encode_layer(layer) for layer in route.layers),
+        request_headers_to_add=headers_to_add(route.request_headers),
+        request_headers_to_remove=list(route.request_headers.remove),
+        response_headers_to_add=headers_to_add(route.response_headers),
+        response_headers_to_remove=list(route.response_headers.remove),
+    )
+    set_action(encoded, route.action)
+    return encoded
+
+
+def set_action(encoded: RouteMessage, action: Action) -> None:
+    match action:
+        case Forward():
+            encoded.route = encode_forward(action)
+        case Redirect():
+            encoded.redirect = encode_redirect(action)
+        case DirectResponse():
+            encoded.direct_response = encode_direct_response(action)
+
+
+def encode_redirect(redirect: Redirect) -> RedirectAction:
+    encoded = RedirectAction(
+        response_code=REDIRECT_CODES[redirect.status],
+        host_redirect=redirect.host,
+        port_redirect=redirect.port,
+        strip_query=redirect.strip_query,
+    )
+    if redirect.https:
+        encoded.https_redirect = True
+    elif redirect.scheme:
+        encoded.scheme_redirect = redirect.scheme
+    match redirect.path_rewrite:
+        case PrefixRewrite(value):
+            encoded.prefix_rewrite = value
+        case RegexRewrite(pattern, replacement):
+            encoded.regex_rewrite = substitution(pattern, replacement)
+        case None if redirect.path:
+            encoded.path_redirect = redirect.path
+    return encoded
+
+
+def encode_direct_response(response: DirectResponse) -> DirectResponseAction:
+    body = DataSource(inline_bytes=response.body) if response.body else None
+    return DirectResponseAction(status=response.status, body=body)
+
+
+def encode_layer(layer: Layer) -> tuple[str, Any]:
+    """The name of the HTTP filter and its configuration for one route. Raises Rejected for a layer of our own."""
+    if isinstance(layer, Fault):
+        return FAULT, packed(encode_fault(layer))
+    raise Rejected(type(layer).__name__, "layers", "xDS has no such filter")
+
+
+def encode_fault(fault: Fault) -> HttpFault:
+    encoded = HttpFault()
+    if fault.delay is not None:
+        encoded.delay = FaultDelay(fixed_delay=seconds(fault.delay), percentage=share(fault.delay_share))
+    if fault.abort is not None:
+        encoded.abort = FaultAbort(http_status=fault.abort, percentage=share(fault.abort_share))
+    return encoded
