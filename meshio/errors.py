@@ -10,6 +10,7 @@
         NoRoute         NR 404
         NoCluster       NC 503
         NoHealthyHost   UH 503
+        Dropped         DO 503
         Overloaded      UO 503
         TimedOut        UT 504   sent
         ConnectFailed   UF 503   not sent: always safe to retry
@@ -95,6 +96,13 @@ class NoHealthyHost(RequestError):
     """The cluster has no host that may be picked."""
 
     flag, details, body = "UH", "no_healthy_upstream", b"no healthy upstream"
+
+
+class Dropped(RequestError):
+    """The control plane asks for a share of the cluster's requests to be dropped (EDS `drop_overloads`)."""
+
+    flag, details, body = "DO", "drop_overload", b"drop overload"
+    headers: Headers = [(b"x-envoy-drop-overload", b"true")]
 
 
 class ResetError(RequestError):

@@ -18,7 +18,7 @@ FLOORS: list[set[str]] = [
     {"mesh", "transport"},
     {"xds", "registry", "telemetry"},
     {"client", "server"},
-    {"controlplane", "agent"},
+    {"controlplane", "agent", "testing"},
     {"environment"},
     {"cli"},
 ]
@@ -35,7 +35,7 @@ AT_HOME = {
     "aiohttp": {"client"},
     "betterproto2": {"xds"},
     "click": {"cli"},
-    "grpclib": {"xds", "controlplane"},
+    "grpclib": {"xds", "controlplane", "testing"},
     "h2": {"transport", "xds"},
     "httptools": {"transport"},
     "httpx": {"client"},

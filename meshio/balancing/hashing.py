@@ -1,7 +1,16 @@
 """Which part of a request is hashed, and with what (Envoy: source/common/http/hash_policy.cc)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
+
+import re2
+from xxhash import xxh64_intdigest
+
+from meshio.message import PSEUDO_HEADERS, Request
+
+Key: TypeAlias = Callable[[Request], int | None]
+WORD = 2**64 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +49,116 @@ class HashQuery:
 
 
 HashPolicy: TypeAlias = HashHeader | HashCookie | HashSourceIp | HashQuery
+
+
+def compile_hash(policies: tuple[HashPolicy, ...], address: str) -> Key:
+    """The key of a request under a route's hash policies; None leaves the choice to chance.
+
+    `address` is the downstream address without port: for a client, this instance's own.
+    """
+    keys = [(key_of(policy, address), policy.terminal) for policy in policies]
+    if len(keys) == 1:
+        return keys[0][0]
+
+    def combined(request: Request) -> int | None:
+        result: int | None = None
+        for key, terminal in keys:
+            if (found := key(request)) is None:
+                continue
+            result = found if result is None else rotated(result) ^ found
+            if terminal:
+                break
+        return result
+
+    return combined
+
+
+def rotated(key: int) -> int:
+    """One bit to the left, around 64."""
+    return (key << 1 | key >> 63) & WORD
+
+
+def key_of(policy: HashPolicy, address: str) -> Key:
+    match policy:
+        case HashHeader():
+            return header_key(policy)
+        case HashCookie():
+            return cookie_key(policy, address)
+        case HashSourceIp():
+            own = xxh64_intdigest(address.encode())
+            return lambda request: own
+        case HashQuery(name):
+            return query_key(name.encode())
+
+
+def query_key(name: bytes) -> Key:
+    def key(request: Request) -> int | None:
+        value = request.query(name)
+        return None if value is None else xxh64_intdigest(value)
+
+    return key
+
+
+def header_key(policy: HashHeader) -> Key:
+    """Values are rewritten, then sorted, then hashed one on top of the other."""
+    name, rewrite = policy.name.lower().encode(), rewriting(policy)
+
+    def key(request: Request) -> int | None:
+        values = header_values(request, name)
+        if not values:
+            return None
+        result = 0
+        for value in sorted(map(rewrite, values)):
+            result = xxh64_intdigest(value, result)
+        return result
+
+    return key
+
+
+def header_values(request: Request, name: bytes) -> list[bytes]:
+    if name in PSEUDO_HEADERS:
+        return [PSEUDO_HEADERS[name](request)]
+    return [value for key, value in request.headers if key == name]
+
+
+def rewriting(policy: HashHeader) -> Callable[[bytes], bytes]:
+    if not policy.pattern:
+        return bytes
+    pattern, substitution = re2.compile(policy.pattern.encode()), policy.substitution.encode()
+    return lambda value: bytes(pattern.sub(substitution, value))
+
+
+def cookie_key(policy: HashCookie, address: str) -> Key:
+    def key(request: Request) -> int | None:
+        value = cookie(request, policy.name.encode())
+        if not value and policy.ttl is not None:
+            value = new_cookie(request, address)
+        return xxh64_intdigest(value) if value else None
+
+    return key
+
+
+def cookie(request: Request, name: bytes) -> bytes:
+    """The first cookie of that name, without quotes; b"" when there is none (Envoy: `parseCookieValue`)."""
+    for header, crumbs in request.headers:
+        if header != b"cookie":
+            continue
+        for crumb in crumbs.split(b";"):
+            key, _, value = crumb.strip().partition(b"=")
+            if key == name:
+                return value[1:-1] if len(value) > 1 and value[:1] == value[-1:] == b'"' else value
+    return b""
+
+
+def new_cookie(request: Request, address: str) -> bytes:
+    """The value that a cookie with a lifetime gets when the request has none: the same for one pair of addresses."""
+    return b"%x" % xxh64_intdigest(f"{address}{request.host}:{request.port}".encode())
+
+
+def set_cookie(policy: HashCookie, request: Request, address: str) -> bytes | None:
+    """The `set-cookie` value that tells a client its new cookie; None when it has one, or none is to be made."""
+    if policy.ttl is None or cookie(request, policy.name.encode()):
+        return None
+    path = f"; Path={policy.path}" if policy.path else ""
+    value = new_cookie(request, address).decode()
+    return f'{policy.name}="{value}"; Max-Age={policy.ttl:.0f}{path}; HttpOnly'.encode()

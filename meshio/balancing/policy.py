@@ -1,7 +1,7 @@
 """What a balancing policy is: a frozen value that builds a pick over candidates."""
 
 from collections.abc import Callable
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from meshio.message import Request
 
@@ -16,9 +16,7 @@ class Candidate(Protocol):
     weight: int
     inflight: int
     latency: float
-
-    @property
-    def key(self) -> bytes: ...
+    key: bytes
 
 
 C = TypeVar("C", bound=Candidate)
@@ -28,3 +26,17 @@ Pick: TypeAlias = Callable[[Request], C]
 class Policy(Protocol):
     def over(self, candidates: tuple[C, ...]) -> Pick[C]:
         """Build the pick. Called when the set changes, never per request, never with ()."""
+
+
+@runtime_checkable
+class ConsistentPolicy(Policy, Protocol):
+    """A policy that maps keys to candidates. It spans the localities of a priority: moving a key is what it avoids."""
+
+    def over_shares(self, candidates: tuple[C, ...], shares: tuple[float, ...]) -> Pick[C]:
+        """Build the pick for candidates with these shares of the keys; they sum up to 1."""
+
+
+def shares_of(candidates: tuple[C, ...]) -> tuple[float, ...]:
+    """The candidates' weights, normalised as Envoy does it (thread_aware_lb_impl.cc)."""
+    total = sum(candidate.weight for candidate in candidates)
+    return tuple(candidate.weight / total for candidate in candidates)

@@ -70,13 +70,13 @@ class Outliers(Generic[W]):
 
     def __init__(self, settings: OutlierDetection) -> None:
         self.settings = settings
-        self.hosts: tuple[W, ...] = ()
+        self.hosts: frozenset[W] = frozenset()
         self.ejected = 0
         self._due: float | None = None
 
     def watch(self, hosts: Iterable[W]) -> None:
         """Take over the cluster's hosts after an update."""
-        self.hosts = tuple(hosts)
+        self.hosts = frozenset(hosts)
         self.ejected = sum(host.ejected for host in self.hosts)
 
     def observe(self, host: W, status: int, local: bool, now: float) -> bool:
@@ -114,7 +114,7 @@ class Outliers(Generic[W]):
         return ejected
 
     def _eject(self, host: W, enforcing: int, now: float) -> bool:
-        if host.ejected or not self._may_eject() or random() * 100 >= enforcing:
+        if host.ejected or host not in self.hosts or not self._may_eject() or random() * 100 >= enforcing:
             return False
         settings, streaks = self.settings, host.streaks
         longest = max(settings.max_ejection_time, settings.base_ejection_time)

@@ -1,0 +1,68 @@
+"""The candidate with fewer requests in flight. Envoy: least_request_lb.cc.
+
+Among equal weights a few are drawn at random, with replacement, and the least loaded of them is taken: two
+draws already avoid the herd that "always the least loaded" creates (Mitzenmacher, The Power of Two Choices
+in Randomized Load Balancing, 2001). With unequal weights the candidates take turns, each with its weight
+divided by the load that it has when its turn comes.
+"""
+
+from dataclasses import dataclass
+from heapq import heapify, heapreplace
+from itertools import count
+from random import random
+
+from meshio.balancing.policy import C, Pick
+from meshio.message import Request
+
+
+@dataclass(frozen=True, slots=True)
+class LeastRequest:
+    """choices: how many are drawn; bias: how much load counts against weight (0 not at all, Envoy's default 1)."""
+
+    choices: int = 2
+    bias: float = 1.0
+
+    def over(self, candidates: tuple[C, ...]) -> Pick[C]:
+        """Build the pick."""
+        if len({candidate.weight for candidate in candidates}) > 1:
+            return lighter_turns(candidates, self.bias)
+        return least_of_two(candidates) if self.choices == 2 else least_of(candidates, self.choices)
+
+
+def least_of_two(candidates: tuple[C, ...]) -> Pick[C]:
+    n = len(candidates)
+
+    def pick(request: Request) -> C:
+        first, second = candidates[int(random() * n)], candidates[int(random() * n)]
+        return second if second.inflight < first.inflight else first
+
+    return pick
+
+
+def least_of(candidates: tuple[C, ...], choices: int) -> Pick[C]:
+    n, more = len(candidates), range(choices - 1)
+
+    def pick(request: Request) -> C:
+        best = candidates[int(random() * n)]
+        for _ in more:
+            other = candidates[int(random() * n)]
+            if other.inflight < best.inflight:
+                best = other
+        return best
+
+    return pick
+
+
+def lighter_turns(candidates: tuple[C, ...], bias: float) -> Pick[C]:
+    """Earliest deadline first; how soon a candidate is due again depends on its load at this moment."""
+    order = count().__next__
+    queue = [(random() / candidate.weight, order(), candidate) for candidate in candidates]
+    heapify(queue)
+
+    def pick(request: Request) -> C:
+        due, _, candidate = queue[0]
+        pause = (candidate.inflight + 1) ** bias / candidate.weight
+        heapreplace(queue, (due + pause, order(), candidate))
+        return candidate
+
+    return pick
