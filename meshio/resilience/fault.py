@@ -1,6 +1,11 @@
-"""Delay and abort on purpose (Envoy: `envoy.filters.http.fault`)."""
+"""Delay and abort on purpose (Envoy: `envoy.filters.http.fault`, fault_filter.cc)."""
 
+import asyncio
 from dataclasses import dataclass
+from random import random
+
+from meshio.errors import FaultInjected
+from meshio.message import Request, Response, Send
 
 
 @dataclass(frozen=True, slots=True)
@@ -9,6 +14,10 @@ class Fraction:
 
     numerator: int
     denominator: int = 100
+
+    def draw(self) -> bool:
+        """Whether this time is one of them."""
+        return int(random() * self.denominator) < self.numerator
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +28,30 @@ class Fault:
     delay_share: Fraction = Fraction(0)
     abort: int | None = None
     abort_share: Fraction = Fraction(0)
+
+    def around(self, send: Send) -> Send:
+        """The delay comes before the route's timeout begins. Raises FaultInjected for an abort."""
+        if self.abort is not None and self.abort_share.numerator:
+            send = aborting(send, self.abort, self.abort_share)
+        if self.delay is not None and self.delay_share.numerator:
+            send = delaying(send, self.delay, self.delay_share)
+        return send
+
+
+def aborting(send: Send, status: int, share: Fraction) -> Send:
+    async def abort(request: Request) -> Response:
+        if share.draw():
+            raise FaultInjected(status)
+        return await send(request)
+
+    return abort
+
+
+def delaying(send: Send, seconds: float, share: Fraction) -> Send:
+    async def delay(request: Request) -> Response:
+        if share.draw():
+            request.record.flags.append("DI")
+            await asyncio.sleep(seconds)
+        return await send(request)
+
+    return delay

@@ -1,6 +1,37 @@
-"""Try again: when, how often, after how long. Envoy: retry_state_impl.cc."""
+"""Try again: when, how often, after how long. Envoy: source/common/router/retry_state_impl.cc."""
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
+from random import random
+from typing import Protocol, TypeAlias
+
+from meshio.errors import ConnectFailed, Overloaded, RequestError, ResetError, TimedOut
+from meshio.message import Request, Response, Send
+from meshio.resilience.replay import lost, replayable
+
+Outcome: TypeAlias = Response | RequestError
+Judge: TypeAlias = Callable[[Outcome], bool]
+
+ANY_RESET = frozenset({"reset", "5xx", "gateway-error"})  # of a stream, or of our patience with one try
+STATUS_TOKENS = {"5xx": range(500, 600), "gateway-error": range(502, 505), "retriable-4xx": range(409, 410)}
+GRPC_TOKENS = {
+    "cancelled": b"1",
+    "deadline-exceeded": b"4",
+    "resource-exhausted": b"8",
+    "internal": b"13",
+    "unavailable": b"14",
+}
+
+
+class Allowance(Protocol):
+    """Who grants retries: the upstream's circuit breaker."""
+
+    def start_retry(self) -> bool:
+        """Count a retry in; False when there are too many already."""
+
+    def end_retry(self) -> None:
+        """Count it out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +59,141 @@ class Retry:
     avoid_previous: bool = False
     host_attempts: int = 1
     buffer_limit: int = 1024 * 1024
+
+    def around(self, send: Send, allowance: Allowance) -> Send:
+        """Try, and try again as long as the outcome asks for it and `allowance` lets it."""
+        once = patient(send, self.per_try_timeout) if self.per_try_timeout else send
+        worthwhile, limit = self.judge(), self.buffer_limit
+
+        async def retrying(request: Request) -> Response:
+            request.body = replayable(request.body, limit)
+            outcome = await outcome_of(once, request)
+            if worthwhile(outcome):
+                outcome = await self._again(request, outcome, once, worthwhile, allowance)
+            if isinstance(outcome, RequestError):
+                raise outcome
+            return outcome
+
+        return retrying
+
+    async def _again(
+        self, request: Request, outcome: Outcome, once: Send, worthwhile: Judge, allowance: Allowance
+    ) -> Outcome:
+        """The first try ended in a way that is worth another."""
+        for number in range(1, self.attempts + 1):
+            if lost(request.body):
+                return outcome
+            if not allowance.start_retry():
+                give_up(request, outcome, "UO")
+                return outcome
+            try:
+                await discard(outcome)
+                await asyncio.sleep(self.delay(number))
+                outcome = await outcome_of(once, request)
+            finally:
+                allowance.end_retry()
+            if isinstance(outcome, ResetError):
+                outcome.retried = True
+            if not worthwhile(outcome):
+                return outcome
+        give_up(request, outcome, "URX")
+        return outcome
+
+    def delay(self, number: int) -> float:
+        """Seconds before retry `number`, from 1: full jitter below an exponential bound."""
+        return min(self.longest_delay, self.first_delay * 2.0 ** (number - 1)) * random()
+
+    def judge(self) -> Judge:
+        """Compile the tokens into one question: is this outcome worth another try?"""
+        retriable_error, retriable_response = self._judge_error(), self._judge_response()
+
+        def worthwhile(outcome: Outcome) -> bool:
+            return retriable_error(outcome) if isinstance(outcome, RequestError) else retriable_response(outcome)
+
+        return worthwhile
+
+    def _judge_error(self) -> Callable[[RequestError], bool]:
+        """An open circuit breaker is never retried, nor what was decided without any host (`wouldRetryFromReset`)."""
+        after_reset = bool(self.on & ANY_RESET)
+        before_request = after_reset or "reset-before-request" in self.on
+        unconnected = before_request or "connect-failure" in self.on
+
+        def retriable(error: RequestError) -> bool:
+            match error:
+                case Overloaded():
+                    return False
+                case ConnectFailed():
+                    return unconnected
+                case ResetError():
+                    return after_reset if error.sent else before_request
+                case TimedOut():
+                    return after_reset
+            return False
+
+        return retriable
+
+    def _judge_response(self) -> Callable[[Response], bool]:
+        """Status and gRPC status of the response head (`wouldRetryFromHeaders`); any response may be gRPC's."""
+        statuses, limited = self._statuses(), "envoy-ratelimited" in self.on
+        codes = frozenset(code for token, code in GRPC_TOKENS.items() if token in self.on)
+        heads_count = bool(codes) or limited
+
+        def retriable(response: Response) -> bool:
+            verdict = response.status in statuses
+            if verdict or heads_count:
+                for name, value in response.headers:
+                    if name == b"x-envoy-ratelimited":
+                        return limited
+                    if name == b"grpc-status" and value in codes:
+                        verdict = True
+            return verdict
+
+        return retriable
+
+    def _statuses(self) -> frozenset[int]:
+        statuses = set(self.statuses) if "retriable-status-codes" in self.on else set()
+        for token, meant in STATUS_TOKENS.items():
+            if token in self.on:
+                statuses.update(meant)
+        return frozenset(statuses)
+
+
+def patient(send: Send, seconds: float) -> Send:
+    """Bound one try, up to the response head, unless the route's own timeout ends before."""
+
+    async def tried(request: Request) -> Response:
+        route = request.deadline
+        deadline = asyncio.get_running_loop().time() + seconds
+        if route is not None and route <= deadline:
+            return await send(request)
+        request.deadline = deadline
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await send(request)
+        except TimeoutError:
+            error = TimedOut(f"no response to this try within {seconds:g} s")
+            error.details = "upstream_per_try_timeout"
+            raise error from None
+        finally:
+            request.deadline = route
+
+    return tried
+
+
+async def outcome_of(send: Send, request: Request) -> Outcome:
+    try:
+        return await send(request)
+    except RequestError as error:
+        return error
+
+
+def give_up(request: Request, outcome: Outcome, flag: str) -> None:
+    """Say in the record why there is no further try, behind what ended the last one."""
+    flags = [outcome.flag, flag] if isinstance(outcome, RequestError) else [flag]
+    request.record.flags += flags
+
+
+async def discard(outcome: Outcome) -> None:
+    """Nobody will read the response that is retried."""
+    if isinstance(outcome, Response):
+        await outcome.body.aclose()
