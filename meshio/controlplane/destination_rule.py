@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
-from meshio.controlplane.scalars import NATURAL, PERCENT, between
+from meshio.controlplane.scalars import NATURAL, PERCENT, PRIME, RING_SIZE, between
 from meshio.controlplane.schema import Name, Part, Seconds
 from meshio.controlplane.virtual_service import PortSelector
 
@@ -23,12 +23,12 @@ class HttpCookie(Part):
 
 @dataclass(frozen=True, kw_only=True)
 class RingHash(Part):
-    minimum_ring_size: Annotated[int, COUNT] = 0
+    minimum_ring_size: Annotated[int, RING_SIZE] = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Maglev(Part):
-    table_size: Annotated[int, COUNT] = 0
+    table_size: Annotated[int, PRIME] = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ class ConsistentHash(Part):
     http_query_parameter_name: str = ""
     ring_hash: RingHash | None = None
     maglev: Maglev | None = None
-    minimum_ring_size: Annotated[int, COUNT] = 0
+    minimum_ring_size: Annotated[int, RING_SIZE] = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,24 +72,17 @@ class LocalityLb(Part):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Warmup(Part):
-    """WarmupConfiguration: how a new endpoint's share grows."""
-
-    duration: Seconds
-    minimum_percent: Annotated[float, PERCENT] = 10.0
-    aggression: Annotated[float, between(1.0, 1e9)] = 1.0
-
-
-@dataclass(frozen=True, kw_only=True)
 class LoadBalancer(Part):
     ONE_OF = (frozenset({"simple", "consistentHash"}), frozenset({"localityLbSetting", "zoneAwareLbSetting"}))
-    UNSUPPORTED: ClassVar[Mapping[str, str]] = {"zoneAwareLbSetting": "use localityLbSetting"}
+    UNSUPPORTED: ClassVar[Mapping[str, str]] = {
+        "zoneAwareLbSetting": "use localityLbSetting",
+        "warmup": "a new endpoint gets its full share at once",
+        "warmupDurationSecs": "a new endpoint gets its full share at once",
+    }
 
     simple: Simple = "UNSPECIFIED"
     consistent_hash: ConsistentHash | None = None
     locality_lb_setting: LocalityLb | None = None
-    warmup_duration_secs: Seconds | None = None
-    warmup: Warmup | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ from meshio.controlplane.problem import Place, Problem, error, warning
 from meshio.controlplane.reading import compose, entry, line_of, text_at
 from meshio.controlplane.schema import Part, read
 from meshio.controlplane.service_entry import ServiceEntry, WorkloadEntry
+from meshio.controlplane.validation import validate
 from meshio.controlplane.virtual_service import VirtualService
 
 P = TypeVar("P", bound=Part)
@@ -169,9 +170,12 @@ def load_document(kind: Kind, node: yaml.MappingNode, place: Place, shelf: Shelf
     elif not kind.whole:
         place = place.below("spec", line_of(body))
     spec = read(kind.spec, body, place, problems) if not problems or body is not node or kind.whole else None
+    if metadata is not None and spec is not None:
+        document = Document(kind=kind.name, metadata=metadata, spec=spec, place=spec.place)
+        problems += validate(document)
+        if not any(problem.refuses for problem in problems):
+            keep(document, shelf)
     shelf.problems += problems
-    if metadata is not None and spec is not None and not any(problem.refuses for problem in problems):
-        keep(Document(kind=kind.name, metadata=metadata, spec=spec, place=spec.place), shelf)
 
 
 def keep(document: Document[Part], shelf: Shelf) -> None:

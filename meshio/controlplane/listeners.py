@@ -10,8 +10,9 @@ from meshio.controlplane.hosts import covers
 from meshio.controlplane.matches import applies_to_connection
 from meshio.controlplane.mesh_config import MeshConfig
 from meshio.controlplane.metadata import Document
-from meshio.controlplane.registry import UNSPECIFIED, Service, ServicePort, is_ip
+from meshio.controlplane.registry import UNSPECIFIED, Service, ServicePort
 from meshio.controlplane.routes import BLACK_HOLE, PASSTHROUGH
+from meshio.controlplane.scalars import is_ip
 from meshio.controlplane.scope import Scope
 from meshio.controlplane.virtual_service import Destination, RouteDestination, VirtualService
 from meshio.routing.listener import ChainMatch, FilterChain, HttpChain, Listener, PathNormalisation, TcpChain

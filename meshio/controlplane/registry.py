@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 
 from meshio.controlplane import protocol
 from meshio.controlplane.documents import Documents
@@ -10,6 +10,7 @@ from meshio.controlplane.kubernetes import EndpointSlice, KubePort, KubeService,
 from meshio.controlplane.metadata import Document
 from meshio.controlplane.problem import Place
 from meshio.controlplane.protocol import Protocol
+from meshio.controlplane.scalars import is_ip
 from meshio.controlplane.service_entry import EntryPort, Resolution, ServiceEntry
 from meshio.controlplane.workloads import Workload, entry_workload, pod_workloads, selected, spiffe
 from meshio.upstream.endpoint import Health
@@ -266,11 +267,3 @@ def plain(address: str) -> str:
     """A range of one address is that address."""
     network = ip_network(address, strict=False)
     return str(network.network_address) if network.num_addresses == 1 else address
-
-
-def is_ip(address: str) -> bool:
-    try:
-        ip_address(address)
-    except ValueError:
-        return False
-    return True

@@ -5,11 +5,13 @@ from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from typing import Any, NewType
 
 import re2
 import yaml
+
+from meshio.controlplane.problem import did_you_mean
 
 Seconds = NewType("Seconds", float)
 
@@ -130,8 +132,46 @@ def cidr(value: str) -> None:
         raise Invalid(f"{value!r} is not an IP address or a range like 10.0.0.0/8") from None
 
 
+def is_ip(text: str) -> bool:
+    """True for an IPv4 or IPv6 address."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def retry_conditions(value: str) -> None:
+    """Envoy's tokens and status codes, separated by commas."""
+    for word in filter(None, (part.strip() for part in value.split(","))):
+        if word not in RETRY_CONDITIONS and not (word.isdecimal() and len(word) == 3):
+            raise Invalid(f"{word!r} is no condition for a retry", did_you_mean(word, sorted(RETRY_CONDITIONS)))
+
+
+def redirect_status(value: int) -> None:
+    if value not in (301, 302, 303, 307, 308):
+        raise Invalid(f"{value} is not a redirect that Istio knows", "one of: 301, 302, 303, 307, 308")
+
+
+def prime(value: int) -> None:
+    """The size of a Maglev table; 0 leaves it to Envoy's default."""
+    if value and (
+        not 2 <= value <= 5_000_011 or any(value % divisor == 0 for divisor in range(2, int(value**0.5) + 1))
+    ):
+        raise Invalid(f"{value} is not a prime up to {LARGEST_TABLE}", "65537 is the default")
+
+
+LARGEST_TABLE = 5_000_011  # Envoy's
+RETRY_CONDITIONS = frozenset(
+    "5xx gateway-error reset reset-before-request connect-failure refused-stream retriable-4xx retriable-status-codes"
+    " envoy-ratelimited cancelled deadline-exceeded internal resource-exhausted unavailable".split()
+)
 PORT = between(1, 65535)
 PERCENT = between(0, 100)
 NATURAL = between(0, 2**32 - 1)
 REGEX = Check(full_regex)
 CIDR = Check(cidr)
+RETRY_ON = Check(retry_conditions)
+REDIRECT = Check(redirect_status)
+PRIME = Check(prime)
+RING_SIZE = between(0, 8 * 1024 * 1024)

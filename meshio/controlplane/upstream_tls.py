@@ -8,7 +8,7 @@ from meshio.controlplane.mesh_config import MeshConfig
 from meshio.controlplane.registry import Service, ServicePort
 from meshio.upstream.cluster import ClientTls, TlsMatch
 
-OLDEST, NEWEST = "TLSv1_2", "TLSv1_3"
+OLDEST, NEWEST = "TLSv1.2", "TLSv1.3"
 PEER_EXCHANGE = ("istio-peer-exchange", "istio")
 CERTIFICATE, ROOTS = "default", "ROOTCA"
 

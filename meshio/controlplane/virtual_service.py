@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
-from meshio.controlplane.scalars import CIDR, NATURAL, PERCENT, PORT, REGEX, between
+from meshio.controlplane.scalars import CIDR, NATURAL, PERCENT, PORT, REDIRECT, REGEX, RETRY_ON, between
 from meshio.controlplane.schema import Name, Part, Seconds
 
 STATUS = between(200, 599)
@@ -92,7 +92,7 @@ class HttpRedirect(Part):
     port: Annotated[int, PORT] = 0
     derive_port: Literal["FROM_PROTOCOL_DEFAULT", "FROM_REQUEST_PORT"] = "FROM_PROTOCOL_DEFAULT"
     scheme: str = ""
-    redirect_code: int = 301
+    redirect_code: Annotated[int, REDIRECT] = 301
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +132,7 @@ class HttpRetry(Part):
 
     attempts: Annotated[int, between(0, 2**31 - 1)] = 0
     per_try_timeout: Seconds | None = None
-    retry_on: str = ""
+    retry_on: Annotated[str, RETRY_ON] = ""
     retry_ignore_previous_hosts: bool | None = None
     backoff: Seconds | None = None
 
