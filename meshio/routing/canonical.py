@@ -4,14 +4,18 @@ A port of what Envoy uses for `normalize_path`: Chromium's url_canon_path.cc, `D
 by byte, because its corner cases (`/a//../b`, `/..;/x`, `%2e%2e%2f`) decide which route a path meets.
 """
 
+import re
+
 UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 ESCAPE = frozenset(range(0x21)) | frozenset(b'"<>^`{|}') | frozenset(range(0x7F, 0x100))
 HEX = frozenset(b"0123456789abcdefABCDEF")
-SLASH, BACKSLASH, PERCENT, DOT, SEMICOLON = b"/\\%.;"
+SLASH, BACKSLASH, PERCENT, DOT = b"/\\%."
+PARAMETERS = re.compile(rb"(?<=/)(\.\.?);[^/]*")  # Envoy drops them from dot segments before anything else
 
 
 def canonical(path: bytes) -> bytes | None:
     """The canonical path (given without query); None when it holds a NUL, which Envoy refuses."""
+    path = PARAMETERS.sub(rb"\1", path)
     out = bytearray()
     at, end = 0, len(path)
     while at < end:
@@ -51,23 +55,16 @@ def after_dot(path: bytes, at: int, out: bytearray) -> int:
     """A dot was read up to `at`: resolve the dot segment that it begins, if it does. Returns where to go on."""
     if out[-1:] == b"/":
         if ends_segment(path, at):
-            return behind_segment(path, at)
+            return at + 1
         if (second := dot_length(path, at)) and ends_segment(path, at + second):
             back_up(out)
-            return behind_segment(path, at + second)
+            return at + second + 1
     out.append(DOT)
     return at
 
 
 def ends_segment(path: bytes, at: int) -> bool:
-    return at == len(path) or path[at] in (SLASH, BACKSLASH, SEMICOLON)
-
-
-def behind_segment(path: bytes, at: int) -> int:
-    """Skip the parameters of a dot segment (`;...`) and the slash behind it."""
-    while at < len(path) and path[at] not in (SLASH, BACKSLASH):
-        at += 1
-    return at + 1
+    return at == len(path) or path[at] in (SLASH, BACKSLASH)
 
 
 def back_up(out: bytearray) -> None:

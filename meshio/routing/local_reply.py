@@ -15,7 +15,6 @@ GRPC = b"application/grpc"
 GRPC_STATUS = {400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14}
 UNKNOWN = 2
 BODILESS = frozenset({204, 304})
-LENGTHLESS = frozenset({201, 204, 304})  # an empty one carries no `content-length: 0`
 
 
 def local_reply(error: RequestError, request: Request) -> Response:
@@ -67,7 +66,7 @@ def as_text(response: Response, body: bytes, method: bytes) -> None:
     """Plain text, unless the route said otherwise. A status without content keeps Envoy's content-length."""
     if not body:
         serve(response, without(response.headers, b"content-length", b"content-type"))
-        if method != b"HEAD" and response.status not in LENGTHLESS:
+        if method != b"HEAD" and response.status not in BODILESS:
             response.headers.append((b"content-length", b"0"))
         return
     headers = [*without(response.headers, b"content-length"), (b"content-length", b"%d" % len(body))]

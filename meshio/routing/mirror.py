@@ -9,12 +9,13 @@ from meshio.message import Content, Request, Response, Send
 from meshio.routing.domains import without_port
 from meshio.routing.route import Mirror
 
+Lookup: TypeAlias = "Callable[[str], Send | None]"
 Start: TypeAlias = Callable[[Coroutine[Any, Any, None]], None]
 Launch: TypeAlias = Callable[[Request, Content], None]
 BODY_LIMIT = 1024 * 1024  # bytes, Envoy's per-connection buffer; a longer streamed body is not mirrored
 
 
-def mirror(policies: tuple[Mirror, ...], lookup: Callable[[str], Send | None], start: Start) -> Callable[[Send], Send]:
+def mirror(policies: tuple[Mirror, ...], lookup: Lookup, start: Start) -> Callable[[Send], Send]:
     """Wrap a send so that shares of its requests are sent elsewhere, too.
 
     `lookup` finds the way to a cluster (None: there is none, so nothing is mirrored), `start` runs a shadow
@@ -34,7 +35,7 @@ def mirrored(send: Send, launches: list[Launch]) -> Send:
     return sending
 
 
-def compile_launch(policy: Mirror, lookup: Callable[[str], Send | None], start: Start) -> Launch | None:
+def compile_launch(policy: Mirror, lookup: Lookup, start: Start) -> Launch | None:
     send = lookup(policy.cluster)
     share = policy.share.numerator / policy.share.denominator
     if send is None or not share:

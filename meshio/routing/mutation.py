@@ -20,7 +20,7 @@ JOINED_IN_RESPONSES = JOINED | frozenset(
 )
 
 Append: TypeAlias = Literal["append", "add_if_absent", "overwrite", "overwrite_if_exists"]
-Change: TypeAlias = Callable[[Headers, Request, Response | None], Headers]
+Change: TypeAlias = Callable[[Request, Response | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,9 @@ NO_MUTATION = HeaderMutation()
 
 
 def compile_mutation(mutation: HeaderMutation, known: Known = Known()) -> Change | None:
-    """One level's change: headers in, new headers out; None when the level changes nothing.
+    """One level's change to a request (no response yet) or to a response; None when it changes nothing.
 
+    The header list is replaced, never changed in place.
     Envoy evaluates every value against what the removals left, then overwrites, then adds. So an
     `overwrite` never undoes an `append` of the same level, and two `add_if_absent` both add.
     Raises Rejected for unknown substitution commands and for names that must not be touched.
@@ -55,10 +56,10 @@ def compile_mutation(mutation: HeaderMutation, known: Known = Known()) -> Change
         return None
     removed = frozenset(checked(name) for name in mutation.remove)
     setters = [setter(value, known) for value in mutation.add]
-    return removal(removed) if not setters else change(removed, setters)
+    return change(removed, setters)
 
 
-Setter: TypeAlias = Callable[[Headers, Request, Response | None], Header | None]
+Setter: TypeAlias = Callable[[Request, Response | None], Header | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,43 +87,40 @@ def setter(value: HeaderValue, known: Known) -> Setting:
 
 def pair(name: bytes, text: bytes) -> Setter:
     header = (name, text)
-    return lambda headers, request, response: header
+    return lambda request, response: header
 
 
 def formatted(name: bytes, text: Render) -> Setter:
-    return lambda headers, request, response: (name, text(request, response))
+    return lambda request, response: (name, text(request, response))
 
 
 def conditional(name: bytes, render: Setter, value: HeaderValue) -> Setter:
     """Leave out what is empty (unless it is kept), and what the action does not allow."""
     wanted = {"add_if_absent": False, "overwrite_if_exists": True}.get(value.action)
 
-    def decide(headers: Headers, request: Request, response: Response | None) -> Header | None:
+    def decide(request: Request, response: Response | None) -> Header | None:
+        headers = request.headers if response is None else response.headers
         if wanted is not None and any(key == name for key, _ in headers) is not wanted:
             return None
-        header = render(headers, request, response)
+        header = render(request, response)
         return header if header is not None and (header[1] or value.keep_empty) else None
 
     return decide
 
 
-def removal(removed: frozenset[bytes]) -> Change:
-    return lambda headers, request, response: [header for header in headers if header[0] not in removed]
-
-
 def change(removed: frozenset[bytes], settings: list[Setting]) -> Change:
-    def apply(headers: Headers, request: Request, response: Response | None) -> Headers:
-        kept = [header for header in headers if header[0] not in removed]
-        found = [(setting.replaces, setting.value(kept, request, response)) for setting in settings]
+    def apply(request: Request, response: Response | None) -> None:
+        target = request if response is None else response
+        target.headers = [header for header in target.headers if header[0] not in removed]
+        found = [(setting.replaces, setting.value(request, response)) for setting in settings]
         overwritten = {header[0]: header for replaces, header in found if replaces and header is not None}
         if overwritten:
-            kept = [header for header in kept if header[0] not in overwritten]
-            kept += overwritten.values()
+            kept = [header for header in target.headers if header[0] not in overwritten]
+            target.headers = [*kept, *overwritten.values()]
         joined = JOINED_IN_REQUESTS if response is None else JOINED_IN_RESPONSES
         for replaces, header in found:
             if not replaces and header is not None:
-                append(kept, header, joined)
-        return kept
+                append(target.headers, header, joined)
 
     return apply
 

@@ -15,7 +15,8 @@ from meshio.routing.local_reply import Shape, answer, for_grpc
 Answer: TypeAlias = Callable[[Request], Response]
 Change: TypeAlias = Callable[[bytes], bytes | None]
 
-SPECIAL = (b"%", b"/.", b"\\", b'"', b"<", b">", b"^", b"`", b"{", b"|", b"}", b"//")
+# Bytes that no step changes, wherever they are; "/." and "//" are looked for apart.
+HARMLESS = frozenset(range(0x21, 0x7F)) - frozenset(b'%\\"<>^`{|}#')
 
 
 def normalise(paths: PathNormalisation) -> Callable[[bytes], bytes | Answer]:
@@ -25,25 +26,26 @@ def normalise(paths: PathNormalisation) -> Callable[[bytes], bytes | Answer]:
     """
     change = compile_change(paths)
     redirects = paths.escaped_slashes == "redirect"
+    harmless = bytes(HARMLESS)
 
     def normalised(path: bytes) -> bytes | Answer:
-        if path[:1] != b"/" or b"#" in path:
-            return refuse if path != b"*" else path
-        bare, mark, query = path.partition(b"?")
-        if change is None or clean(bare):
+        if not path.translate(None, harmless) and b"/." not in path and b"//" not in path and path[:1] == b"/":
             return path
-        changed = change(bare)
+        if path[:1] != b"/" or not path.isascii():
+            return malformed if path != b"*" else path  # OPTIONS *: no route takes it
+        if b"#" in path:
+            return refuse
+        return examined(path)
+
+    def examined(path: bytes) -> bytes | Answer:
+        bare, mark, query = path.partition(b"?")
+        changed = change(bare) if change is not None else bare
         if changed is None:
             return refuse
-        whole = changed + mark + query
+        whole = path if changed == bare else changed + mark + query
         return elsewhere(whole) if redirects and has_escaped_slash(bare) else whole
 
     return normalised
-
-
-def clean(path: bytes) -> bool:
-    """True when no step could change the path: the common case, told cheaply."""
-    return not any(text in path for text in SPECIAL)
 
 
 def compile_change(paths: PathNormalisation) -> Change | None:
@@ -68,6 +70,13 @@ def compile_change(paths: PathNormalisation) -> Change | None:
         return changed
 
     return change
+
+
+def malformed(request: Request) -> Response:
+    """400, as Envoy's HTTP parser answers what is no path at all."""
+    request.record.flags.append("DPE")
+    request.record.details = "http1.codec_error"
+    return answer(request, 400, b"Bad Request")
 
 
 def refuse(request: Request) -> Response:

@@ -8,7 +8,7 @@ caller's header list is never changed in place: the request gets a new one.
 from collections.abc import Callable
 from typing import TypeAlias
 
-from meshio.message import Headers, Request, Response
+from meshio.message import Request, Response
 from meshio.routing.mutation import Change, HeaderMutation, compile_levels
 from meshio.routing.rewrite import compile_host, compile_path, rehost, repath, with_header
 from meshio.routing.route import Forward, Route, RouteTable, VirtualHost, WeightedCluster
@@ -97,10 +97,7 @@ def setting(name: bytes, value: bytes) -> PrepareRequest:
 
 
 def mutate_request(change: Change) -> PrepareRequest:
-    def mutate(request: Request) -> None:
-        request.headers = change(request.headers, request, None)
-
-    return mutate
+    return lambda request: change(request, None)
 
 
 def entry_host(request: Request, authority: bytes) -> None:
@@ -134,8 +131,7 @@ def prepare_response(
         return None
 
     def prepare(request: Request, response: Response) -> None:
-        headers: Headers = response.headers
         for change in changes:
-            response.headers = headers = change(headers, request, response)
+            change(request, response)
 
     return prepare

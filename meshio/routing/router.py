@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 from meshio.errors import NoRoute
-from meshio.matching import Path
+from meshio.matching import Matcher, Path
 from meshio.message import Request
 from meshio.routing.domains import REMEMBERED, index_domains
 from meshio.routing.route import Route, RouteTable, VirtualHost
