@@ -3,6 +3,7 @@
 from meshio.errors import Rejected
 from meshio.message import Layer
 from meshio.resilience.fault import Fault
+from meshio.resilience.retry import Retry
 from meshio.routing.rewrite import PrefixRewrite, RegexRewrite
 from meshio.routing.route import Action, DirectResponse, Forward, Redirect, Route, RouteTable, VirtualHost
 from meshio.xds.encode.forward import encode_forward
@@ -23,6 +24,7 @@ from meshio.xds.proto.envoy.extensions.filters.http.fault.v3 import FaultAbort, 
 from meshio.xds.proto.google.protobuf import Any
 
 LARGEST_DIRECT_RESPONSE = 1024 * 1024  # istiod's choice; Envoy's default of 4 KiB would refuse larger ones
+USUAL_BUFFER_LIMIT = Retry(frozenset()).buffer_limit
 FAULT = "envoy.filters.http.fault"
 REDIRECT_CODES = {
     301: RedirectActionRedirectResponseCode.MOVED_PERMANENTLY,
@@ -81,6 +83,8 @@ def set_action(encoded: RouteMessage, action: Action) -> None:
     match action:
         case Forward():
             encoded.route = encode_forward(action)
+            if action.retry and action.retry.buffer_limit != USUAL_BUFFER_LIMIT:
+                encoded.request_body_buffer_limit = action.retry.buffer_limit
         case Redirect():
             encoded.redirect = encode_redirect(action)
         case DirectResponse():

@@ -22,24 +22,39 @@ from meshio.xds.proto.google.protobuf import Struct
 SECRET_PATIENCE = timedelta(seconds=1)
 VERSIONS = {
     "": TlsParametersTlsProtocol.TLS_AUTO,
-    "1.0": TlsParametersTlsProtocol.TLSv1_0,
-    "1.1": TlsParametersTlsProtocol.TLSv1_1,
-    "1.2": TlsParametersTlsProtocol.TLSv1_2,
-    "1.3": TlsParametersTlsProtocol.TLSv1_3,
+    "TLSv1.0": TlsParametersTlsProtocol.TLSv1_0,
+    "TLSv1.1": TlsParametersTlsProtocol.TLSv1_1,
+    "TLSv1.2": TlsParametersTlsProtocol.TLSv1_2,
+    "TLSv1.3": TlsParametersTlsProtocol.TLSv1_3,
 }
 
 
-def encode_socket(tls: ClientTls | None) -> TransportSocket:
-    if tls is None:
-        return TransportSocket(name="envoy.transport_sockets.raw_buffer", typed_config=packed(RawBuffer()))
-    context = UpstreamTlsContext(common_tls_context=encode_context(tls), sni=tls.sni)
-    return TransportSocket(name="envoy.transport_sockets.tls", typed_config=packed(context))
+def encode_socket(tls: ClientTls) -> TransportSocket:
+    """Of a cluster. Automatic server names are among its HTTP options."""
+    return socket(encode_upstream(tls))
 
 
 def encode_socket_match(match: TlsMatch) -> ClusterTransportSocketMatch:
+    """Of the endpoints with this metadata."""
     return ClusterTransportSocketMatch(
-        name=match.name, match=Struct.from_dict(dict(match.match)), transport_socket=encode_socket(match.tls)
+        name=match.name, match=Struct.from_dict(dict(match.match)), transport_socket=matched_socket(match.tls)
     )
+
+
+def matched_socket(tls: ClientTls | None) -> TransportSocket:
+    if tls is None:
+        return TransportSocket(name="envoy.transport_sockets.raw_buffer", typed_config=packed(RawBuffer()))
+    context = encode_upstream(tls)
+    context.auto_host_sni, context.auto_sni_san_validation = tls.auto_sni, tls.auto_san
+    return socket(context)
+
+
+def socket(context: UpstreamTlsContext) -> TransportSocket:
+    return TransportSocket(name="envoy.transport_sockets.tls", typed_config=packed(context))
+
+
+def encode_upstream(tls: ClientTls) -> UpstreamTlsContext:
+    return UpstreamTlsContext(common_tls_context=encode_context(tls), sni=tls.sni)
 
 
 def encode_context(tls: ClientTls) -> CommonTlsContext:
