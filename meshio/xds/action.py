@@ -1,0 +1,207 @@
+"""What a route does: forward, redirect, answer."""
+
+from meshio.balancing.hashing import HashCookie, HashHeader, HashPolicy, HashQuery, HashSourceIp
+from meshio.resilience.fault import Fraction
+from meshio.resilience.retry import Retry
+from meshio.routing.rewrite import (
+    HostFromHeader,
+    HostFromPath,
+    HostLiteral,
+    HostOfEndpoint,
+    HostRewrite,
+    PathRewrite,
+    PrefixRewrite,
+    RegexRewrite,
+)
+from meshio.routing.route import DirectResponse, Forward, Mirror, Redirect, WeightedCluster
+from meshio.xds.duration import seconds
+from meshio.xds.matching import fraction, substitution
+from meshio.xds.mutation import request_mutation, response_mutation
+from meshio.xds.place import Place
+from meshio.xds.proto.envoy.config.core.v3 import DataSource
+from meshio.xds.proto.envoy.config.route.v3 import (
+    DirectResponseAction,
+    RedirectAction,
+    RedirectActionRedirectResponseCode,
+    RouteAction,
+    RouteActionClusterNotFoundResponseCode,
+    RouteActionHashPolicy,
+    RouteActionRequestMirrorPolicy,
+    WeightedClusterClusterWeight,
+)
+from meshio.xds.proto.envoy.type.matcher.v3 import RegexMatchAndSubstitute
+
+DEFAULT_TIMEOUT = 15.0  # Envoy's, for a route without one
+LARGEST_SUM = 2**32 - 1
+REDIRECTS: dict[int, int] = {
+    RedirectActionRedirectResponseCode.MOVED_PERMANENTLY: 301,
+    RedirectActionRedirectResponseCode.FOUND: 302,
+    RedirectActionRedirectResponseCode.SEE_OTHER: 303,
+    RedirectActionRedirectResponseCode.TEMPORARY_REDIRECT: 307,
+    RedirectActionRedirectResponseCode.PERMANENT_REDIRECT: 308,
+}
+NOT_FOUND: dict[int, int] = {
+    RouteActionClusterNotFoundResponseCode.SERVICE_UNAVAILABLE: 503,
+    RouteActionClusterNotFoundResponseCode.NOT_FOUND: 404,
+    RouteActionClusterNotFoundResponseCode.INTERNAL_SERVER_ERROR: 500,
+}
+
+
+def translate_forward(
+    place: Place, action: RouteAction, retry: Retry | None, mirrors: list[RouteActionRequestMirrorPolicy]
+) -> Forward:
+    """A route action. `retry` and `mirrors` hold where the action says nothing itself (from the virtual host)."""
+    status = NOT_FOUND.get(action.cluster_not_found_response_code)
+    if status is None:
+        raise place.rejected("is unknown", "cluster_not_found_response_code")
+    chosen = action.request_mirror_policies or mirrors
+    return Forward(
+        clusters=destinations(place, action),
+        timeout=route_timeout(place, action),
+        retry=retry,
+        path_rewrite=path_rewrite(place, action.prefix_rewrite, action.regex_rewrite),
+        host_rewrite=host_rewrite(place, action),
+        mirrors=tuple(mirror(place.at("request_mirror_policies", i), each) for i, each in enumerate(chosen)),
+        hash_policies=tuple(hash_policy(place.at("hash_policy", i), each) for i, each in enumerate(action.hash_policy)),
+        max_grpc_timeout=grpc_timeout(place, action),
+        missing_cluster_status=status,
+    )
+
+
+def destinations(place: Place, action: RouteAction) -> tuple[WeightedCluster, ...]:
+    """The one cluster, or the weighted ones (those of weight 0 get nothing and are left out)."""
+    if action.cluster is not None:
+        if not action.cluster:
+            raise place.rejected("has no name", "cluster")
+        return (WeightedCluster(action.cluster),)
+    if action.weighted_clusters is None:
+        raise place.rejected("names no cluster")
+    here = place.at("weighted_clusters")
+    weighted = action.weighted_clusters.clusters
+    total = sum(each.weight or 0 for each in weighted)
+    if not 0 < total <= LARGEST_SUM:
+        raise here.rejected(f"the sum of the weights is {total}", "clusters")
+    return tuple(weighted_cluster(here.at("clusters", i), each) for i, each in enumerate(weighted) if each.weight)
+
+
+def weighted_cluster(place: Place, each: WeightedClusterClusterWeight) -> WeightedCluster:
+    """One of several destinations."""
+    if not each.name:
+        raise place.rejected("has no name", "name")
+    return WeightedCluster(
+        each.name,
+        each.weight or 0,
+        request_mutation(place, each),
+        response_mutation(place, each),
+        HostLiteral(each.host_rewrite_literal) if each.host_rewrite_literal else None,
+    )
+
+
+def route_timeout(place: Place, action: RouteAction) -> float | None:
+    """Seconds for the whole request, None for no limit; `max_stream_duration` counts where it is shorter.
+
+    The GENERATOR grpc profile of Istio says timeouts only there.
+    """
+    own = seconds(place.at("timeout"), action.timeout)
+    limit = own if own is not None else DEFAULT_TIMEOUT
+    if action.max_stream_duration is not None:
+        longest = seconds(place.at("max_stream_duration"), action.max_stream_duration.max_stream_duration)
+        if own is None and longest is not None:
+            limit = longest
+        elif longest:
+            limit = min(limit or longest, longest)
+    return limit or None
+
+
+def grpc_timeout(place: Place, action: RouteAction) -> float | None:
+    """The cap of the caller's grpc-timeout: None ignores that header, 0 takes it as it is."""
+    if action.max_grpc_timeout is not None:
+        return seconds(place.at("max_grpc_timeout"), action.max_grpc_timeout)
+    if action.max_stream_duration is None:
+        return None
+    longest = action.max_stream_duration.grpc_timeout_header_max
+    return seconds(place.at("max_stream_duration.grpc_timeout_header_max"), longest)
+
+
+def path_rewrite(place: Place, prefix: str | None, regex: RegexMatchAndSubstitute | None) -> PathRewrite | None:
+    """At most one of the two rewrites."""
+    if prefix and regex is not None:
+        raise place.rejected("prefix_rewrite and regex_rewrite cannot both be set", "regex_rewrite")
+    if prefix:
+        return PrefixRewrite(prefix)
+    if regex is not None:
+        return RegexRewrite(*substitution(place.at("regex_rewrite"), regex))
+    return None
+
+
+def host_rewrite(place: Place, action: RouteAction) -> HostRewrite | None:
+    """Which authority the upstream sees, if not the caller's."""
+    if action.host_rewrite_literal:
+        return HostLiteral(action.host_rewrite_literal)
+    if action.auto_host_rewrite:
+        return HostOfEndpoint()
+    if action.host_rewrite_header:
+        return HostFromHeader(action.host_rewrite_header.lower())
+    if action.host_rewrite_path_regex is not None:
+        return HostFromPath(*substitution(place.at("host_rewrite_path_regex"), action.host_rewrite_path_regex))
+    return None
+
+
+def mirror(place: Place, policy: RouteActionRequestMirrorPolicy) -> Mirror:
+    """A shadow: all requests, unless a fraction is given."""
+    if not policy.cluster:
+        raise place.rejected("has no name", "cluster")
+    given = policy.runtime_fraction
+    share = fraction(place.at("runtime_fraction"), given) if given is not None else Fraction(100)
+    return Mirror(policy.cluster, share, not policy.disable_shadow_host_suffix_append)
+
+
+def hash_policy(place: Place, policy: RouteActionHashPolicy) -> HashPolicy:
+    """Which part of the request decides about the host."""
+    if (header := policy.header) is not None:
+        rewrite = header.regex_rewrite
+        pattern = substitution(place.at("header.regex_rewrite"), rewrite) if rewrite is not None else ("", "")
+        return HashHeader(header.header_name.lower(), policy.terminal, *pattern)
+    if (cookie := policy.cookie) is not None:
+        return HashCookie(cookie.name, seconds(place.at("cookie.ttl"), cookie.ttl), cookie.path, policy.terminal)
+    if policy.connection_properties is not None and policy.connection_properties.source_ip:
+        return HashSourceIp(policy.terminal)
+    if policy.query_parameter is not None:
+        return HashQuery(policy.query_parameter.name, policy.terminal)
+    raise place.rejected("names nothing to hash")
+
+
+def translate_redirect(place: Place, action: RedirectAction) -> Redirect:
+    """A redirect action."""
+    status = REDIRECTS.get(action.response_code)
+    if status is None:
+        raise place.rejected(f"{int(action.response_code)} is unknown", "response_code")
+    return Redirect(
+        status=status,
+        scheme=action.scheme_redirect or "",
+        https=bool(action.https_redirect),
+        host=action.host_redirect,
+        port=action.port_redirect,
+        path=action.path_redirect or "",
+        path_rewrite=path_rewrite(place, action.prefix_rewrite, action.regex_rewrite),
+        strip_query=action.strip_query,
+    )
+
+
+def translate_direct(place: Place, action: DirectResponseAction, longest: int) -> DirectResponse:
+    """An answer without upstream; `longest` is the route table's limit of its body in bytes."""
+    if not 200 <= action.status < 600:
+        raise place.rejected("must be from 200 to 599", "status")
+    body = literal(place.at("body"), action.body) if action.body is not None else b""
+    if len(body) > longest:
+        raise place.rejected(f"is longer than the table allows ({longest} bytes)", "body")
+    return DirectResponse(action.status, body)
+
+
+def literal(place: Place, source: DataSource) -> bytes:
+    """The bytes of a data source that holds them itself."""
+    if source.inline_string is not None:
+        return source.inline_string.encode()
+    if source.inline_bytes is not None:
+        return source.inline_bytes
+    raise place.rejected("only inline content is supported")

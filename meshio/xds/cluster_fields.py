@@ -1,0 +1,173 @@
+"""What happens to each field of a cluster, its balancing policy, its protocol options and its TLS."""
+
+from datetime import timedelta
+
+from betterproto2 import Message
+
+from meshio.xds.policy_fields import POLICY_FIELDS
+from meshio.xds.proto.envoy.config.cluster.v3 import (
+    CircuitBreakers,
+    CircuitBreakersThresholds,
+    CircuitBreakersThresholdsRetryBudget,
+    Cluster,
+    ClusterCommonLbConfig,
+    ClusterCommonLbConfigLocalityWeightedLbConfig,
+    ClusterEdsClusterConfig,
+    ClusterTransportSocketMatch,
+    Filter,
+    LoadBalancingPolicy,
+    LoadBalancingPolicyPolicy,
+    OutlierDetection,
+    UpstreamConnectionOptions,
+)
+from meshio.xds.proto.envoy.config.core.v3 import (
+    BindConfig,
+    Http1ProtocolOptions,
+    Http2ProtocolOptions,
+    HttpProtocolOptions,
+    UpstreamHttpProtocolOptions,
+)
+from meshio.xds.proto.envoy.extensions.upstreams.http.v3 import HttpProtocolOptions as UpstreamOptions
+from meshio.xds.proto.envoy.extensions.upstreams.http.v3 import (
+    HttpProtocolOptionsAutoHttpConfig,
+    HttpProtocolOptionsExplicitHttpConfig,
+    HttpProtocolOptionsUseDownstreamHttpConfig,
+)
+from meshio.xds.rule import Rules, ignored, only, read, rejected
+from meshio.xds.tls_fields import TLS_FIELDS
+
+STATISTICS = "statistics only"
+EDGE = "istiod leaves it alone, and the answer of the upstream depends on it"
+SUCCESS_RATE = "ejection by success rate or failure percentage is not supported; enforce 0 percent of it"
+TUNING = "memory and flow control of Envoy's codec; the transport has its own"
+RESOLVER = "names are resolved by the event loop's resolver"
+
+CLUSTER_FIELDS: dict[type[Message], Rules] = {
+    Cluster: {
+        **read("name", "alt_stat_name", "type", "eds_cluster_config", "connect_timeout", "lb_policy"),
+        **read("load_assignment", "max_requests_per_connection", "circuit_breakers", "outlier_detection"),
+        **read("upstream_http_protocol_options", "common_http_protocol_options", "http2_protocol_options"),
+        **read("http_protocol_options", "typed_extension_protocol_options", "protocol_selection"),
+        **read("dns_refresh_rate", "dns_jitter", "respect_dns_ttl", "dns_lookup_family"),
+        **read("round_robin_lb_config", "least_request_lb_config", "ring_hash_lb_config", "maglev_lb_config"),
+        **read("load_balancing_policy", "common_lb_config", "transport_socket", "transport_socket_matches"),
+        **read("metadata", "upstream_connection_options", "filters", "upstream_bind_config"),
+        **read("close_connections_on_host_health_failure"),
+        **rejected("", "cluster_type", "transport_socket_matcher", "original_dst_lb_config", "upstream_config"),
+        **rejected("endpoints are not chosen by metadata; istiod makes a cluster for each subset", "lb_subset_config"),
+        **rejected("active health checks are not supported", "health_checks"),
+        **rejected("custom name servers are not supported", "dns_resolvers", "dns_resolution_config"),
+        **rejected("", "use_tcp_for_dns_lookups", "connection_pool_per_downstream_connection"),
+        **ignored(TUNING, "per_connection_buffer_limit_bytes"),
+        **ignored(RESOLVER, "typed_dns_resolver_config", "dns_failure_refresh_rate"),
+        **ignored("a snapshot goes into service when it is complete", "wait_for_warm_on_init"),
+        **ignored("hosts nobody uses are let go when their connections are idle", "cleanup_interval"),
+        **ignored("without active health checks there is nothing to ignore", "ignore_health_on_host_removal"),
+        **ignored("connections are opened when they are needed", "preconnect_policy"),
+        **ignored(STATISTICS, "lrs_server", "lrs_report_endpoint_metrics", "track_timeout_budgets"),
+        **ignored(STATISTICS, "track_cluster_stats"),
+    },
+    ClusterEdsClusterConfig: {
+        **read("service_name"),
+        **ignored("everything comes over the one ADS stream", "eds_config"),
+    },
+    ClusterTransportSocketMatch: read("name", "match", "transport_socket"),
+    ClusterCommonLbConfig: {
+        **read("healthy_panic_threshold", "locality_weighted_lb_config"),
+        **rejected("", "zone_aware_lb_config", "close_connections_on_host_set_change"),
+        **rejected("", "consistent_hashing_lb_config"),
+        **rejected("sessions that stick to a host are not supported", "override_host_status"),
+        **ignored("changes of health are seen at once", "update_merge_window"),
+        **ignored("without active health checks nobody waits for one", "ignore_new_hosts_until_first_hc"),
+    },
+    ClusterCommonLbConfigLocalityWeightedLbConfig: {},
+    CircuitBreakers: {**read("thresholds"), **rejected("", "per_host_thresholds")},
+    CircuitBreakersThresholds: {
+        **read("priority", "max_connections", "max_pending_requests", "max_requests", "max_retries", "retry_budget"),
+        **ignored(STATISTICS, "track_remaining"),
+        **ignored("one pool per host and protocol exists in any case", "max_connection_pools"),
+    },
+    CircuitBreakersThresholdsRetryBudget: read("budget_percent", "min_retry_concurrency"),
+    OutlierDetection: {
+        **read("consecutive_5xx", "enforcing_consecutive_5xx", "consecutive_gateway_failure"),
+        **read("enforcing_consecutive_gateway_failure", "consecutive_local_origin_failure"),
+        **read("enforcing_consecutive_local_origin_failure", "split_external_local_origin_errors", "interval"),
+        **read("base_ejection_time", "max_ejection_time", "max_ejection_time_jitter", "max_ejection_percent"),
+        **read("always_eject_one_host"),
+        **only((0,), SUCCESS_RATE, "enforcing_success_rate", "enforcing_local_origin_success_rate"),
+        **only((0,), SUCCESS_RATE, "enforcing_failure_percentage", "enforcing_failure_percentage_local_origin"),
+        **ignored(
+            "parameters of detectors that are not enforced",
+            *("success_rate_minimum_hosts", "success_rate_request_volume", "success_rate_stdev_factor"),
+            *("failure_percentage_threshold", "failure_percentage_minimum_hosts", "failure_percentage_request_volume"),
+        ),
+        **ignored("there are no active health checks", "successful_active_health_check_uneject_host"),
+        **rejected("", "monitors"),
+    },
+    BindConfig: ignored(
+        "of inbound clusters only; an outbound cluster with one is rejected",
+        *("source_address", "freebind", "socket_options", "extra_source_addresses", "additional_source_addresses"),
+        "local_address_selector",
+    ),
+    UpstreamConnectionOptions: {
+        **read("tcp_keepalive"),
+        **ignored(STATISTICS, "set_local_interface_name_on_upstream_connections"),
+        **ignored("the order of addresses is the resolver's", "happy_eyeballs_config"),
+    },
+    Filter: {**read("name", "typed_config"), **rejected("filters by discovery (ECDS)", "config_discovery")},
+    UpstreamOptions: {
+        **read("common_http_protocol_options", "upstream_http_protocol_options", "explicit_http_config"),
+        **read("use_downstream_protocol_config", "auto_config"),
+        **rejected("", "http_filters", "header_validation_config", "request_mirror_policies", "hash_policy"),
+        **rejected("", "retry_policy"),
+        **rejected("which answers count as errors is fixed: 5xx", "outlier_detection"),
+    },
+    HttpProtocolOptionsExplicitHttpConfig: {
+        **read("http_protocol_options", "http2_protocol_options"),
+        **rejected("HTTP/3 is not spoken in this version", "http3_protocol_options"),
+    },
+    HttpProtocolOptionsUseDownstreamHttpConfig: {
+        **read("http_protocol_options", "http2_protocol_options"),
+        **ignored("requests come as HTTP/1.1", "http3_protocol_options"),
+    },
+    HttpProtocolOptionsAutoHttpConfig: {
+        **read("http_protocol_options", "http2_protocol_options"),
+        **ignored("HTTP/3 is one of several choices, and never taken", "http3_protocol_options"),
+        **ignored("HTTP/3 is one of several choices, and never taken", "alternate_protocols_cache_options"),
+    },
+    HttpProtocolOptions: {
+        **read("idle_timeout", "max_connection_duration", "max_headers_count", "max_response_headers_kb"),
+        **read("max_requests_per_connection"),
+        **only((timedelta(0),), "only the route's timeout is supported", "max_stream_duration"),
+        **rejected("", "headers_with_underscores_action"),
+    },
+    UpstreamHttpProtocolOptions: {
+        **read("auto_sni", "auto_san_validation"),
+        **rejected("", "override_auto_sni_header"),
+    },
+    Http1ProtocolOptions: {
+        **ignored(
+            "about requests that a proxy accepts",
+            *("allow_absolute_url", "accept_http_10", "default_host_for_http_10", "allow_custom_methods"),
+            *("ignore_http_11_upgrade", "use_balsa_parser", "override_stream_error_on_invalid_http_message"),
+        ),
+        **ignored("trailers are always passed on", "enable_trailers"),
+        **rejected("", "header_key_format", "allow_chunked_length", "send_fully_qualified_url"),
+    },
+    Http2ProtocolOptions: {
+        **read("max_concurrent_streams"),
+        **ignored(
+            TUNING,
+            *("hpack_table_size", "initial_stream_window_size", "initial_connection_window_size", "max_metadata_size"),
+            *("max_outbound_frames", "max_outbound_control_frames", "max_inbound_priority_frames_per_stream"),
+            *("max_consecutive_inbound_frames_with_empty_payload", "use_oghttp2_codec", "connection_keepalive"),
+            *("max_inbound_window_update_frames_per_data_frame_sent", "stream_error_on_invalid_http_messaging"),
+            *("override_stream_error_on_invalid_http_message", "allow_metadata"),
+        ),
+        **rejected("", "allow_connect", "custom_settings_parameters"),
+    },
+    **POLICY_FIELDS,
+    **TLS_FIELDS,
+    LoadBalancingPolicy: read("policies"),
+    LoadBalancingPolicyPolicy: read("typed_extension_config"),
+}

@@ -1,0 +1,75 @@
+"""What happens to each field of the messages that several kinds of resources share."""
+
+from betterproto2 import Message
+
+from meshio.xds.proto.envoy.config.core.v3 import (
+    Address,
+    CidrRange,
+    DataSource,
+    EnvoyInternalAddress,
+    HeaderValue,
+    HeaderValueOption,
+    Metadata,
+    Pipe,
+    RuntimeDouble,
+    RuntimeFractionalPercent,
+    SocketAddress,
+    TcpKeepalive,
+    TransportSocket,
+    TypedExtensionConfig,
+)
+from meshio.xds.proto.envoy.type.matcher.v3 import RegexMatchAndSubstitute, RegexMatcher, StringMatcher
+from meshio.xds.proto.envoy.type.v3 import FractionalPercent, Int64Range, Percent
+from meshio.xds.proto.udpa.type.v1 import TypedStruct as OldTypedStruct
+from meshio.xds.proto.xds.type.v3 import TypedStruct
+from meshio.xds.rule import Rules, ignored, only, read, rejected
+
+NO_RUNTIME = "meshio has no runtime layer: the default value always holds"
+
+CORE_FIELDS: dict[type[Message], Rules] = {
+    Address: {
+        **read("socket_address"),
+        **rejected("only IP addresses and host names with a port can be reached", "pipe", "envoy_internal_address"),
+    },
+    SocketAddress: {
+        **read("address", "port_value"),
+        **only((0,), "only TCP is spoken", "protocol"),
+        **rejected("named ports are not resolved", "named_port"),
+        **rejected("custom resolvers are not supported", "resolver_name"),
+        **ignored("addresses are used as they are written", "ipv4_compat"),
+        **rejected("one network namespace per process", "network_namespace_filepath"),
+    },
+    Pipe: rejected("", "path", "mode"),
+    EnvoyInternalAddress: rejected("", "server_listener_name", "endpoint_id"),
+    CidrRange: read("address_prefix", "prefix_len"),
+    DataSource: {
+        **read("filename", "inline_bytes", "inline_string"),
+        **rejected("", "environment_variable"),
+        **ignored("files are read once, when the resource arrives", "watched_directory"),
+    },
+    HeaderValueOption: read("header", "append", "append_action", "keep_empty_value"),
+    HeaderValue: read("key", "value", "raw_value"),
+    Metadata: {
+        **read("filter_metadata"),
+        **ignored("read by filters that meshio does not have", "typed_filter_metadata"),
+    },
+    RuntimeDouble: {**read("default_value"), **ignored(NO_RUNTIME, "runtime_key")},
+    RuntimeFractionalPercent: {**read("default_value"), **ignored(NO_RUNTIME, "runtime_key")},
+    TcpKeepalive: read("keepalive_probes", "keepalive_time", "keepalive_interval"),
+    TransportSocket: read("name", "typed_config"),
+    TypedExtensionConfig: read("name", "typed_config"),
+    FractionalPercent: read("numerator", "denominator"),
+    Percent: read("value"),
+    Int64Range: read("start", "end"),
+    StringMatcher: {
+        **read("exact", "prefix", "suffix", "safe_regex", "contains", "ignore_case"),
+        **rejected("", "custom"),
+    },
+    RegexMatcher: {
+        **read("regex"),
+        **ignored("only a limit of the program size, in favour of meshio's own", "google_re2"),
+    },
+    RegexMatchAndSubstitute: read("pattern", "substitution"),
+    OldTypedStruct: read("type_url", "value"),
+    TypedStruct: read("type_url", "value"),
+}

@@ -1,0 +1,95 @@
+"""Resource bytes -> values of ours. The same bytes as last time give the same object, so that `is` tells changes."""
+
+import asyncio
+from collections.abc import Callable, Generator, Mapping
+from time import perf_counter
+from typing import TypeAlias
+
+from meshio.errors import Rejected
+from meshio.mesh.snapshot import Name
+from meshio.routing.listener import Listener
+from meshio.routing.route import RouteTable
+from meshio.upstream.cluster import Cluster
+from meshio.upstream.endpoint import LoadAssignment
+from meshio.xds.cluster import translate_cluster
+from meshio.xds.endpoint import AssignmentReader
+from meshio.xds.listener import translate_listener
+from meshio.xds.names import translate_names
+from meshio.xds.place import Place
+from meshio.xds.route import RouteReader
+from meshio.xds.types import ASSIGNMENT, CLUSTER, LISTENER, NAMES, ROUTES
+
+STEP = 0.001  # seconds of work before the loop gets a turn; a step takes up to that much again
+
+Value: TypeAlias = Listener | RouteTable | Cluster | LoadAssignment | Mapping[str, Name] | None
+Steps: TypeAlias = Generator[None, None, Value]
+
+WHOLE: dict[str, Callable[[str, bytes], Value]] = {
+    LISTENER: translate_listener,
+    CLUSTER: translate_cluster,
+    NAMES: translate_names,
+}
+"""Kinds that are small enough to be translated in one step."""
+
+
+class Decoder:
+    """Translates resources and remembers them, by type and name, until they are forgotten."""
+
+    def __init__(self) -> None:
+        self._values: dict[tuple[str, str], tuple[bytes, Value]] = {}
+        self._tables: dict[str, RouteReader] = {}
+        self._assignments: dict[str, AssignmentReader] = {}
+
+    def decode(self, type_url: str, name: str, raw: bytes) -> Value:
+        """The value, in one go. None for an inbound listener. Raises Rejected."""
+        steps = self.steps(type_url, name, raw)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as done:
+                value: Value = done.value
+                return value
+
+    async def decode_gently(self, type_url: str, name: str, raw: bytes) -> Value:
+        """The value, giving the loop a turn every two milliseconds. Raises Rejected."""
+        steps, began = self.steps(type_url, name, raw), perf_counter()
+        while True:
+            try:
+                next(steps)
+            except StopIteration as done:
+                value: Value = done.value
+                return value
+            if perf_counter() - began > STEP:
+                await asyncio.sleep(0)
+                began = perf_counter()
+
+    def steps(self, type_url: str, name: str, raw: bytes) -> Steps:
+        """The value as what a generator returns; it yields about every millisecond. Raises Rejected."""
+        key = (type_url, name)
+        known = self._values.get(key)
+        if known is not None and known[0] == raw:
+            return known[1]
+        value = yield from self._translate(type_url, name, raw)
+        said = getattr(value, "cluster" if type_url == ASSIGNMENT else "name", name)
+        if said != name:
+            raise Rejected(name, "name", f"the resource itself says {said!r}")
+        self._values[key] = (raw, value)
+        return value
+
+    def _translate(self, type_url: str, name: str, raw: bytes) -> Steps:
+        if type_url == ROUTES:
+            return (yield from self._tables.setdefault(name, RouteReader()).steps(name, raw))
+        if type_url == ASSIGNMENT:
+            return (yield from self._assignments.setdefault(name, AssignmentReader()).steps(Place(name), raw))
+        translate = WHOLE.get(type_url)
+        if translate is None:
+            raise Rejected(name, "type_url", f"{type_url} was not asked for")
+        return translate(name, raw)
+
+    def forget(self, type_url: str, name: str) -> None:
+        """A resource is gone: its bytes need not be remembered."""
+        self._values.pop((type_url, name), None)
+        if type_url == ROUTES:
+            self._tables.pop(name, None)
+        elif type_url == ASSIGNMENT:
+            self._assignments.pop(name, None)

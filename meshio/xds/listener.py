@@ -1,0 +1,199 @@
+"""Listeners -> `Listener`. Only outbound ones: this version has no server side."""
+
+from ipaddress import ip_network
+
+from meshio.routing.listener import (
+    ChainMatch,
+    EscapedSlashes,
+    FilterChain,
+    HttpChain,
+    Listener,
+    PathNormalisation,
+    TcpChain,
+)
+from meshio.routing.route import RouteTable, WeightedCluster
+from meshio.xds.extension import open_message, type_of
+from meshio.xds.layers import ROUTER, translate_filters
+from meshio.xds.parse import parse
+from meshio.xds.place import Place
+from meshio.xds.proto.envoy.config.core.v3 import CidrRange, SocketAddress, TrafficDirection
+from meshio.xds.proto.envoy.config.listener.v3 import ApiListener, Filter, FilterChainMatch
+from meshio.xds.proto.envoy.config.listener.v3 import FilterChain as FilterChainMessage
+from meshio.xds.proto.envoy.config.listener.v3 import Listener as ListenerMessage
+from meshio.xds.proto.envoy.extensions.filters.network.http_connection_manager.v3 import (
+    HttpConnectionManager,
+    HttpConnectionManagerPathWithEscapedSlashesAction,
+)
+from meshio.xds.proto.envoy.extensions.filters.network.tcp_proxy.v3 import TcpProxy
+from meshio.xds.route import translate_table
+from meshio.xds.wire import Malformed
+
+MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+TCP_PROXY = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"
+NETWORK_FILTERS = {
+    "io.istio.tcp.peer_metadata.Config": "tells proxies about each other, for telemetry",
+    "envoy.tcp.metadataexchange.config.MetadataExchange": "tells proxies about each other, for telemetry",
+    "stats.PluginConfig": "Istio's statistics",
+}
+"""Network filters without effect for a client, by the name of their config message, and why."""
+
+INBOUND_NAMES = ("xds.istio.io/grpc/lds/inbound/",)  # the GENERATOR grpc profile does not say the direction
+Escaped = HttpConnectionManagerPathWithEscapedSlashesAction
+ESCAPED_SLASHES: dict[int, EscapedSlashes] = {
+    Escaped.IMPLEMENTATION_SPECIFIC_DEFAULT: "keep",
+    Escaped.KEEP_UNCHANGED: "keep",
+    Escaped.REJECT_REQUEST: "reject",
+    Escaped.UNESCAPE_AND_REDIRECT: "redirect",
+    Escaped.UNESCAPE_AND_FORWARD: "forward",
+}
+
+
+def translate_listener(name: str, raw: bytes) -> Listener | None:
+    """A listener; None for an inbound one, of which nothing is looked at. Raises Rejected."""
+    place = Place(name)
+    try:
+        message = parse(ListenerMessage, raw)
+    except Malformed as error:
+        raise place.rejected(f"malformed: {error}") from None
+    if message.traffic_direction == TrafficDirection.INBOUND or message.name.startswith(INBOUND_NAMES):
+        return None
+    message = open_message(place, ListenerMessage, raw)
+    address, port = bound_address(place, message)
+    last = message.default_filter_chain
+    return Listener(
+        name=message.name,
+        address=address,
+        port=port,
+        chains=chains(place, message),
+        default=filter_chain(place.at("default_filter_chain"), last) if last is not None else None,
+        original_destination=bool(message.use_original_dst),
+    )
+
+
+def bound_address(place: Place, message: ListenerMessage) -> tuple[str, int]:
+    """Where Envoy would listen. An API listener may leave it out and be named `host:port`."""
+    if message.address is not None:
+        return address_and_port(place.at("address"), message.address.socket_address)
+    host, _, port = message.name.rpartition(":")
+    if message.api_listener is None or not port.isdecimal():
+        raise place.rejected("is required", "address")
+    return host, int(port)
+
+
+def address_and_port(place: Place, address: SocketAddress | None) -> tuple[str, int]:
+    """A socket address. Raises Rejected unless it is one with a port."""
+    if address is None or not address.address:
+        raise place.rejected("is required", "socket_address.address")
+    if address.port_value is None or not 0 <= address.port_value <= 65535:
+        raise place.rejected(f"{address.port_value} is not a port", "socket_address.port_value")
+    return address.address, address.port_value
+
+
+def chains(place: Place, message: ListenerMessage) -> tuple[FilterChain, ...]:
+    """The filter chains, or the one chain of an API listener."""
+    if message.api_listener is not None:
+        return (api_chain(place.at("api_listener"), message.api_listener),)
+    return tuple(filter_chain(place.at("filter_chains", i), chain) for i, chain in enumerate(message.filter_chains))
+
+
+def api_chain(place: Place, api: ApiListener) -> FilterChain:
+    """What gRPC clients are told instead of filter chains."""
+    if type_of(place.at("api_listener"), api.api_listener) != MANAGER or api.api_listener is None:
+        raise place.rejected("must be an HTTP connection manager", "api_listener")
+    return FilterChain(http_chain(place.at("api_listener"), api.api_listener.value))
+
+
+def filter_chain(place: Place, chain: FilterChainMessage) -> FilterChain:
+    """Filters without effect, then exactly one that takes the connection."""
+    *before, last = chain.filters or [Filter()]
+    for index, each in enumerate(before):
+        if (kind := type_of(place.at("filters", index), each.typed_config)) not in NETWORK_FILTERS:
+            raise place.at("filters", index).rejected(f"filter {each.name!r} ({kind}) is not supported")
+    return FilterChain(
+        terminal(place.at("filters", len(before)), last),
+        chain_match(place.at("filter_chain_match"), chain.filter_chain_match),
+        chain.name,
+    )
+
+
+def terminal(place: Place, last: Filter) -> HttpChain | TcpChain:
+    """The filter that takes the connection."""
+    kind = type_of(place.at("typed_config"), last.typed_config)
+    raw = last.typed_config.value if last.typed_config is not None else b""
+    if kind == MANAGER:
+        return http_chain(place.at("typed_config"), raw)
+    if kind == TCP_PROXY:
+        return tcp_chain(place.at("typed_config"), raw)
+    raise place.rejected(f"filter {last.name!r} ({kind or 'without a type'}) is not supported as the last one")
+
+
+def chain_match(place: Place, match: FilterChainMatch | None) -> ChainMatch:
+    """Which connections the chain takes."""
+    if match is None:
+        return ChainMatch()
+    return ChainMatch(
+        port=match.destination_port,
+        prefixes=tuple(cidr(place.at("prefix_ranges", i), each) for i, each in enumerate(match.prefix_ranges)),
+        server_names=tuple(match.server_names),
+        transport_protocol=match.transport_protocol,
+        application_protocols=tuple(match.application_protocols),
+    )
+
+
+def cidr(place: Place, block: CidrRange) -> str:
+    """`10.0.0.0/8`. Raises Rejected unless it is a network; host bits are cut off, as in Envoy."""
+    text = f"{block.address_prefix}/{block.prefix_len or 0}"
+    try:
+        return str(ip_network(text, strict=False))
+    except ValueError as error:
+        raise place.rejected(str(error)) from None
+
+
+def http_chain(place: Place, raw: bytes) -> HttpChain:
+    """An HTTP connection manager, as far as it concerns a client."""
+    manager = open_message(place, HttpConnectionManager, raw)
+    escaped = ESCAPED_SLASHES.get(manager.path_with_escaped_slashes_action)
+    if escaped is None:
+        raise place.rejected("is unknown", "path_with_escaped_slashes_action")
+    check_order(place, manager)
+    return HttpChain(
+        routes=routes(place, manager),
+        paths=PathNormalisation(bool(manager.normalize_path), manager.merge_slashes, escaped),
+        layers=translate_filters(place, manager.http_filters),
+        filters=tuple(each.name for each in manager.http_filters),
+        upgrades=frozenset(each.upgrade_type for each in manager.upgrade_configs if each.enabled is not False),
+        stat_prefix=manager.stat_prefix,
+    )
+
+
+def check_order(place: Place, manager: HttpConnectionManager) -> None:
+    """The router comes last, and nowhere else (Envoy refuses anything else)."""
+    kinds = [type_of(place.at("http_filters", i), each.typed_config) for i, each in enumerate(manager.http_filters)]
+    if kinds.count(ROUTER) != 1 or kinds[-1] != ROUTER:
+        raise place.rejected("must end with the router, and have only one", "http_filters")
+
+
+def routes(place: Place, manager: HttpConnectionManager) -> str | RouteTable:
+    """The name of a route table, or the table itself."""
+    if manager.rds is not None:
+        if not manager.rds.route_config_name:
+            raise place.rejected("has no name", "rds.route_config_name")
+        return manager.rds.route_config_name
+    if manager.route_config is not None:
+        return translate_table(place.at("route_config"), manager.route_config)
+    raise place.rejected("has no routes", "rds")
+
+
+def tcp_chain(place: Place, raw: bytes) -> TcpChain:
+    """A TCP proxy: one cluster or several by weight."""
+    proxy = open_message(place, TcpProxy, raw)
+    if proxy.cluster:
+        return TcpChain((WeightedCluster(proxy.cluster),), proxy.stat_prefix)
+    if proxy.weighted_clusters is None:
+        raise place.rejected("names no cluster", "cluster")
+    here = place.at("weighted_clusters")
+    weighted = [each for each in proxy.weighted_clusters.clusters if each.weight]
+    clusters = tuple(WeightedCluster(each.name, each.weight) for each in weighted)
+    if not clusters or not all(each.name for each in clusters):
+        raise here.rejected("must name clusters, with a weight", "clusters")
+    return TcpChain(clusters, proxy.stat_prefix)

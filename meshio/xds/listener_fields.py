@@ -1,0 +1,144 @@
+"""What happens to each field of a listener and of the filters in it."""
+
+from datetime import timedelta
+
+from betterproto2 import Message
+
+from meshio.xds.proto.envoy.config.listener.v3 import ApiListener, Filter, FilterChain, FilterChainMatch, Listener
+from meshio.xds.proto.envoy.extensions.filters.common.fault.v3 import FaultDelay
+from meshio.xds.proto.envoy.extensions.filters.http.cors.v3 import Cors
+from meshio.xds.proto.envoy.extensions.filters.http.fault.v3 import FaultAbort, HttpFault
+from meshio.xds.proto.envoy.extensions.filters.http.router.v3 import Router
+from meshio.xds.proto.envoy.extensions.filters.network.http_connection_manager.v3 import (
+    HttpConnectionManager,
+    HttpConnectionManagerUpgradeConfig,
+    HttpFilter,
+    Rds,
+)
+from meshio.xds.proto.envoy.extensions.filters.network.tcp_proxy.v3 import (
+    TcpProxy,
+    TcpProxyWeightedCluster,
+    TcpProxyWeightedClusterClusterWeight,
+)
+from meshio.xds.rule import Rules, ignored, only, read, rejected
+
+NOT_LISTENING = "about a socket that accepts connections: a client has none"
+LOGS = "access logs are written by the sinks that the application chooses"
+DOWNSTREAM = "about the connection from the application to a proxy, which does not exist here"
+TRACING = "no spans are made in this version"
+STATISTICS = "names of statistics only"
+EXPLICIT = "an explicit choice of what is the default"
+NO_RUNTIME = "meshio has no runtime layer"
+
+LISTENER_FIELDS: dict[type[Message], Rules] = {
+    Listener: {
+        **read("name", "address", "filter_chains", "default_filter_chain", "use_original_dst", "traffic_direction"),
+        **read("api_listener"),
+        **rejected("", "fcds_config", "filter_chain_matcher", "additional_addresses", "udp_listener_config"),
+        **rejected("internal listeners are not supported (HBONE)", "internal_listener"),
+        **ignored(
+            NOT_LISTENING,
+            *("listener_filters", "listener_filters_timeout", "continue_on_listener_filters_timeout", "bind_to_port"),
+            *("transparent", "freebind", "socket_options", "tcp_fast_open_queue_length", "connection_balance_config"),
+            *("reuse_port", "enable_reuse_port", "tcp_backlog_size", "max_connections_to_accept_per_socket_event"),
+            *("enable_mptcp", "ignore_global_conn_limit", "bypass_overload_manager", "drain_type", "deprecated_v1"),
+            "per_connection_buffer_limit_bytes",
+        ),
+        **ignored(STATISTICS, "stat_prefix"),
+        **ignored(LOGS, "access_log"),
+        **ignored("Istio's note of where it comes from", "metadata"),
+    },
+    ApiListener: read("api_listener"),
+    FilterChain: {
+        **read("filter_chain_match", "filters", "name"),
+        **ignored(NOT_LISTENING, "use_proxy_proto", "transport_socket_connect_timeout"),
+        **ignored("Istio's note of where it comes from", "metadata"),
+        **rejected("TLS of a listener: a client does not accept connections", "transport_socket"),
+    },
+    FilterChainMatch: {
+        **read("destination_port", "prefix_ranges", "server_names", "transport_protocol", "application_protocols"),
+        **rejected("", "address_suffix", "suffix_len"),
+        **rejected(
+            "conditions on the source of a connection are not supported",
+            *("direct_source_prefix_ranges", "source_type", "source_prefix_ranges", "source_ports"),
+        ),
+    },
+    Filter: {**read("name", "typed_config"), **rejected("filters by discovery (ECDS)", "config_discovery")},
+    TcpProxy: {
+        **read("cluster", "weighted_clusters", "stat_prefix"),
+        **ignored(LOGS, "access_log", "access_log_flush_interval", "flush_access_log_on_connected"),
+        **ignored(LOGS, "access_log_options"),
+        **ignored(DOWNSTREAM, "idle_timeout", "downstream_idle_timeout", "upstream_idle_timeout"),
+        **ignored(DOWNSTREAM, "max_downstream_connection_duration", "proxy_protocol_tlvs", "max_early_data_bytes"),
+        **ignored(DOWNSTREAM, "max_downstream_connection_duration_jitter_percentage"),
+        **rejected("", "on_demand", "metadata_match", "backoff_options", "hash_policy", "tunneling_config"),
+        **rejected("", "upstream_connect_mode"),
+        **only((1,), "a connection is tried once", "max_connect_attempts"),
+    },
+    TcpProxyWeightedCluster: read("clusters"),
+    TcpProxyWeightedClusterClusterWeight: {
+        **read("name", "weight"),
+        **rejected("subset by metadata", "metadata_match"),
+    },
+    HttpConnectionManager: {
+        **read("stat_prefix", "rds", "route_config", "http_filters", "normalize_path", "merge_slashes"),
+        **read("path_with_escaped_slashes_action", "upgrade_configs"),
+        **rejected("", "scoped_routes", "scheme_header_transformation", "local_reply_config", "via"),
+        **rejected("", "path_normalization_options", "original_ip_detection_extensions", "proxy_status_config"),
+        **rejected("", "early_header_mutation_extensions", "typed_header_validation_config", "append_x_forwarded_port"),
+        **rejected("", "add_user_agent", "always_set_request_id_in_response", "xff_num_trusted_hops"),
+        **rejected("", "strip_matching_host_port", "strip_trailing_host_dot"),
+        **only((False,), "", "strip_any_host_port"),
+        **only((False,), "the application's addresses are not put into x-forwarded-for", "use_remote_address"),
+        **only((timedelta(0),), "only the route's timeout is supported", "request_timeout"),
+        **ignored(
+            DOWNSTREAM,
+            *("codec_type", "common_http_protocol_options", "http1_safe_max_connection_duration"),
+            *("http_protocol_options", "http2_protocol_options", "http3_protocol_options", "max_request_headers_kb"),
+            *("stream_idle_timeout", "stream_flush_timeout", "request_headers_timeout", "drain_timeout"),
+            *("delayed_close_timeout", "internal_address_config", "skip_xff_append", "forward_client_cert_details"),
+            *("set_current_client_cert_details", "forward_client_cert_matcher", "proxy_100_continue"),
+            *("represent_ipv4_remote_address_as_ipv4_mapped_ipv6", "stream_error_on_invalid_http_message"),
+            *("append_local_overload", "add_proxy_protocol_connection_state"),
+        ),
+        **ignored("the answer of the upstream goes to the application as it is", "server_name"),
+        **ignored("the answer of the upstream goes to the application as it is", "server_header_transformation"),
+        **ignored(TRACING, "tracing", "generate_request_id", "preserve_external_request_id", "request_id_extension"),
+        **ignored(LOGS, "access_log", "access_log_flush_interval", "flush_access_log_on_new_request"),
+        **ignored(LOGS, "access_log_options"),
+    },
+    HttpConnectionManagerUpgradeConfig: {
+        **read("upgrade_type", "enabled"),
+        **rejected("filters of their own for an upgrade", "filters"),
+    },
+    Rds: {**read("route_config_name"), **ignored("everything comes over the one ADS stream", "config_source")},
+    HttpFilter: {
+        **read("name", "typed_config", "is_optional", "disabled"),
+        **rejected("filters by discovery (ECDS)", "config_discovery"),
+    },
+    Router: {
+        **ignored(STATISTICS, "dynamic_stats", "suppress_grpc_request_failure_code_stats"),
+        **ignored(TRACING, "start_child_span"),
+        **ignored(LOGS, "upstream_log", "upstream_log_options"),
+        **rejected("", "strict_check_headers", "respect_expected_rq_timeout", "upstream_http_filters"),
+        **rejected("", "suppress_envoy_headers"),
+    },
+    Cors: {},
+    HttpFault: {
+        **read("delay", "abort"),
+        **rejected("", "upstream_cluster", "headers", "downstream_nodes", "max_active_faults", "response_rate_limit"),
+        **ignored(
+            NO_RUNTIME,
+            *("delay_percent_runtime", "abort_percent_runtime", "delay_duration_runtime", "abort_http_status_runtime"),
+            *("max_active_faults_runtime", "response_rate_limit_percent_runtime", "abort_grpc_status_runtime"),
+        ),
+        **ignored(STATISTICS, "disable_downstream_cluster_stats"),
+        **ignored("for access logs", "filter_metadata"),
+    },
+    FaultDelay: {**read("fixed_delay", "percentage"), **rejected("faults by request header", "header_delay")},
+    FaultAbort: {
+        **read("http_status", "percentage"),
+        **rejected("faults by request header", "header_abort"),
+        **rejected("aborts with a gRPC status", "grpc_status"),
+    },
+}

@@ -1,0 +1,35 @@
+"""The metadata that istiod adds to clusters and routes under `istio`."""
+
+from meshio.xds.proto.envoy.config.core.v3 import Metadata
+from meshio.xds.proto.google.protobuf import Struct, Value
+
+
+def istio_value(metadata: Metadata | None, key: str) -> Value | None:
+    """One entry, None when it is not there."""
+    istio = metadata.filter_metadata.get("istio") if metadata is not None else None
+    return istio.fields.get(key) if istio is not None else None
+
+
+def istio_text(metadata: Metadata | None, key: str) -> str:
+    """A text, "" when it is not there."""
+    value = istio_value(metadata, key)
+    return (value.string_value or "") if value is not None else ""
+
+
+def istio_flag(metadata: Metadata | None, key: str) -> bool:
+    """A yes or no."""
+    value = istio_value(metadata, key)
+    return value is not None and bool(value.bool_value)
+
+
+def istio_services(metadata: Metadata | None) -> tuple[tuple[str, str], ...]:
+    """(host, namespace) of the services that a cluster stands for."""
+    value = istio_value(metadata, "services")
+    items = value.list_value.values if value is not None and value.list_value is not None else []
+    found = [item.struct_value for item in items if item.struct_value is not None]
+    return tuple((text_of(each, "host"), text_of(each, "namespace")) for each in found)
+
+
+def text_of(struct: Struct, key: str) -> str:
+    value = struct.fields.get(key)
+    return (value.string_value or "") if value is not None else ""

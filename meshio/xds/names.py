@@ -1,0 +1,19 @@
+"""Istio's name table (NDS) -> names and addresses."""
+
+from collections.abc import Mapping
+
+from meshio.mesh.snapshot import Name
+from meshio.xds.extension import open_message
+from meshio.xds.place import Place
+from meshio.xds.proto.istio.networking.nds.v1 import NameTable, NameTableNameInfo
+
+
+def translate_names(name: str, raw: bytes) -> Mapping[str, Name]:
+    """The whole table, by host name. Raises Rejected."""
+    table = open_message(Place(name or "name table"), NameTable, raw)
+    return {host: translate_name(info) for host, info in table.table.items()}
+
+
+def translate_name(info: NameTableNameInfo) -> Name:
+    """One host name."""
+    return Name(tuple(info.ips), info.namespace, info.shortname, tuple(info.alt_hosts))

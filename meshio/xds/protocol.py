@@ -1,0 +1,74 @@
+"""Which HTTP a cluster speaks, and with which limits -> `HttpOptions`."""
+
+from typing import Literal
+
+from meshio.upstream.cluster import HttpOptions
+from meshio.xds.duration import seconds
+from meshio.xds.extension import open_message, type_of
+from meshio.xds.place import Place
+from meshio.xds.proto.envoy.config.cluster.v3 import Cluster, ClusterClusterProtocolSelection
+from meshio.xds.proto.envoy.config.core.v3 import Http2ProtocolOptions, HttpProtocolOptions
+from meshio.xds.proto.envoy.extensions.upstreams.http.v3 import HttpProtocolOptions as UpstreamOptions
+from meshio.xds.proto.envoy.extensions.upstreams.http.v3 import HttpProtocolOptionsExplicitHttpConfig as Explicit
+from meshio.xds.proto.envoy.extensions.upstreams.http.v3 import HttpProtocolOptionsUseDownstreamHttpConfig as Downstream
+
+UPSTREAM_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+Version = Literal["http/1.1", "h2", "auto", "downstream"]
+
+
+def upstream_options(place: Place, cluster: Cluster) -> UpstreamOptions:
+    """The extension that says everything, or what the older fields of the cluster say in its words."""
+    for name, config in cluster.typed_extension_protocol_options.items():
+        here = place.at("typed_extension_protocol_options", name)
+        if type_of(here, config) != UPSTREAM_OPTIONS:
+            raise here.rejected(f"{config.type_url!r} is not supported")
+        options = open_message(here, UpstreamOptions, config.value)
+        if options.explicit_http_config is None and options.use_downstream_protocol_config is None:
+            if options.auto_config is None:
+                raise here.rejected("says no protocol")
+        return options
+    return older_options(cluster)
+
+
+def older_options(cluster: Cluster) -> UpstreamOptions:
+    """The fields that `typed_extension_protocol_options` replaced. Without any, HTTP/1.1."""
+    h1, h2 = cluster.http_protocol_options, cluster.http2_protocol_options
+    options = UpstreamOptions(
+        common_http_protocol_options=cluster.common_http_protocol_options,
+        upstream_http_protocol_options=cluster.upstream_http_protocol_options,
+    )
+    if cluster.protocol_selection == ClusterClusterProtocolSelection.USE_DOWNSTREAM_PROTOCOL:
+        options.use_downstream_protocol_config = Downstream(h1, h2)
+    else:
+        options.explicit_http_config = Explicit(h1) if h2 is None else Explicit(None, h2)
+    return options
+
+
+def http_options(place: Place, cluster: Cluster, options: UpstreamOptions) -> HttpOptions:
+    """Protocol version and limits of connections."""
+    version, h2 = protocol(options)
+    common, default = options.common_http_protocol_options or HttpProtocolOptions(), HttpOptions()
+    requests = common.max_requests_per_connection
+    idle = seconds(place.at("common_http_protocol_options.idle_timeout"), common.idle_timeout)
+    longest = seconds(place.at("common_http_protocol_options"), common.max_connection_duration)
+    return HttpOptions(
+        version=version,
+        idle_timeout=default.idle_timeout if idle is None else idle or None,
+        max_requests_per_connection=(cluster.max_requests_per_connection if requests is None else requests) or 0,
+        max_connection_duration=longest or None,
+        max_concurrent_streams=(h2.max_concurrent_streams or 0) if h2 is not None else 0,
+        max_headers_kb=common.max_response_headers_kb or default.max_headers_kb,
+        max_headers=common.max_headers_count or default.max_headers,
+    )
+
+
+def protocol(options: UpstreamOptions) -> tuple[Version, Http2ProtocolOptions | None]:
+    """Version, and the settings of HTTP/2 where it may be spoken."""
+    if (auto := options.auto_config) is not None:
+        return "auto", auto.http2_protocol_options
+    if (downstream := options.use_downstream_protocol_config) is not None:
+        return "downstream", downstream.http2_protocol_options
+    explicit = options.explicit_http_config
+    if explicit is not None and explicit.http2_protocol_options is not None:
+        return "h2", explicit.http2_protocol_options
+    return "http/1.1", None

@@ -1,0 +1,156 @@
+"""Route configurations -> `RouteTable`.
+
+Large tables hold a thousand virtual hosts, of which one changes: virtual hosts are read one by one from the wire and
+remembered by their bytes, so that a change costs a slice and one virtual host, in steps that do not stall the loop.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+from meshio.resilience.retry import Retry
+from meshio.routing.route import Action, Route, RouteTable, VirtualHost
+from meshio.xds.action import translate_direct, translate_forward, translate_redirect
+from meshio.xds.extension import open_message
+from meshio.xds.layers import translate_overrides
+from meshio.xds.matching import translate_match
+from meshio.xds.metadata import istio_text
+from meshio.xds.mutation import request_mutation, response_mutation
+from meshio.xds.place import Place
+from meshio.xds.proto.envoy.config.route.v3 import RetryPolicy, RouteConfiguration
+from meshio.xds.proto.envoy.config.route.v3 import Route as RouteMessage
+from meshio.xds.proto.envoy.config.route.v3 import VirtualHost as VirtualHostMessage
+from meshio.xds.retry import translate_retry
+from meshio.xds.wire import BYTES, Malformed, join, split
+
+VIRTUAL_HOST = 2 << 3 | BYTES
+DIRECT_RESPONSE_LIMIT = 4096  # bytes, Envoy's default
+
+
+class RouteReader:
+    """Reads one route configuration again and again, remembering its virtual hosts."""
+
+    def __init__(self) -> None:
+        self._frame = b""
+        self._known: dict[bytes, VirtualHost] = {}
+
+    def steps(self, name: str, raw: bytes) -> Generator[None, None, RouteTable]:
+        """Translate, yielding after each virtual host that was not known. Raises Rejected."""
+        place = Place(name)
+        frame, hosts = dismantle(place, raw)
+        known = self._known if frame == self._frame else {}
+        config = open_message(place, RouteConfiguration, frame)
+        found: dict[bytes, VirtualHost] = {}
+        table = []
+        for index, host in enumerate(hosts):
+            value = known.get(host) or found.get(host)
+            if value is None:
+                here = place.at("virtual_hosts", index)
+                value = translate_host(here, config, open_message(here, VirtualHostMessage, host))
+                yield
+            found[host] = value
+            table.append(value)
+        self._frame, self._known = frame, found
+        return assemble(place, config, tuple(table))
+
+
+def dismantle(place: Place, raw: bytes) -> tuple[bytes, list[bytes]]:
+    """A route configuration without its virtual hosts, and these."""
+    try:
+        fields = split(raw)
+    except Malformed as error:
+        raise place.rejected(f"malformed: {error}") from None
+    hosts = [value for key, value in fields if key == VIRTUAL_HOST and isinstance(value, bytes)]
+    return join(field for field in fields if field[0] != VIRTUAL_HOST), hosts
+
+
+def translate_table(place: Place, config: RouteConfiguration) -> RouteTable:
+    """A route configuration that is part of a listener."""
+    hosts = enumerate(config.virtual_hosts)
+    return assemble(place, config, tuple(translate_host(place.at("virtual_hosts", i), config, h) for i, h in hosts))
+
+
+def assemble(place: Place, config: RouteConfiguration, hosts: tuple[VirtualHost, ...]) -> RouteTable:
+    """A table of its virtual hosts. Envoy refuses one that names a domain twice (config_impl.cc)."""
+    taken: set[str] = set()
+    for index, host in enumerate(hosts):
+        for domain in host.domains:
+            if domain.lower() in taken:
+                raise place.at("virtual_hosts", index).rejected(f"{domain!r} is in another virtual host too", "domains")
+            taken.add(domain.lower())
+    return RouteTable(
+        name=config.name,
+        hosts=hosts,
+        ignore_port=config.ignore_port_in_host_matching,
+        request_headers=request_mutation(place, config),
+        response_headers=response_mutation(place, config),
+        most_specific_wins=config.most_specific_header_mutations_wins,
+    )
+
+
+def translate_host(place: Place, config: RouteConfiguration, host: VirtualHostMessage) -> VirtualHost:
+    """One virtual host of a table."""
+    if not host.domains or not all(host.domains):
+        raise place.rejected("must name at least one domain, and no empty one", "domains")
+    level = Level(config, host, retry_of(place, host.retry_policy, buffer_limit(host)))
+    return VirtualHost(
+        name=host.name,
+        domains=tuple(host.domains),
+        routes=tuple(translate_route(place.at("routes", i), level, each) for i, each in enumerate(host.routes)),
+        request_headers=request_mutation(place, host),
+        response_headers=response_mutation(place, host),
+        attempt_count=host.include_request_attempt_count,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """What a route inherits."""
+
+    config: RouteConfiguration
+    host: VirtualHostMessage
+    retry: Retry | None
+
+
+def translate_route(place: Place, level: Level, route: RouteMessage) -> Route:
+    """One route."""
+    if route.match is None:
+        raise place.rejected("has no match", "match")
+    filters = (route.typed_per_filter_config, level.host.typed_per_filter_config, level.config.typed_per_filter_config)
+    return Route(
+        match=translate_match(place.at("match"), route.match),
+        action=translate_action(place, level, route),
+        name=route.name,
+        request_headers=request_mutation(place, route),
+        response_headers=response_mutation(place, route),
+        layers=translate_overrides(place, *filters),
+        decorator=route.decorator.operation if route.decorator is not None else "",
+        origin=istio_text(route.metadata, "config"),
+    )
+
+
+def translate_action(place: Place, level: Level, route: RouteMessage) -> Action:
+    """Exactly one action."""
+    if (forward := route.route) is not None:
+        here = place.at("route")
+        limit = buffer_limit(route)
+        own = retry_of(here, forward.retry_policy, buffer_limit(level.host) if limit is None else limit)
+        mirrors = level.host.request_mirror_policies or level.config.request_mirror_policies
+        return translate_forward(here, forward, own if forward.retry_policy is not None else level.retry, mirrors)
+    if route.redirect is not None:
+        return translate_redirect(place.at("redirect"), route.redirect)
+    if route.direct_response is not None:
+        longest = level.config.max_direct_response_body_size_bytes
+        limit = DIRECT_RESPONSE_LIMIT if longest is None else longest
+        return translate_direct(place.at("direct_response"), route.direct_response, limit)
+    raise place.rejected("has no action")
+
+
+def retry_of(place: Place, policy: RetryPolicy | None, limit: int | None) -> Retry | None:
+    return translate_retry(place.at("retry_policy"), policy, limit) if policy is not None else None
+
+
+def buffer_limit(level: VirtualHostMessage | RouteMessage) -> int | None:
+    """Bytes of a request body that are kept for a retry; the newer of two fields wins."""
+    if level.request_body_buffer_limit is not None:
+        return level.request_body_buffer_limit
+    return level.per_request_buffer_limit_bytes

@@ -1,0 +1,150 @@
+"""What happens to each field of a route configuration."""
+
+from datetime import timedelta
+
+from betterproto2 import Message
+
+from meshio.xds.proto.envoy.config.route.v3 import (
+    Decorator,
+    DirectResponseAction,
+    FilterConfig,
+    HeaderMatcher,
+    NonForwardingAction,
+    QueryParameterMatcher,
+    RedirectAction,
+    RetryPolicy,
+    RetryPolicyRetryBackOff,
+    RetryPolicyRetryHostPredicate,
+    Route,
+    RouteAction,
+    RouteActionHashPolicy,
+    RouteActionHashPolicyConnectionProperties,
+    RouteActionHashPolicyCookie,
+    RouteActionHashPolicyHeader,
+    RouteActionHashPolicyQueryParameter,
+    RouteActionMaxStreamDuration,
+    RouteActionRequestMirrorPolicy,
+    RouteConfiguration,
+    RouteMatch,
+    VirtualHost,
+    WeightedCluster,
+    WeightedClusterClusterWeight,
+)
+from meshio.xds.rule import Rules, ignored, only, read, rejected
+
+HEADERS = (
+    *("request_headers_to_add", "request_headers_to_remove"),
+    *("response_headers_to_add", "response_headers_to_remove"),
+)
+CORS = "a browser asks and judges for CORS; the caller here is not one"
+STATISTICS = "names of statistics only"
+TRACING = "no spans are made in this version"
+SUBSET = "endpoints are not chosen by metadata; istiod makes a cluster for each subset"
+RATES = "no rate limits in this version"
+
+ROUTE_FIELDS: dict[type[Message], Rules] = {
+    RouteConfiguration: {
+        **read("name", "virtual_hosts", *HEADERS, "most_specific_header_mutations_wins"),
+        **read("max_direct_response_body_size_bytes", "request_mirror_policies", "ignore_port_in_host_matching"),
+        **read("typed_per_filter_config"),
+        **rejected("", "vhds", "internal_only_headers", "cluster_specifier_plugins", "vhost_header"),
+        **rejected("", "ignore_path_parameters_in_path_matching"),
+        **only((False,), "a cluster that does not exist is answered with 503", "validate_clusters"),
+        **ignored("Istio's note of where it comes from", "metadata"),
+    },
+    VirtualHost: {
+        **read("name", "domains", "routes", *HEADERS, "typed_per_filter_config", "include_request_attempt_count"),
+        **read("retry_policy", "per_request_buffer_limit_bytes", "request_body_buffer_limit"),
+        **read("request_mirror_policies"),
+        **rejected("", "matcher", "require_tls", "retry_policy_typed_config", "hedge_policy"),
+        **rejected("", "include_attempt_count_in_response", "include_is_timeout_retry_header"),
+        **rejected(RATES, "rate_limits"),
+        **ignored(STATISTICS, "virtual_clusters"),
+        **ignored(CORS, "cors"),
+        **ignored("Istio's note of where it comes from", "metadata"),
+    },
+    Route: {
+        **read("name", "match", "route", "redirect", "direct_response", "metadata", "decorator", *HEADERS),
+        **read("typed_per_filter_config", "per_request_buffer_limit_bytes", "request_body_buffer_limit"),
+        **rejected("", "filter_action"),
+        **rejected("a route for servers; this version has no server side", "non_forwarding_action"),
+        **ignored(TRACING, "tracing"),
+        **ignored(STATISTICS, "stat_prefix"),
+    },
+    Decorator: {**read("operation"), **ignored(TRACING, "propagate")},
+    FilterConfig: read("config", "is_optional", "disabled"),
+    NonForwardingAction: {},
+    RouteMatch: {
+        **read("prefix", "path", "safe_regex", "path_separated_prefix", "case_sensitive", "runtime_fraction"),
+        **read("headers", "query_parameters"),
+        **rejected("", "connect_matcher", "path_match_policy", "grpc", "tls_context", "filter_state"),
+        **rejected("conditions on JWT claims are not supported for clients", "dynamic_metadata"),
+    },
+    HeaderMatcher: {
+        **read("name", "exact_match", "safe_regex_match", "range_match", "present_match", "prefix_match"),
+        **read("suffix_match", "contains_match", "string_match", "invert_match", "treat_missing_header_as_empty"),
+    },
+    QueryParameterMatcher: read("name", "string_match", "present_match"),
+    RouteAction: {
+        **read("cluster", "weighted_clusters", "cluster_not_found_response_code", "prefix_rewrite", "regex_rewrite"),
+        **read("host_rewrite_literal", "auto_host_rewrite", "host_rewrite_header", "host_rewrite_path_regex"),
+        **read("timeout", "retry_policy", "request_mirror_policies", "hash_policy", "max_grpc_timeout"),
+        **read("max_stream_duration"),
+        **rejected("", "cluster_header", "cluster_specifier_plugin", "inline_cluster_specifier_plugin"),
+        **rejected(SUBSET, "metadata_match"),
+        **rejected("", "path_rewrite_policy", "path_rewrite", "host_rewrite", "append_x_forwarded_host"),
+        **rejected("", "retry_policy_typed_config", "grpc_timeout_offset", "upgrade_configs", "hedge_policy"),
+        **rejected("redirects go to the caller", "internal_redirect_policy", "internal_redirect_action"),
+        **rejected("redirects go to the caller", "max_internal_redirects"),
+        **rejected(RATES, "rate_limits"),
+        **only((timedelta(0),), "", "idle_timeout"),
+        **rejected("circuit breakers of high priority", "priority"),
+        **ignored(RATES, "include_vh_rate_limits"),
+        **ignored("HTTP/3 only", "early_data_policy"),
+        **ignored("about the connection from the application to a proxy, which does not exist here", "flush_timeout"),
+        **ignored(CORS, "cors"),
+    },
+    RouteActionMaxStreamDuration: {
+        **read("max_stream_duration", "grpc_timeout_header_max"),
+        **rejected("", "grpc_timeout_header_offset"),
+    },
+    RouteActionRequestMirrorPolicy: {
+        **read("cluster", "runtime_fraction", "disable_shadow_host_suffix_append"),
+        **rejected("", "cluster_header", "request_headers_mutations", "host_rewrite_literal"),
+        **ignored(TRACING, "trace_sampled"),
+    },
+    RouteActionHashPolicy: {
+        **read("header", "cookie", "connection_properties", "query_parameter", "terminal"),
+        **rejected("", "filter_state"),
+    },
+    RouteActionHashPolicyHeader: read("header_name", "regex_rewrite"),
+    RouteActionHashPolicyCookie: {**read("name", "ttl", "path"), **rejected("", "attributes")},
+    RouteActionHashPolicyConnectionProperties: read("source_ip"),
+    RouteActionHashPolicyQueryParameter: read("name"),
+    WeightedCluster: {
+        **read("clusters"),
+        **ignored("the sum of the weights counts, as in Envoy", "total_weight"),
+        **rejected("", "runtime_key_prefix", "header_name"),
+        **only((False,), "", "use_hash_policy"),
+    },
+    WeightedClusterClusterWeight: {
+        **read("name", "weight", *HEADERS, "host_rewrite_literal"),
+        **rejected("", "cluster_header"),
+        **rejected("filters of their own for a share of the traffic", "typed_per_filter_config"),
+        **rejected(SUBSET, "metadata_match"),
+    },
+    RedirectAction: read(
+        *("https_redirect", "scheme_redirect", "host_redirect", "port_redirect", "path_redirect", "prefix_rewrite"),
+        *("regex_rewrite", "response_code", "strip_query"),
+    ),
+    DirectResponseAction: {**read("status", "body"), **rejected("", "body_format")},
+    RetryPolicy: {
+        **read("retry_on", "num_retries", "per_try_timeout", "retry_host_predicate", "retriable_status_codes"),
+        **read("host_selection_retry_max_attempts", "retry_back_off"),
+        **rejected("retries in other localities are not supported", "retry_priority"),
+        **rejected("", "retry_options_predicates", "per_try_idle_timeout", "retriable_headers"),
+        **rejected("", "rate_limited_retry_back_off", "retriable_request_headers"),
+    },
+    RetryPolicyRetryHostPredicate: read("name", "typed_config"),
+    RetryPolicyRetryBackOff: read("base_interval", "max_interval"),
+}
