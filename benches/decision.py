@@ -16,6 +16,7 @@ from figures import Figures, median_of_rounds
 from meshio.balancing.least_request import LeastRequest
 from meshio.matching import PathPrefix
 from meshio.mesh.dataplane import Dataplane
+from meshio.mesh.forward import Manner
 from meshio.mesh.snapshot import Identity, Snapshot
 from meshio.message import Body, Request, Response, Send
 from meshio.routing.listener import FilterChain, HttpChain, Listener
@@ -48,13 +49,13 @@ def assignment(name: str, hosts: int) -> LoadAssignment:
     return LoadAssignment(name, (LocalityEndpoints(endpoints),))
 
 
-def admit_and_settle(upstream: Upstream, avoid: int) -> Send:
+def admit_and_settle(upstream: Upstream, manner: Manner) -> Send:
     """Where an attempt would use the connection, nothing happens."""
     answer = Response(200, [], Body())
     admit, settle = upstream.admit, upstream.settle
 
     async def send(request: Request) -> Response:
-        host = admit(request, avoid)
+        host = admit(request, manner.avoid)
         settle(host, 200, False, 0.001, 1.0)
         return answer
 

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 Header: TypeAlias = tuple[bytes, bytes]
 Headers: TypeAlias = list[Header]
-Send: TypeAlias = "Callable[[Request], Awaitable[Response]]"
+Send: TypeAlias = Callable[["Request"], Awaitable["Response"]]
 Content: TypeAlias = bytes | AsyncIterable[bytes]
-Done: TypeAlias = "Callable[[RequestError | None], None]"
+Done: TypeAlias = Callable[["RequestError | None"], None]
 
 DEFAULT_PORTS = {b"http": 80, b"https": 443}
 

@@ -190,4 +190,3 @@ class Mesh(Client):
 
     def _resolved(self, name: str, assignment: LoadAssignment) -> None:
         self._pools.drain(self._plane.resolved(name, assignment))
-

@@ -46,9 +46,7 @@ def find_chain(listener: Listener, connection: Connection) -> FilterChain | None
     return chains[0] if chains else listener.default
 
 
-def most_specific(
-    chains: Sequence[FilterChain], rank: Callable[[FilterChain], int | None]
-) -> Sequence[FilterChain]:
+def most_specific(chains: Sequence[FilterChain], rank: Callable[[FilterChain], int | None]) -> Sequence[FilterChain]:
     """Those with the highest rank; None excludes a chain."""
     ranked = [(chain, value) for chain in chains if (value := rank(chain)) is not None]
     best = max((value for _, value in ranked), default=0)

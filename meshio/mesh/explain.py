@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass, replace
 
+from meshio.balancing.locality import spread_loads
 from meshio.errors import NoCluster, NoHealthyHost, NoRoute, RequestError
 from meshio.mesh.chains import find_chain, find_listener, index_listeners
 from meshio.mesh.dataplane import Dataplane
@@ -25,8 +26,6 @@ from meshio.routing.route import DirectResponse, Forward, Redirect, Route, Route
 from meshio.routing.router import trace_route
 from meshio.upstream.cluster import OriginalDestination
 from meshio.upstream.upstream import Upstream
-
-SAID = {"unknown": "ready", "healthy": "ready"}  # Envoy balances over both alike
 
 
 def explain(plane: Dataplane, request: Request) -> Explanation:
@@ -130,11 +129,10 @@ class Story:
             error = NoCluster(f"the control plane knows no cluster {name!r}")
             error.status = missing
             return Choice(name, share, answer=answer_of(error))
-        hosts = tuple(host_states(upstream))
-        choice = Choice(name, share, policy=str(upstream.cluster.policy), hosts=hosts)
-        if hosts or isinstance(upstream.cluster.discovery, OriginalDestination):
+        choice = Choice(name, share, policy=str(upstream.cluster.policy), hosts=tuple(host_states(upstream)))
+        if serves(upstream):
             return choice
-        return replace(choice, answer=answer_of(NoHealthyHost(f"cluster {name!r} has no endpoints")))
+        return replace(choice, answer=answer_of(NoHealthyHost(f"cluster {name!r} has no host that may be picked")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,15 +160,17 @@ def untouched(request: Request) -> Request:
 
 
 def host_states(upstream: Upstream) -> Iterator[HostState]:
-    """The hosts of a cluster in the order the control plane named them, then those made on the way."""
-    groups = upstream.assignment.localities
-    places = {
-        endpoint.address: (group.priority, str(group.locality)) for group in groups for endpoint in group.endpoints
-    }
-    for address, host in upstream.hosts.items():
-        priority, locality = places.get(address, (0, ""))
-        state = "ejected" if host.ejected else SAID.get(host.endpoint.health, host.endpoint.health)
-        yield HostState("{}:{}".format(*address), state, host.weight, host.inflight, priority, locality)
+    """The hosts of a cluster in the order of the control plane, each with what the balancer makes of it."""
+    for host, standing in upstream.candidates():
+        yield HostState(host.name, standing, host.weight, host.inflight, host.priority, str(host.locality))
+
+
+def serves(upstream: Upstream) -> bool:
+    """Whether there is a host to pick. An original destination is its own."""
+    if isinstance(upstream.cluster.discovery, OriginalDestination):
+        return True
+    loads = spread_loads(upstream.tiers(), upstream.spread())
+    return bool(upstream.hosts) and (any(loads.healthy) or any(loads.degraded))
 
 
 def with_request(choice: Choice, sent: Request) -> Choice:

@@ -7,6 +7,7 @@ retry, and the attempt at one host.
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from time import time
 from typing import Any, TypeAlias
 
 from meshio.balancing.hashing import compile_hash
@@ -14,6 +15,7 @@ from meshio.errors import Finish, NoCluster, RequestError
 from meshio.message import Layer, Request, Response, Send
 from meshio.resilience.timeout import Timeout
 from meshio.routing.listener import HttpChain, TcpChain
+from meshio.routing.local_reply import stamped
 from meshio.routing.mirror import mirror
 from meshio.routing.prepare import PrepareRequest, count_attempt, prepare_request, prepare_response
 from meshio.routing.redirect import redirect
@@ -23,7 +25,6 @@ from meshio.routing.route import DirectResponse, Forward, Redirect, Route, Route
 from meshio.routing.split import split
 from meshio.upstream.upstream import Upstream
 
-Attempt: TypeAlias = "Callable[[Upstream, Manner], Send]"
 Start: TypeAlias = Callable[[Coroutine[Any, Any, None]], None]
 
 
@@ -40,6 +41,7 @@ class Manner:
 
 
 PLAIN = Manner()
+Attempt: TypeAlias = Callable[[Upstream, Manner], Send]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +173,7 @@ def begun(send: Send, begin: PrepareRequest | None) -> Send:
 
 def answered(answer: Callable[[Request], Response]) -> Send:
     async def answering(request: Request) -> Response:
-        response = answer(request)
-        response.record = request.record
-        return response
+        return stamped(answer(request), time())
 
     return answering
 

@@ -7,16 +7,16 @@ A plan is built by `publish` and thrown away by the next one, except for the rou
 not change.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from meshio.errors import NoRoute
 from meshio.mesh.chains import Connection, find_chain, find_listener, index_listeners
-from meshio.mesh.forward import Composer
+from meshio.mesh.forward import Composer, answered
 from meshio.mesh.names import is_address, name_addresses, resolve_name
 from meshio.mesh.snapshot import Identity, Snapshot
-from meshio.message import Request, Response, Send
+from meshio.message import Request, Send
 from meshio.routing.listener import HttpChain, PathNormalisation, TcpChain
 from meshio.routing.normalise import normalise
 from meshio.routing.route import RouteTable
@@ -181,16 +181,9 @@ def normalised(router: Router[Send], paths: PathNormalisation) -> Router[Send]:
         if isinstance(path, bytes):
             request.path = path
             return router(request)
-        return refused(path)
+        return answered(path)
 
     return clean
-
-
-def refused(answer: Callable[[Request], Response]) -> Send:
-    async def answering(request: Request) -> Response:
-        return answer(request)
-
-    return answering
 
 
 def closed(destination: str) -> Router[Send]:
