@@ -29,9 +29,9 @@ def check(*, directory: str | None, config: str | None, as_json: bool) -> None:
       meshio check ./mesh
       meshio check ./mesh --json | jq '.problems[].file'
     """
-    from meshio.controlplane.check import check_directory
+    from meshio.controlplane.audit import check as audited
 
-    problems = check_directory(Origin(config).directory(directory))
+    problems = audited(Origin(config).directory(directory))
     if as_json:
         show_json({"problems": problems})
     else:
@@ -42,9 +42,10 @@ def check(*, directory: str | None, config: str | None, as_json: bool) -> None:
 def show_problems(problems: Sequence["Problem"]) -> None:
     """One problem a paragraph, in the order of files and lines; then how many."""
     for problem in problems:
-        place = click.style(f"{problem.file}:{problem.line}", bold=True)
-        severity = click.style(problem.severity, fg=COLOURS.get(problem.severity))
-        click.echo(f"{place}: {severity}: {problem.field}: {problem.text}")
+        place = click.style(f"{problem.file}:{problem.line}" if problem.line else problem.file, bold=True)
+        severity = click.style(problem.severity, fg=COLOURS[problem.severity])
+        field = f" {problem.field}:" if problem.field else ""
+        click.echo(f"{place}: {severity}:{field} {problem.text}")
         if problem.suggestion:
             click.echo(f"    {problem.suggestion}")
     errors = sum(problem.severity == "error" for problem in problems)

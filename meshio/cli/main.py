@@ -9,7 +9,7 @@ import meshio.cli.controlplane
 import meshio.cli.dump
 import meshio.cli.explain
 import meshio.cli.get
-from meshio.errors import ConfigError, MeshError
+from meshio.errors import BadRequest, ConfigError, MeshError
 
 COMMANDS: dict[str, click.Command] = {
     "check": meshio.cli.check.check,
@@ -27,7 +27,7 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
-        except ConfigError as error:
+        except (BadRequest, ConfigError) as error:
             raise click.UsageError(str(error)) from error
         except MeshError as error:
             raise click.ClickException(str(error)) from error

@@ -1,0 +1,37 @@
+"""`meshio explain` tells people and programs the same."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from click.testing import Result
+
+Meshio = Callable[..., Result]
+
+
+def lines(result: Result) -> dict[str, str]:
+    """What the story says, by its labels; of equal ones the last."""
+    return {line[:16].strip(): line[16:] for line in result.stdout.splitlines()}
+
+
+def test_people_read_a_story(meshio: Meshio, mesh: Path, echo_port: int) -> None:
+    told = lines(meshio("explain", "--config", mesh, "http://echo/"))
+    assert told["destination"].startswith("echo:80")
+    assert told["virtual host"].startswith("echo.default.svc.cluster.local:80")
+    assert told["passed over"].startswith("broken: not ")
+    assert told["route"].startswith("everything")
+    assert told["cluster"] == "100% outbound|80|v1|echo.default.svc.cluster.local"
+    assert told["candidate"].startswith(f"127.0.0.1:{echo_port} ")
+    assert told["retries"].startswith("2 on ")
+    assert told["timeout"] == "none"
+
+
+def test_programs_read_json(meshio: Meshio, mesh: Path) -> None:
+    told = json.loads(meshio("explain", "--config", mesh, "--json", "-X", "POST", "http://echo/").stdout)
+    assert (told["method"], told["route"], told["answer"]) == ("POST", "everything", None)
+    assert told["retry"]["attempts"] == 2
+
+
+def test_a_way_that_ends_early_is_a_problem(meshio: Meshio, mesh: Path) -> None:
+    told = meshio("explain", "--config", mesh, "http://echo:81/", code=None)
+    assert "answer" in told.stdout or "PassthroughCluster" in told.stdout
