@@ -40,6 +40,10 @@ class Documents:
     nodes: tuple[Document[Bare], ...] = ()
     mesh: MeshConfig = field(default_factory=MeshConfig)
 
+    def any(self) -> bool:
+        """Whether there is any object at all (a MeshConfig alone is none)."""
+        return any(isinstance(value, tuple) and value for value in vars(self).values())
+
 
 @dataclass
 class Shelf:

@@ -19,6 +19,8 @@ UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "
 DURATION = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|ms|s|m|h)")
 LONGEST = 315_576_000_000.0  # google.protobuf.Duration
 
+LARGEST_TABLE = 5_000_011  # places of a Maglev table, in Envoy
+
 STR, INT, FLOAT, BOOL = (f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool"))
 
 
@@ -156,12 +158,11 @@ def redirect_status(value: int) -> None:
 def prime(value: int) -> None:
     """The size of a Maglev table; 0 leaves it to Envoy's default."""
     if value and (
-        not 2 <= value <= 5_000_011 or any(value % divisor == 0 for divisor in range(2, int(value**0.5) + 1))
+        not 2 <= value <= LARGEST_TABLE or any(value % divisor == 0 for divisor in range(2, int(value**0.5) + 1))
     ):
         raise Invalid(f"{value} is not a prime up to {LARGEST_TABLE}", "65537 is the default")
 
 
-LARGEST_TABLE = 5_000_011  # Envoy's
 RETRY_CONDITIONS = frozenset(
     "5xx gateway-error reset reset-before-request connect-failure refused-stream retriable-4xx retriable-status-codes"
     " envoy-ratelimited cancelled deadline-exceeded internal resource-exhausted unavailable".split()

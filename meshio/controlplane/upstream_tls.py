@@ -26,7 +26,7 @@ PLAINTEXT = Security()
 
 def sni_of(host: str, port: int, subset: str) -> str:
     """What an east-west gateway routes by."""
-    return f"outbound_.{port}_.{subset or '_'}_.{host}"
+    return f"outbound_.{port}_.{subset}_.{host}"
 
 
 def security(wanted: Tls | None, service: Service, port: ServicePort, subset: str, http2: bool) -> Security:
