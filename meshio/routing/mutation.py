@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 from meshio.errors import Rejected
 from meshio.message import Header, Headers, Request, Response
-from meshio.routing.substitution import Known, Render, compile_format
+from meshio.routing.substitution import NOTHING_KNOWN, Known, Render, compile_format
 
 # Envoy keeps one slot for each of these: what is appended joins the value that is there (header_map.h).
 JOINED = frozenset(b"cache-control content-encoding content-type via x-envoy-decorator-operation".split())
@@ -44,7 +44,7 @@ class HeaderMutation:
 NO_MUTATION = HeaderMutation()
 
 
-def compile_mutation(mutation: HeaderMutation, known: Known = Known()) -> Change | None:
+def compile_mutation(mutation: HeaderMutation, known: Known = NOTHING_KNOWN) -> Change | None:
     """One level's change to a request (no response yet) or to a response; None when it changes nothing.
 
     The header list is replaced, never changed in place.
@@ -136,7 +136,7 @@ def append(headers: Headers, header: Header, joined: frozenset[bytes]) -> None:
     headers.append(header)
 
 
-def compile_levels(levels: Iterable[HeaderMutation], known: Known = Known()) -> list[Change]:
+def compile_levels(levels: Iterable[HeaderMutation], known: Known = NOTHING_KNOWN) -> list[Change]:
     """The levels that change anything, in order."""
     changes = [compile_mutation(level, known) for level in levels]
     return [each for each in changes if each is not None]

@@ -12,6 +12,8 @@ from meshio.resilience.retry import Retry
 from meshio.routing.mutation import NO_MUTATION, HeaderMutation
 from meshio.routing.rewrite import HostRewrite, PathRewrite
 
+ALWAYS = Fraction(100)
+
 
 @dataclass(frozen=True, slots=True)
 class WeightedCluster:
@@ -29,7 +31,7 @@ class Mirror:
     """Send a copy of a share of the requests to `cluster` and forget the answer."""
 
     cluster: str
-    share: Fraction = Fraction(100)
+    share: Fraction = ALWAYS
     host_suffix: bool = True  # "-shadow" behind the host name, unless Istio disables it
 
 
@@ -78,7 +80,11 @@ Action: TypeAlias = Forward | Redirect | DirectResponse
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """All matchers must hold; the first route that matches wins. `layers` are outermost first."""
+    """All matchers must hold; the first route that matches wins. `layers` are outermost first.
+
+    origin   the Istio resource it came from, e.g.
+             /apis/networking.istio.io/v1/namespaces/default/virtual-service/reviews
+    """
 
     match: tuple[Matcher, ...]
     action: Action
@@ -87,7 +93,7 @@ class Route:
     response_headers: HeaderMutation = NO_MUTATION
     layers: tuple[Layer, ...] = ()
     decorator: str = ""
-    origin: str = ""  # the Istio resource it came from, e.g. /apis/networking.istio.io/v1/namespaces/default/virtual-service/reviews
+    origin: str = ""
 
     def clusters(self) -> Iterator[str]:
         """Every cluster this route may send to, mirrors included."""

@@ -29,7 +29,10 @@ class Known:
     address: str = "127.0.0.1"
 
 
-def compile_format(resource: str, field: str, text: str, known: Known = Known()) -> bytes | Render:
+NOTHING_KNOWN = Known()
+
+
+def compile_format(resource: str, field: str, text: str, known: Known = NOTHING_KNOWN) -> bytes | Render:
     """Compile a header value: bytes when it is constant, else a function of request and response.
 
     Raises Rejected(resource, field, ...) for malformed commands and for those that are not supported.

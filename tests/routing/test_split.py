@@ -1,0 +1,46 @@
+"""Weighted choice."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from meshio.errors import Rejected
+from meshio.routing.split import split
+
+DRAWS = 20_000
+
+
+@pytest.mark.parametrize(
+    "weights", [(80, 20), (1, 1), (1, 0, 3), (100_000, 300_001), (33, 33, 34), (999_999, 1_000_001)]
+)
+def test_traffic_follows_the_weights(weights):
+    draw = split(list(enumerate(weights)))
+    counts = Counter(draw() for _ in range(DRAWS))
+    for entry, weight in enumerate(weights):
+        assert abs(counts[entry] / DRAWS - weight / sum(weights)) < 0.02
+
+
+def test_a_destination_without_weight_gets_nothing():
+    draw = split([("off", 0), ("on", 100), ("also off", 0)])
+    assert {draw() for _ in range(100)} == {"on"}
+
+
+def test_nothing_to_choose_from_is_rejected():
+    with pytest.raises(Rejected, match="sum of the weights"):
+        split([("off", 0)])
+
+
+@given(st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=5).filter(any))
+def test_only_entries_with_weight_are_ever_drawn(weights):
+    draw = split(list(enumerate(weights)))
+    assert all(weights[draw()] > 0 for _ in range(20))
+
+
+def test_the_edge_of_a_draw_belongs_to_the_next_entry(monkeypatch):
+    for weights in ((8, 2), (800_001, 200_000)):
+        draws = iter([0.0, 0.79, 0.81, 0.9999])
+        monkeypatch.setattr("meshio.routing.split.random", lambda draws=draws: next(draws))
+        draw = split(list(enumerate(weights)))
+        assert [draw() for _ in range(4)] == [0, 0, 1, 1]
