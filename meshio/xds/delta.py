@@ -8,7 +8,19 @@ https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#incremental-xd
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from meshio.xds.discovery import ALL, NO_CHANGE, Change, DeltaAsk, Faults, Names, Reply, Resource, error_text, in_order
+from meshio.xds.discovery import (
+    ALL,
+    NO_CHANGE,
+    Change,
+    DeltaAsk,
+    Faults,
+    Names,
+    Reply,
+    Resource,
+    error_text,
+    in_order,
+    wanted_again,
+)
 
 
 @dataclass(slots=True)
@@ -40,6 +52,8 @@ class Delta:
         if not names and type_url not in self._subscriptions:
             return
         subscription = self._subscriptions.setdefault(type_url, Subscription())
+        if wanted_again(names, subscription.names, subscription.sent):
+            self._answers = self.to_send()
         subscription.names = names
         for name in [name for name in subscription.versions if not subscription.wants(name)]:
             del subscription.versions[name]

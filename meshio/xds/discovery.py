@@ -107,3 +107,9 @@ def in_order(order: tuple[str, ...], type_urls: Mapping[str, object]) -> Iterato
 def error_text(faults: Faults) -> str:
     """The error detail of a NACK: each bad resource on a line of its own."""
     return "\n".join(faults.values())
+
+
+def wanted_again(names: Names, before: Names, sent: Names | None) -> bool:
+    """Something was given up, the server has not heard of it, and now it is wanted again: it has to hear of both,
+    or it will not send again what was thrown away in between."""
+    return bool(sent and names & (sent - before))

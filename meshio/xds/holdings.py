@@ -1,6 +1,6 @@
 """The last good value of every resource that is wanted, by type and name."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from meshio.mesh.resolve import ABSENT, Held, Resolution
@@ -11,9 +11,10 @@ BY_NAME = (ASSIGNMENT, ROUTES)  # asked for by name; of the other types, everyth
 
 
 class Holdings:
-    """What the control plane said, kept across streams. `answered` are the types that came at least once."""
+    """What the control plane said, kept across streams. `forget` is told the type and name of what is not kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, forget: Callable[[str, str], None]) -> None:
+        self._forget = forget
         self.values: dict[str, dict[str, Any]] = {type_url: {} for type_url in WORDS}
         self.versions: dict[tuple[str, str], Version] = {}
         self._answered: set[str] = set()
@@ -31,8 +32,7 @@ class Holdings:
     def lose(self, type_url: str, names: frozenset[str]) -> None:
         """The control plane says that these do not exist. What comes by name stays known as absent."""
         for name in names:
-            self.values[type_url].pop(name, ABSENT)
-            self.versions.pop((WORDS[type_url], name), None)
+            self._drop(type_url, name)
         if type_url in BY_NAME:
             self.values[type_url].update(dict.fromkeys(names, ABSENT))
 
@@ -43,10 +43,13 @@ class Holdings:
 
     def keep(self, type_url: str, names: frozenset[str]) -> None:
         """Forget all others of this type: nothing names them any more, or a full state left them out."""
-        values = self.values[type_url]
-        for name in values.keys() - names:
-            del values[name]
-            self.versions.pop((WORDS[type_url], name), None)
+        for name in self.values[type_url].keys() - names:
+            self._drop(type_url, name)
+
+    def _drop(self, type_url: str, name: str) -> None:
+        self.values[type_url].pop(name, ABSENT)
+        self.versions.pop((WORDS[type_url], name), None)
+        self._forget(type_url, name)
 
     def open_questions(self, resolution: Resolution) -> set[tuple[str, str]]:
         """What is asked for by name and not answered yet, with its type."""

@@ -10,7 +10,7 @@ from meshio.mesh.snapshot import Version
 from meshio.xds.decode import Decoder
 from meshio.xds.discovery import Change, Faults, Reply, Resource
 from meshio.xds.holdings import Holdings
-from meshio.xds.types import ASSIGNMENT, NAMES, WORDS
+from meshio.xds.types import NAMES, WORDS
 
 STEP = 0.002  # seconds of decoding between two turns of the loop
 
@@ -18,9 +18,9 @@ STEP = 0.002  # seconds of decoding between two turns of the loop
 class Intake:
     """Fills the holdings. A reply is decoded first and taken over in one step, so that nobody sees half of it."""
 
-    def __init__(self, holdings: Holdings) -> None:
-        self._holdings = holdings
+    def __init__(self) -> None:
         self._decoder = Decoder()
+        self.holdings = Holdings(self._decoder.forget)
 
     async def take(self, reply: Reply, change: Change, now: float) -> Faults:
         """Take over what is good and say what is not; the last good value of what is not stays."""
@@ -29,7 +29,7 @@ class Intake:
         faults = unnamed(change) | repeated(change)
         values = await self._decode(reply, change, faults)
         self._put(reply, change, values, now)
-        self._holdings.expect(reply.type_url, faults)
+        self.holdings.expect(reply.type_url, faults)
         return faults
 
     async def _decode(self, reply: Reply, change: Change, faults: dict[str, str]) -> list[tuple[Resource, Any]]:
@@ -49,12 +49,10 @@ class Intake:
     async def _value(self, type_url: str, resource: Resource) -> object:
         if resource.type_url != type_url:
             raise Rejected(resource.name, "type_url", f"is {resource.type_url!r} in a response of {type_url!r}")
-        if type_url == ASSIGNMENT:
-            return await self._decoder.decode_assignment(resource.name, resource.raw)
-        return self._decoder.decode(type_url, resource.name, resource.raw)
+        return await self._decoder.decode_gently(type_url, resource.name, resource.raw)
 
     def _put(self, reply: Reply, change: Change, values: list[tuple[Resource, Any]], now: float) -> None:
-        holdings, type_url = self._holdings, reply.type_url
+        holdings, type_url = self.holdings, reply.type_url
         if change.full:
             holdings.keep(type_url, frozenset(resource.name for resource in change.resources))
         holdings.lose(type_url, change.gone)

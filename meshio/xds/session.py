@@ -8,7 +8,7 @@ https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol
 
 from dataclasses import dataclass
 
-from meshio.xds.discovery import ALL, NO_CHANGE, Ask, Change, Faults, Names, Reply, error_text, in_order
+from meshio.xds.discovery import ALL, NO_CHANGE, Ask, Change, Faults, Names, Reply, error_text, in_order, wanted_again
 
 
 @dataclass(slots=True)
@@ -34,10 +34,13 @@ class Session:
         self._order = order
         self._subscriptions: dict[str, Subscription] = {}
         self._answers: list[tuple[Reply, Faults]] = []
+        self._outbox: list[Ask] = []
 
     def want(self, type_url: str, names: Names) -> None:
         """Be subscribed to exactly these resources of one type from now on."""
         if subscription := self._subscriptions.get(type_url):
+            if wanted_again(names, subscription.names, subscription.sent):
+                self._outbox = self.to_send()
             subscription.names = names
         elif names:  # no names in a first request would mean all of them
             self._subscriptions[type_url] = Subscription(names)
@@ -58,13 +61,15 @@ class Session:
     def reconnected(self) -> None:
         """Repeat every subscription. Versions outlive a stream, nonces do not."""
         self._answers.clear()
+        self._outbox.clear()
         for subscription in self._subscriptions.values():
             subscription.nonce, subscription.sent, subscription.unconfirmed = "", None, False
 
     def to_send(self) -> list[Ask]:
         """Answers first, each with the names that are wanted by now, then what else changed."""
         answers, self._answers = self._answers, []
-        asks = [self._answered(reply, faults) for reply, faults in answers]
+        asks, self._outbox = self._outbox, []
+        asks += [self._answered(reply, faults) for reply, faults in answers]
         return asks + [
             self._renewed(type_url)
             for type_url in in_order(self._order, self._subscriptions)

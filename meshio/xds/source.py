@@ -13,7 +13,6 @@ from meshio.xds.bootstrap import Bootstrap, identity_of
 from meshio.xds.delta import Delta
 from meshio.xds.discovery import ALL, Conversation, Faults, Reply
 from meshio.xds.envelope import read_delta_reply, read_reply, write_ask
-from meshio.xds.holdings import Holdings
 from meshio.xds.intake import Intake
 from meshio.xds.patience import Patience
 from meshio.xds.session import Session
@@ -53,8 +52,8 @@ class XdsSource:
         self.status = Status()
         self._found = found
         self._pace = pace or Pace()
-        self._holdings = Holdings()
-        self._intake = Intake(self._holdings)
+        self._intake = Intake()
+        self._holdings = self._intake.holdings
         self._backoff = Backoff(self._pace.first_delay)
         self._patience = Patience(self._pace.patience)
         self._timer: asyncio.TimerHandle | None = None

@@ -109,3 +109,12 @@ def test_a_reply_nobody_asked_for_changes_nothing_and_is_nacked():
     assert one.receive(reply("other", "n1", {"x": "1"})) is NO_CHANGE
     one.answer(reply("other", "n1", {"x": "1"}), {"": "never asked for"})
     assert one.to_send() == [DeltaAsk("other", nonce="n1", error="never asked for")]
+
+
+def test_a_name_given_up_and_wanted_again_is_asked_for_again():
+    one = delta(eds={"a", "b"})
+    one.to_send()
+    one.answer(reply(EDS, "n1", {"a": "1", "b": "1"}), {})
+    one.want(EDS, frozenset({"b"}))
+    one.want(EDS, frozenset({"a", "b"}))
+    assert one.to_send() == [DeltaAsk(EDS, nonce="n1"), DeltaAsk(EDS, (), ("a",)), DeltaAsk(EDS, ("a",))]

@@ -85,5 +85,5 @@ def test_the_node_says_who_we_are():
     )
     sent = DiscoveryRequest.parse(write_ask(Ask(CLUSTER, ()), node)).node
     assert (sent.id, sent.cluster, sent.user_agent_name) == ("sidecar~1.2.3.4~a.b~c", "a.b", "meshio")
-    assert sent.metadata.to_dict() == {"LABELS": {"app": "a"}, "PORTS": [1, None, True]}
+    assert sent.metadata.to_dict() == node.metadata
     assert (sent.locality.region, sent.locality.zone, sent.locality.sub_zone) == ("r", "z", "s")

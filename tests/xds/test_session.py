@@ -123,3 +123,11 @@ def test_a_reply_nobody_asked_for_changes_nothing_and_is_nacked():
     assert one.receive(reply("other", "1", "n1", "x")) is NO_CHANGE
     one.answer(reply("other", "1", "n1", "x"), {"": "never asked for"})
     assert one.to_send() == [Ask("other", (), "", "n1", "never asked for")]
+
+
+def test_a_name_given_up_and_wanted_again_is_asked_for_again():
+    one = session(eds={"a", "b"})
+    one.to_send()
+    one.want(EDS, frozenset({"b"}))
+    one.want(EDS, frozenset({"a", "b"}))
+    assert one.to_send() == [Ask(EDS, ("b",)), Ask(EDS, ("a", "b"))]
