@@ -49,4 +49,8 @@ def show_problems(problems: Sequence["Problem"]) -> None:
         if problem.suggestion:
             click.echo(f"    {problem.suggestion}")
     errors = sum(problem.severity == "error" for problem in problems)
-    click.echo(f"{errors} errors, {len(problems) - errors} warnings")
+    click.echo(f"{number(errors, 'error')}, {number(len(problems) - errors, 'warning')}")
+
+
+def number(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

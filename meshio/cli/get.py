@@ -64,7 +64,7 @@ def get(
     """
     body = read_data(data_binary, exact=True) if data_binary else read_data(data)
     ask = Ask(url, method, headers, body, head)
-    look = Look(output, include, verbose, silent, as_json)
+    look = Look(output, include or head, verbose, silent, as_json)
     raise SystemExit(run(exchange(Origin(config, xds), ask, look, ready_timeout)))
 
 

@@ -45,6 +45,16 @@ spec:
     retries: {{attempts: 0}}
   - name: everything
     route: [{{destination: {{host: echo, subset: v1}}}}]
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {{name: nobody, namespace: default}}
+spec:
+  hosts: [nobody.default.svc.cluster.local]
+  location: MESH_INTERNAL
+  ports: [{{number: 80, name: http, protocol: HTTP}}]
+  resolution: STATIC
+  workloadSelector: {{labels: {{app: nobody}}}}
 """
 
 

@@ -30,8 +30,14 @@ def test_a_mistake_is_told_with_file_line_field_and_what_would_be_right(meshio: 
     told = meshio("check", mesh, code=1).stdout
     assert f"{mesh}/echo.yaml:21: error: spec.http[0].timeut" in told
     assert "did you mean 'timeout'?" in told
+    assert told.endswith("1 error, 0 warnings\n")
+
+
+def test_a_name_that_nobody_defines_is_told(meshio: Meshio, mesh: Path) -> None:
+    (mesh / "echo.yaml").write_text((mesh / "echo.yaml").read_text().replace("subset: v1}", "subset: v9}"))
+    told = meshio("check", mesh, code=1).stdout
     assert "subset 'v9'" in told
-    assert "2 errors" in told
+    assert "one of: v1, broken" in told
 
 
 def test_programs_get_every_field_of_it(meshio: Meshio, mesh: Path) -> None:

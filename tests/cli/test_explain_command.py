@@ -32,6 +32,11 @@ def test_programs_read_json(meshio: Meshio, mesh: Path) -> None:
     assert told["retry"]["attempts"] == 2
 
 
-def test_a_way_that_ends_early_is_a_problem(meshio: Meshio, mesh: Path) -> None:
-    told = meshio("explain", "--config", mesh, "http://echo:81/", code=None)
-    assert "answer" in told.stdout or "PassthroughCluster" in told.stdout
+def test_an_error_that_the_mesh_would_answer_is_a_problem(meshio: Meshio, mesh: Path) -> None:
+    told = lines(meshio("explain", "--config", mesh, "http://nobody/", code=1))
+    assert told["answer"].startswith("503 UH: ")
+
+
+def test_a_destination_outside_of_the_mesh_passes_through(meshio: Meshio, mesh: Path) -> None:
+    told = lines(meshio("explain", "--config", mesh, "http://example.com/"))
+    assert told["cluster"] == "100% PassthroughCluster"
