@@ -20,8 +20,13 @@ from meshio.message import PSEUDO_HEADERS, Request
 Test: TypeAlias = Callable[[Request], bool]
 TextTest: TypeAlias = Callable[[bytes], bool]
 
-# Envoy keeps these in one slot each and joins repetitions with a comma as they arrive (header_map.h).
-JOINED = frozenset({b"accept", b"x-forwarded-for"})
+# Envoy keeps one value of each of these and joins repetitions with a comma as they arrive (measured on 1.40).
+JOINED = frozenset(
+    b"accept accept-encoding access-control-request-headers access-control-request-method authorization "
+    b"cache-control content-encoding content-type expect grpc-accept-encoding grpc-timeout if-none-match origin "
+    b"pragma referer user-agent via x-client-trace-id x-envoy-external-address x-envoy-original-path "
+    b"x-forwarded-for x-forwarded-host x-forwarded-port x-forwarded-proto x-request-id".split()
+)
 REGEX_OPTIONS = re2.Options()
 REGEX_OPTIONS.log_errors = False
 
@@ -285,13 +290,16 @@ class HeaderPresent:
     name: bytes
     present: bool = True
     invert: bool = False
+    treat_missing_as_empty: bool = False
 
     def test(self) -> Test:
         wanted = self.present is not self.invert
-        return header_test(self.name, lambda value: True, not wanted, not wanted)
+        absent = wanted if self.treat_missing_as_empty else not wanted
+        return header_test(self.name, lambda value: True, not wanted, absent)
 
     def __str__(self) -> str:
-        return f"header {words(self.name)} is {'present' if self.present is not self.invert else 'absent'}"
+        missing = " (missing counts as empty)" if self.treat_missing_as_empty else ""
+        return f"header {words(self.name)} is {'present' if self.present is not self.invert else 'absent'}{missing}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,16 +350,17 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class QueryPresent:
-    """The query parameter is there, with or without a value."""
+    """The query parameter is there, with or without a value; with `present=False` that it is not."""
 
     name: bytes
+    present: bool = True
 
     def test(self) -> Test:
-        name = self.name
-        return lambda request: request.query(name) is not None
+        name, present = self.name, self.present
+        return lambda request: (request.query(name) is not None) is present
 
     def __str__(self) -> str:
-        return f"query parameter {words(self.name)} is present"
+        return f"query parameter {words(self.name)} is {'present' if self.present else 'absent'}"
 
 
 @dataclass(frozen=True, slots=True)

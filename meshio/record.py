@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 class Record:
     """
-    flags       Envoy's response flags, e.g. ["UF", "URX"]; empty when nothing went wrong
+    flags       Envoy's response flags, e.g. ["URX", "UF"]; empty when nothing went wrong
     details     Envoy's response code details, e.g. "via_upstream", "route_not_found"
     route       name of the route that was taken ("" before one was)
     virtual_host, cluster, endpoint    names; endpoint is "ip:port" of the last attempt

@@ -84,7 +84,7 @@ class Retry:
             if lost(request.body):
                 return outcome
             if not allowance.start_retry():
-                give_up(request, outcome, "UO")
+                request.record.flags.append("UO")
                 return outcome
             try:
                 await discard(outcome)
@@ -96,7 +96,7 @@ class Retry:
                 outcome.retried = True
             if not worthwhile(outcome):
                 return outcome
-        give_up(request, outcome, "URX")
+        request.record.flags.append("URX")
         return outcome
 
     def delay(self, number: int) -> float:
@@ -185,12 +185,6 @@ async def outcome_of(send: Send, request: Request) -> Outcome:
         return await send(request)
     except RequestError as error:
         return error
-
-
-def give_up(request: Request, outcome: Outcome, flag: str) -> None:
-    """Say in the record why there is no further try, behind what ended the last one."""
-    flags = [outcome.flag, flag] if isinstance(outcome, RequestError) else [flag]
-    request.record.flags += flags
 
 
 async def discard(outcome: Outcome) -> None:
