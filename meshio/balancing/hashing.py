@@ -4,12 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import re2
 from xxhash import xxh64_intdigest
 
 from meshio.message import PSEUDO_HEADERS, Request
 
 Key: TypeAlias = Callable[[Request], int | None]
+Substitute: TypeAlias = Callable[[str, str], Callable[[bytes], bytes]]
 WORD = 2**64 - 1
 
 
@@ -51,12 +51,13 @@ class HashQuery:
 HashPolicy: TypeAlias = HashHeader | HashCookie | HashSourceIp | HashQuery
 
 
-def compile_hash(policies: tuple[HashPolicy, ...], address: str) -> Key:
+def compile_hash(policies: tuple[HashPolicy, ...], address: str, substitute: Substitute) -> Key:
     """The key of a request under a route's hash policies; None leaves the choice to chance.
 
-    `address` is the downstream address without port: for a client, this instance's own.
+    `address` is the downstream address without port: for a client, this instance's own. `substitute` compiles
+    a regex rewrite (pattern, substitution).
     """
-    keys = [(key_of(policy, address), policy.terminal) for policy in policies]
+    keys = [(key_of(policy, address, substitute), policy.terminal) for policy in policies]
     if len(keys) == 1:
         return keys[0][0]
 
@@ -78,10 +79,10 @@ def rotated(key: int) -> int:
     return (key << 1 | key >> 63) & WORD
 
 
-def key_of(policy: HashPolicy, address: str) -> Key:
+def key_of(policy: HashPolicy, address: str, substitute: Substitute) -> Key:
     match policy:
-        case HashHeader():
-            return header_key(policy)
+        case HashHeader(name, _, pattern, substitution):
+            return header_key(name.lower().encode(), substitute(pattern, substitution) if pattern else bytes)
         case HashCookie():
             return cookie_key(policy, address)
         case HashSourceIp():
@@ -99,9 +100,8 @@ def query_key(name: bytes) -> Key:
     return key
 
 
-def header_key(policy: HashHeader) -> Key:
+def header_key(name: bytes, rewrite: Callable[[bytes], bytes]) -> Key:
     """Values are rewritten, then sorted, then hashed one on top of the other."""
-    name, rewrite = policy.name.lower().encode(), rewriting(policy)
 
     def key(request: Request) -> int | None:
         values = header_values(request, name)
@@ -119,13 +119,6 @@ def header_values(request: Request, name: bytes) -> list[bytes]:
     if name in PSEUDO_HEADERS:
         return [PSEUDO_HEADERS[name](request)]
     return [value for key, value in request.headers if key == name]
-
-
-def rewriting(policy: HashHeader) -> Callable[[bytes], bytes]:
-    if not policy.pattern:
-        return bytes
-    pattern, substitution = re2.compile(policy.pattern.encode()), policy.substitution.encode()
-    return lambda value: bytes(pattern.sub(substitution, value))
 
 
 def cookie_key(policy: HashCookie, address: str) -> Key:

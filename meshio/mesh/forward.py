@@ -19,6 +19,7 @@ from meshio.routing.local_reply import stamped
 from meshio.routing.mirror import mirror
 from meshio.routing.prepare import PrepareRequest, count_attempt, prepare_request, prepare_response
 from meshio.routing.redirect import redirect
+from meshio.routing.regex import compile_regex
 from meshio.routing.respond import respond
 from meshio.routing.rewrite import HostOfEndpoint
 from meshio.routing.route import DirectResponse, Forward, Redirect, Route, RouteTable, VirtualHost, WeightedCluster
@@ -86,7 +87,7 @@ class Composer:
         assert isinstance(action, Forward)
         send = self.tried(action, host, entry)
         if action.hash_policies:
-            send = hashed(send, compile_hash(action.hash_policies, self.address))
+            send = hashed(send, compile_hash(action.hash_policies, self.address, compile_regex))
         if action.mirrors:
             send = mirror(action.mirrors, self.shadow, self.start)(send)
         if action.timeout:
