@@ -54,8 +54,8 @@ def nothing_is_left_open(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     sockets, threads = open_sockets(), other_threads()
     yield
     patience = monotonic() + 1.0
-    while other_threads() - threads and monotonic() < patience:
-        sleep(0.005)  # a thread that was told to stop may still be on its way out
+    while (other_threads() - threads or open_sockets() - sockets) and monotonic() < patience:
+        sleep(0.005)  # a thread that was told to stop, or a peer that was left, may still be on its way out
     assert not tasks, f"tasks left running: {tasks}"
     assert not (left := other_threads() - threads), f"threads left running: {left}"
     assert not (left := open_sockets() - sockets), f"{len(left)} sockets left open"

@@ -68,12 +68,12 @@ def story(told: Explanation, most: int | None = HOSTS_SHOWN) -> Iterator[str]:
 
 def way(told: Explanation) -> Iterator[tuple[str, str]]:
     """How the route was found."""
-    known = f" = {', '.join(told.addresses)}" if told.addresses else " (the mesh knows no address for it)"
+    known = f" = {', '.join(told.addresses)}" if told.addresses and told.addresses != (told.host,) else ""
     yield "destination", f"{told.host}:{told.port}{known}"
     yield "listener", told.listener
     yield "filter chain", told.chain
     yield "route table", told.table
-    yield "virtual host", f"{told.virtual_host} ({told.authority} is {told.domain})" if told.virtual_host else ""
+    yield "virtual host", f"{told.virtual_host} (domain {told.domain})" if told.virtual_host else ""
     for passed in told.passed:
         yield "passed over", f"{passed.route or '(no name)'}: not {passed.reason}"
     if told.route is not None:
@@ -114,8 +114,7 @@ def cluster_lines(choice: Choice, most: int | None) -> Iterator[str]:
     if choice.answer is not None:
         yield f"{'  answer':<{WIDTH}}{choice.answer.status} {choice.answer.flags}: {choice.answer.reason}"
     for host in choice.hosts[:most]:
-        where = f" {host.locality}" if host.locality else ""
-        numbers = f"weight {host.weight}, in flight {host.inflight}, priority {host.priority}"
-        yield f"{'  candidate':<{WIDTH}}{host.address} {host.state} ({numbers}{where})"
+        facts = [host.state, f"weight {host.weight}", f"{host.inflight} in flight", host.locality]
+        yield f"{'  candidate':<{WIDTH}}{host.address} {'; '.join(filter(None, facts))}"
     if most is not None and len(choice.hosts) > most:
         yield f"{'':<{WIDTH}}and {len(choice.hosts) - most} more (--all shows them)"

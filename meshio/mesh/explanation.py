@@ -18,7 +18,7 @@ class Passed:
 class HostState:
     """One host of a cluster as it stands now.
 
-    state   "ready", "ejected", or the health that the control plane gave it
+    state   whether it takes requests, or why it does not, in words
     """
 
     address: str

@@ -16,10 +16,14 @@ Meshio = Callable[..., Result]
 
 @contextmanager
 def serving(folder: Path, end: signal.Signals = signal.SIGINT) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """A control plane on a free port: its address, and the process, which has ended afterwards."""
+    """A control plane on a free port: its address, and the process, which has ended afterwards.
+
+    What it logs is in the file `log` beside the folder.
+    """
     command = [sys.executable, "-m", "meshio", "controlplane", str(folder), "--listen", "127.0.0.1:0"]
     environ = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ) as process:
+    log = folder.with_name("log").open("w")
+    with log, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environ) as process:
         try:
             assert process.stdout is not None
             yield process.stdout.readline().removeprefix("listening on ").strip(), process
@@ -36,8 +40,7 @@ def test_it_serves_until_it_is_stopped(meshio: Meshio, mesh: Path, end: signal.S
         assert "outbound|80|v1|echo.default.svc.cluster.local" in told
         assert "clusters" in meshio("dump", "--xds", address).stdout
     assert process.returncode == 0
-    assert process.stderr is not None
-    log = process.stderr.read()
+    log = mesh.with_name("log").read_text()
     assert "connected" in log
     assert "Traceback" not in log
 
