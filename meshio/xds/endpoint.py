@@ -8,20 +8,21 @@ fates are those of `endpoint_fields.py`; `tests/xds/test_endpoint.py` holds it t
 
 import socket
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
 
 from betterproto2 import Message
 
+from meshio.errors import Rejected
 from meshio.upstream.endpoint import NOWHERE, Address, Endpoint, Health, LoadAssignment, Locality, LocalityEndpoints
 from meshio.xds.core_fields import CORE_FIELDS
 from meshio.xds.endpoint_fields import ENDPOINT_FIELDS
 from meshio.xds.extension import open_message
 from meshio.xds.matching import percent
 from meshio.xds.parse import columns_of
-from meshio.xds.place import Place
+from meshio.xds.place import WHOLE, Place
 from meshio.xds.proto.envoy.config.core.v3 import Address as AddressMessage
 from meshio.xds.proto.envoy.config.core.v3 import Locality as LocalityMessage
-from meshio.xds.proto.envoy.config.core.v3 import Metadata, SocketAddress
+from meshio.xds.proto.envoy.config.core.v3 import SocketAddress
 from meshio.xds.proto.envoy.config.endpoint.v3 import (
     ClusterLoadAssignment,
     ClusterLoadAssignmentPolicy,
@@ -31,7 +32,7 @@ from meshio.xds.proto.envoy.config.endpoint.v3 import (
 )
 from meshio.xds.proto.envoy.config.endpoint.v3 import Endpoint as EndpointMessage
 from meshio.xds.proto.google.protobuf import UInt32Value
-from meshio.xds.wire import BYTES, VARINT, Field, Malformed, portions, split
+from meshio.xds.wire import BYTES, VARINT, Field, Malformed, entry, portions, sole, split
 
 RULES = ENDPOINT_FIELDS | CORE_FIELDS
 RULES = ENDPOINT_FIELDS | CORE_FIELDS
@@ -56,15 +57,27 @@ LOCALITY, ENDPOINTS, LOCALITY_WEIGHT, PRIORITY = octets(1), octets(2), octets(3)
 ENDPOINT, HEALTH_STATUS, METADATA, WEIGHT = octets(1), numeric(2), octets(3), octets(4)
 ADDRESS, HOSTNAME, ADDITIONAL = octets(1), octets(3), octets(4)
 HOST, PORT = octets(2), numeric(3)
+FILTER_METADATA, STRUCT_FIELD, STRING_VALUE = octets(1), octets(1), octets(3)
 
 
-@dataclass(frozen=True, slots=True)
-class Traits:
+HERE = Place("")
+"""Places inside an endpoint are relative: an endpoint's index is only worked out when something is wrong with it."""
+AT_ENDPOINT, AT_ADDRESS = HERE.at("endpoint"), HERE.at("endpoint.address")
+
+
+Texts: TypeAlias = dict[bytes, str]
+Entries: TypeAlias = dict[bytes, tuple[bytes, Texts]]
+
+
+class Traits(NamedTuple):
     """What Istio's endpoint metadata says."""
 
     tls_mode: str = ""
     workload: str = ""
     tunnel: str = ""
+
+
+NO_TRAITS = Traits()
 
 
 class AssignmentReader:
@@ -77,6 +90,7 @@ class AssignmentReader:
         self._named = named
         self._known: dict[bytes, Endpoint] = {}
         self._traits: dict[bytes, Traits] = {}
+        self._entries: Entries = {}
 
     def steps(self, place: Place, raw: bytes) -> Generator[None, None, LoadAssignment]:
         """Translate, yielding about every millisecond. Raises Rejected."""
@@ -93,7 +107,7 @@ class AssignmentReader:
                 policy = open_message(place.at("policy"), ClusterLoadAssignmentPolicy, value)
             else:
                 refuse(place, ClusterLoadAssignment, key, value)
-        self._known = found
+        self._known, self._traits, self._entries = found, {}, {}
         factor, drop = shares(place.at("policy"), policy)
         return LoadAssignment(name, tuple(localities), factor, drop)
 
@@ -102,131 +116,158 @@ class AssignmentReader:
     ) -> Generator[None, None, LocalityEndpoints]:
         locality, priority, weight = NOWHERE, 0, 0
         endpoints: list[Endpoint] = []
-        known = self._known
         for portion in fields_in_portions(place, raw):
             for key, value in portion:
                 if key == ENDPOINTS and isinstance(value, bytes):
-                    endpoint = known.get(value)
-                    if endpoint is None:
-                        endpoint = self._endpoint(place.at("lb_endpoints", len(endpoints)), value)
+                    endpoint = self._known.get(value) or self._endpoint(place, len(endpoints), value)
                     found[value] = endpoint
                     endpoints.append(endpoint)
-                elif key == LOCALITY and locality is NOWHERE:
-                    locality = locality_of(place.at("locality"), value)
+                elif key == LOCALITY and isinstance(value, bytes) and locality is NOWHERE:
+                    message = open_message(place.at("locality"), LocalityMessage, value)
+                    locality = Locality(message.region, message.zone, message.sub_zone)
                 elif key == LOCALITY_WEIGHT and not weight:
                     weight = wrapped(place.at("load_balancing_weight"), value)
-                elif key == PRIORITY and isinstance(value, int):
-                    priority = value & 0xFFFF_FFFF
+                elif key == PRIORITY and isinstance(value, int) and value <= LOWEST_PRIORITY:
+                    priority = value
                 else:
                     refuse(place, LocalityLbEndpoints, key, value)
             yield
-        if priority > LOWEST_PRIORITY:
-            raise place.rejected(f"{priority} is more than {LOWEST_PRIORITY}", "priority")
         return LocalityEndpoints(tuple(endpoints), locality, priority, weight)
 
-    def _endpoint(self, place: Place, raw: bytes) -> Endpoint:
+    def _endpoint(self, place: Place, index: int, raw: bytes) -> Endpoint:
+        """One endpoint; what is wrong with it is told with its index."""
+        try:
+            return self._parts(raw)
+        except Rejected as error:
+            here = place.at("lb_endpoints", index)
+            raise (here if error.field == WHOLE else here.at(error.field)).rejected(error.reason) from None
+
+    def _parts(self, raw: bytes) -> Endpoint:
         where: tuple[Address, str, tuple[Address, ...]] | None = None
         health, weight, traits = HEALTH[0], 1, NO_TRAITS
-        for key, value in fields(place, raw):
+        for key, value in fields(HERE, raw):
             if key == ENDPOINT and where is None:
-                where = self._where(place.at("endpoint"), value)
+                where = whereabouts(value, self._named)
             elif key == METADATA and traits is NO_TRAITS:
-                traits = self._traits_of(place.at("metadata"), value)
+                traits = self._traits_of(value)
             elif key == WEIGHT:
-                weight = wrapped(place.at("load_balancing_weight"), value)
+                weight = wrapped(HERE, value)
             elif key == HEALTH_STATUS and isinstance(value, int) and value < len(HEALTH):
                 health = HEALTH[value]
             else:
-                refuse(place, LbEndpoint, key, value)
-        if where is None or not 1 <= weight:
-            raise place.rejected("needs an endpoint, and a weight of at least 1")
+                refuse(HERE, LbEndpoint, key, value)
+        if where is None or weight < 1:
+            raise HERE.rejected("needs an endpoint, and a weight of at least 1")
         address, hostname, others = where
         return Endpoint(address, weight, health, traits.tls_mode, traits.workload, hostname, others, traits.tunnel)
 
-    def _where(self, place: Place, value: int | bytes) -> tuple[Address, str, tuple[Address, ...]]:
-        address, hostname = None, ""
-        others: list[Address] = []
-        for key, part in fields(place, value):
-            if key == ADDRESS and address is None:
-                address = self._address(place.at("address"), part)
-            elif key == HOSTNAME:
-                hostname = text(place.at("hostname"), part)
-            elif key == ADDITIONAL:
-                others.append(self._additional(place.at("additional_addresses", len(others)), part))
-            else:
-                refuse(place, EndpointMessage, key, part)
-        if address is None:
-            raise place.rejected("is required", "address")
-        return address, hostname, tuple(others)
-
-    def _additional(self, place: Place, value: int | bytes) -> Address:
-        address = None
-        for key, part in fields(place, value):
-            if key == ADDRESS and address is None:
-                address = self._address(place.at("address"), part)
-            else:
-                refuse(place, EndpointAdditionalAddress, key, part)
-        if address is None:
-            raise place.rejected("is required", "address")
-        return address
-
-    def _address(self, place: Place, value: int | bytes) -> Address:
-        address = None
-        for key, part in fields(place, value):
-            if key == ADDRESS and address is None:
-                address = self._socket_address(place.at("socket_address"), part)
-            else:
-                refuse(place, AddressMessage, key, part)
-        if address is None:
-            raise place.rejected("is required", "socket_address")
-        return address
-
-    def _socket_address(self, place: Place, value: int | bytes) -> Address:
-        host, port = "", -1
-        for key, part in fields(place, value):
-            if key == HOST:
-                host = text(place.at("address"), part)
-            elif key == PORT and isinstance(part, int):
-                port = part & 0xFFFF_FFFF
-            else:
-                refuse(place, SocketAddress, key, part)
-        if not 0 <= port <= 65535:
-            raise place.rejected("is not a port", "port_value")
-        if not host or not (self._named or is_address(host)):
-            raise place.rejected(f"{host!r} is not an IP address", "address")
-        return host, port
-
-    def _traits_of(self, place: Place, value: int | bytes) -> Traits:
-        """Endpoints of one workload say the same: their metadata is read once."""
+    def _traits_of(self, value: int | bytes) -> Traits:
+        """Endpoints of one workload say the same: it is read once."""
         if isinstance(value, int):
-            raise place.rejected("malformed: a number where a message belongs")
+            raise HERE.rejected("malformed: a number where a message belongs", "metadata")
         traits = self._traits.get(value)
         if traits is None:
-            if len(self._traits) > 4096:
-                self._traits.clear()
-            traits = self._traits[value] = traits_in(open_message(place, Metadata, value))
+            traits = self._traits[value] = traits_in(value, self._entries)
         return traits
 
 
-NO_TRAITS = Traits()
+def whereabouts(value: int | bytes, named: bool) -> tuple[Address, str, tuple[Address, ...]]:
+    """Address, host name and further addresses of an `Endpoint` message."""
+    if isinstance(value, bytes) and (only := sole(value, ADDRESS)) is not None:
+        return address_of(only, named), "", ()
+    address, hostname = None, ""
+    others: list[Address] = []
+    for key, part in fields(AT_ENDPOINT, value):
+        if key == ADDRESS and address is None:
+            address = address_of(part, named)
+        elif key == HOSTNAME:
+            hostname = text(AT_ENDPOINT, part)
+        elif key == ADDITIONAL:
+            others.append(additional_address(part, named))
+        else:
+            refuse(AT_ENDPOINT, EndpointMessage, key, part)
+    if address is None:
+        raise AT_ENDPOINT.rejected("is required", "address")
+    return address, hostname, tuple(others)
 
 
-def traits_in(metadata: Metadata) -> Traits:
-    """Istio's two entries; others are for filters that meshio does not have."""
-    match = metadata.filter_metadata.get("envoy.transport_socket_match")
-    istio = metadata.filter_metadata.get("istio")
-    texts = {key: value.string_value or "" for key, value in (match.fields if match is not None else {}).items()}
-    workload = istio.fields.get("workload") if istio is not None else None
-    name = (workload.string_value or "") if workload is not None else ""
-    return Traits(texts.get("tlsMode", ""), name, texts.get("tunnel", ""))
+def additional_address(value: int | bytes, named: bool) -> Address:
+    """One of the further addresses of a dual-stack endpoint."""
+    return address_of(only_address(AT_ENDPOINT, EndpointAdditionalAddress, value), named)
 
 
-def locality_of(place: Place, value: int | bytes) -> Locality:
-    """region/zone/sub_zone."""
-    if isinstance(value, int):
-        raise place.rejected("malformed: a number where a message belongs")
-    message = open_message(place, LocalityMessage, value)
-    return Locality(message.region, message.zone, message.sub_zone)
+def address_of(value: int | bytes, named: bool) -> Address:
+    """An `Address` message, which must hold a socket address."""
+    found = sole(value, ADDRESS) if isinstance(value, bytes) else None
+    return socket_address(only_address(AT_ADDRESS, AddressMessage, value) if found is None else found, named)
+
+
+def only_address(place: Place, cls: type[Message], value: int | bytes) -> int | bytes:
+    """Field 1 of a message that has to have it, and in which it is the only field that is read."""
+    found: int | bytes | None = None
+    for key, part in fields(place, value):
+        if key == ADDRESS and found is None:
+            found = part
+        else:
+            refuse(place, cls, key, part)
+    if found is None:
+        raise place.rejected(f"has no address ({cls.__name__})")
+    return found
+
+
+def socket_address(value: int | bytes, named: bool) -> Address:
+    """A `SocketAddress` message: an IP address, or a host name where the cluster resolves one."""
+    host, port = "", -1
+    for key, part in fields(AT_ADDRESS, value):
+        if key == HOST:
+            host = text(AT_ADDRESS, part)
+        elif key == PORT and isinstance(part, int):
+            port = part
+        else:
+            refuse(AT_ADDRESS, SocketAddress, key, part)
+    if not 0 <= port <= 65535:
+        raise AT_ADDRESS.rejected("is not a port", "socket_address.port_value")
+    if not host or not (named or is_address(host)):
+        raise AT_ADDRESS.rejected(f"{host!r} is not an IP address", "socket_address.address")
+    return host, port
+
+
+def traits_in(metadata: bytes, known: Entries) -> Traits:
+    """Istio's two entries of a `Metadata` message; others are for filters that meshio does not have."""
+    match: Texts = {}
+    istio: Texts = {}
+    try:
+        for key, value in split(metadata):
+            if key != FILTER_METADATA or not isinstance(value, bytes):
+                continue
+            name, found = known.get(value) or known.setdefault(value, metadata_entry(value))
+            if name == b"envoy.transport_socket_match":
+                match = found
+            elif name == b"istio":
+                istio = found
+    except (Malformed, UnicodeDecodeError) as error:
+        raise HERE.rejected(f"malformed: {error}", "metadata") from None
+    return Traits(match.get(b"tlsMode", ""), istio.get(b"workload", ""), match.get(b"tunnel", ""))
+
+
+def metadata_entry(raw: bytes) -> tuple[bytes, Texts]:
+    """One filter's metadata. Raises Malformed, UnicodeDecodeError."""
+    name, struct = entry(raw)
+    return name, texts(struct)
+
+
+def texts(struct: bytes) -> Texts:
+    """The texts among the fields of a `Struct`. Raises Malformed, UnicodeDecodeError."""
+    found: Texts = {}
+    for key, value in split(struct):
+        if key != STRUCT_FIELD or not isinstance(value, bytes):
+            raise Malformed("not a Struct")
+        name, item = entry(value)
+        part = sole(item, STRING_VALUE)
+        if part is None:
+            part = next((each for kind, each in split(item) if kind == STRING_VALUE and isinstance(each, bytes)), b"")
+        found[name] = part.decode()
+    return found
 
 
 def shares(place: Place, policy: ClusterLoadAssignmentPolicy | None) -> tuple[int, float]:

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from meshio.errors import Rejected
 
+WHOLE = "resource"
+"""The field that is named when it is not one field that is wrong."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -20,4 +23,4 @@ class Place:
     def rejected(self, reason: str, field: str = "") -> Rejected:
         """The error to raise about this place, or about a field of the message here."""
         where = self.at(field) if field else self
-        return Rejected(where.resource, where.path or "resource", reason)
+        return Rejected(where.resource, where.path or WHOLE, reason)
