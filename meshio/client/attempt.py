@@ -1,17 +1,18 @@
 """One try of one request at one host."""
 
+from asyncio import CancelledError
 from collections.abc import Callable
 from time import monotonic
 
-from meshio.errors import RequestError
+from meshio.errors import Overloaded, RequestError, TimedOut
 from meshio.mesh.forward import Attempt, Manner
 from meshio.message import Request, Response, Send
 from meshio.routing.rewrite import rehost
 from meshio.transport.pool import Pools
 from meshio.upstream.host import Host
-from meshio.upstream.upstream import Upstream
+from meshio.upstream.upstream import NO_OUTCOME, Upstream
 
-NO_OUTCOME = 0  # given up by the caller: says nothing about the host
+TICK = 0.001  # seconds by which a loop's timer may be ahead of the clock
 
 
 def attempts(pools: Pools) -> Attempt:
@@ -37,7 +38,8 @@ def attempt(upstream: Upstream, pools: Pools, manner: Manner) -> Send:
             connection = idle(host, request) or await connect(upstream, host, request)
             response = await connection.send(request)
         except BaseException as error:
-            settle_failed(upstream, host, error, monotonic() - began)
+            now = monotonic()
+            upstream.settle(host, blame(error, request, now), True, now - began, now)
             raise
         finish(upstream, host, response, began)
         return response
@@ -64,7 +66,13 @@ def counted_out(upstream: Upstream, host: Host, status: int, began: float) -> Ca
     return done
 
 
-def settle_failed(upstream: Upstream, host: Host, error: BaseException, seconds: float) -> None:
-    """A cancelled request, or one that could not be sent as it was, says nothing about the host."""
-    status = error.status if isinstance(error, RequestError) else NO_OUTCOME
-    upstream.settle(host, status, True, seconds, monotonic())
+def blame(error: BaseException, request: Request, now: float) -> int:
+    """The status that a failure counts for at the host; NO_OUTCOME where it says nothing about the host.
+
+    A cancellation after the deadline is a timeout (router.cc counts it as 504 against the host); any other one
+    is the caller's. A full circuit breaker is the cluster's matter, not the host's.
+    """
+    if isinstance(error, RequestError):
+        return NO_OUTCOME if isinstance(error, Overloaded) else error.status
+    late = isinstance(error, CancelledError) and request.deadline is not None and now >= request.deadline - TICK
+    return TimedOut.status if late else NO_OUTCOME
