@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from envoy_cases import GROUPS, Ask, Case
+from envoy_case import Ask, Case
+from envoy_cases import GROUPS
 
 from meshio.message import Header, Headers, Request, Response
 from meshio.routing.route import Route, RouteTable, VirtualHost, WeightedCluster
