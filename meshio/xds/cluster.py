@@ -156,7 +156,7 @@ PERCENTAGES = (
     "max_ejection_percent",
 )
 COUNTS = ("consecutive_5xx", "consecutive_gateway_failure", "consecutive_local_origin_failure")
-TIMES = ("interval", "base_ejection_time", "max_ejection_time")
+TIMES = {"interval", "base_ejection_time", "max_ejection_time"}
 
 
 def outlier(place: Place, message: OutlierMessage | None) -> OutlierDetection | None:
@@ -171,20 +171,18 @@ def outlier(place: Place, message: OutlierMessage | None) -> OutlierDetection | 
         raise place.rejected("is 100 unless given, and only 0 is supported", "enforcing_success_rate")
     if message.split_external_local_origin_errors and message.enforcing_local_origin_success_rate is None:
         raise place.rejected("is 100 unless given, and only 0 is supported", "enforcing_local_origin_success_rate")
-    given: dict[str, Any] = {
-        name: getattr(message, name) for name in (*PERCENTAGES, *COUNTS) if getattr(message, name) is not None
-    }
+    said = ((name, getattr(message, name)) for name in (*PERCENTAGES, *COUNTS, *TIMES))
+    given: dict[str, Any] = {name: value for name, value in said if value is not None}
     for name in PERCENTAGES:
         if given.get(name, 0) > 100:
             raise place.rejected("is more than 100", name)
-    times: dict[str, float] = {
-        n: positive(place.at(n), getattr(message, n)) for n in TIMES if getattr(message, n) is not None
-    }
-    times.setdefault("max_ejection_time", max(300.0, times.get("base_ejection_time", 30.0)))
+    for name in given.keys() & TIMES:
+        given[name] = positive(place.at(name), given[name])
+    given.setdefault("max_ejection_time", max(300.0, given.get("base_ejection_time", 30.0)))
     return OutlierDetection(
         **given,
         split_external_local_origin_errors=message.split_external_local_origin_errors,
-        max_ejection_time_jitter=seconds(place, message.max_ejection_time_jitter) or 0.0,
+        max_ejection_time_jitter=seconds(place.at("max_ejection_time_jitter"), message.max_ejection_time_jitter) or 0.0,
         always_eject_one_host=bool(message.always_eject_one_host),
     )
 
