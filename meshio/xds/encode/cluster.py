@@ -6,7 +6,7 @@ from meshio.upstream.cluster import Cluster, Discovery, Dns, Eds, HttpOptions, O
 from meshio.xds.encode.endpoint import encode_assignment
 from meshio.xds.encode.parts import metadata, never_none, over_ads, packed, seconds
 from meshio.xds.encode.policy import set_policy
-from meshio.xds.encode.tls import encode_socket, encode_socket_match
+from meshio.xds.encode.tls import automatic_in, encode_socket, encode_socket_match
 from meshio.xds.proto.envoy.config.cluster.v3 import (
     CircuitBreakers,
     CircuitBreakersThresholds,
@@ -26,8 +26,8 @@ from meshio.xds.proto.envoy.config.core.v3 import (
     HttpProtocolOptions,
     Metadata,
     TcpKeepalive,
-    UpstreamHttpProtocolOptions,
 )
+from meshio.xds.proto.envoy.config.core.v3 import UpstreamHttpProtocolOptions as Automatic
 from meshio.xds.proto.envoy.extensions.upstreams.http.v3 import HttpProtocolOptions as UpstreamOptions
 from meshio.xds.proto.envoy.extensions.upstreams.http.v3 import (
     HttpProtocolOptionsAutoHttpConfig,
@@ -48,15 +48,16 @@ FAMILIES = {
 
 
 def encode_cluster(cluster: Cluster) -> ClusterMessage:
+    automatic = automatic_in(cluster)
     encoded = ClusterMessage(
         name=cluster.name,
         alt_stat_name=cluster.alt_stat_name,
         connect_timeout=seconds(cluster.connect_timeout),
         circuit_breakers=CircuitBreakers(thresholds=[encode_limits(cluster.limits)]),
         outlier_detection=encode_outlier(cluster.outlier) if cluster.outlier else None,
-        transport_socket=encode_socket(cluster.tls) if cluster.tls else None,
-        transport_socket_matches=[encode_socket_match(match) for match in cluster.tls_matches],
-        typed_extension_protocol_options=encode_http(cluster),
+        transport_socket=encode_socket(cluster.tls, automatic) if cluster.tls else None,
+        transport_socket_matches=[encode_socket_match(match, automatic) for match in cluster.tls_matches],
+        typed_extension_protocol_options=encode_http(cluster.http, automatic),
         common_lb_config=encode_common(cluster),
         metadata=encode_origin(cluster),
         close_connections_on_host_health_failure=cluster.close_on_health_failure,
@@ -155,11 +156,9 @@ def encode_keepalive(keepalive: tuple[int, int, int]) -> UpstreamConnectionOptio
     )
 
 
-def encode_http(cluster: Cluster) -> dict[str, Any]:
+def encode_http(options: HttpOptions, automatic: Automatic) -> dict[str, Any]:
     """Nothing when all of it is as usual."""
-    options, tls = cluster.http, cluster.tls
-    auto_sni, auto_san = bool(tls and tls.auto_sni), bool(tls and tls.auto_san)
-    if options == HttpOptions() and not (auto_sni or auto_san):
+    if options == HttpOptions() and automatic == Automatic():
         return {}
     encoded = UpstreamOptions(
         common_http_protocol_options=HttpProtocolOptions(
@@ -168,12 +167,9 @@ def encode_http(cluster: Cluster) -> dict[str, Any]:
             max_connection_duration=seconds(options.max_connection_duration),
             max_response_headers_kb=options.max_headers_kb,
             max_headers_count=options.max_headers,
-        )
+        ),
+        upstream_http_protocol_options=automatic,
     )
-    if auto_sni or auto_san:
-        encoded.upstream_http_protocol_options = UpstreamHttpProtocolOptions(
-            auto_sni=auto_sni, auto_san_validation=auto_san
-        )
     set_version(encoded, options)
     return {UPSTREAM_OPTIONS: packed(encoded)}
 

@@ -134,7 +134,7 @@ def encode_filter(name: str, layers: tuple[Layer, ...]) -> HttpFilter:
 
 def encode_tcp(chain: TcpChain) -> TcpProxy:
     encoded = TcpProxy(stat_prefix=chain.stat_prefix)
-    if len(chain.clusters) == 1:
+    if len(chain.clusters) == 1 and chain.clusters[0].weight == 1:
         encoded.cluster = chain.clusters[0].name
     else:
         weights = [TcpProxyWeightedClusterClusterWeight(name=each.name, weight=each.weight) for each in chain.clusters]

@@ -2,10 +2,11 @@
 
 from datetime import timedelta
 
-from meshio.upstream.cluster import ClientTls, TlsMatch
+from meshio.upstream.cluster import ClientTls, Cluster, TlsMatch
 from meshio.xds.encode.parts import over_ads, packed
 from meshio.xds.proto.envoy.config.cluster.v3 import ClusterTransportSocketMatch
 from meshio.xds.proto.envoy.config.core.v3 import TransportSocket
+from meshio.xds.proto.envoy.config.core.v3 import UpstreamHttpProtocolOptions as Automatic
 from meshio.xds.proto.envoy.extensions.transport_sockets.raw_buffer.v3 import RawBuffer
 from meshio.xds.proto.envoy.extensions.transport_sockets.tls.v3 import (
     CertificateValidationContext,
@@ -29,32 +30,35 @@ VERSIONS = {
 }
 
 
-def encode_socket(tls: ClientTls) -> TransportSocket:
-    """Of a cluster. Automatic server names are among its HTTP options."""
-    return socket(encode_upstream(tls))
-
-
-def encode_socket_match(match: TlsMatch) -> ClusterTransportSocketMatch:
-    """Of the endpoints with this metadata."""
-    return ClusterTransportSocketMatch(
-        name=match.name, match=Struct.from_dict(dict(match.match)), transport_socket=matched_socket(match.tls)
-    )
-
-
-def matched_socket(tls: ClientTls | None) -> TransportSocket:
+def encode_socket(tls: ClientTls | None, automatic: Automatic) -> TransportSocket:
+    """None is plaintext. What is automatic in the whole cluster is not said again."""
     if tls is None:
         return TransportSocket(name="envoy.transport_sockets.raw_buffer", typed_config=packed(RawBuffer()))
-    context = encode_upstream(tls)
-    context.auto_host_sni, context.auto_sni_san_validation = tls.auto_sni, tls.auto_san
-    return socket(context)
-
-
-def socket(context: UpstreamTlsContext) -> TransportSocket:
+    context = UpstreamTlsContext(
+        common_tls_context=encode_context(tls),
+        sni=tls.sni,
+        auto_host_sni=tls.auto_sni and not automatic.auto_sni,
+        auto_sni_san_validation=tls.auto_san and not automatic.auto_san_validation,
+    )
     return TransportSocket(name="envoy.transport_sockets.tls", typed_config=packed(context))
 
 
-def encode_upstream(tls: ClientTls) -> UpstreamTlsContext:
-    return UpstreamTlsContext(common_tls_context=encode_context(tls), sni=tls.sni)
+def encode_socket_match(match: TlsMatch, automatic: Automatic) -> ClusterTransportSocketMatch:
+    """Of the endpoints with this metadata."""
+    return ClusterTransportSocketMatch(
+        name=match.name,
+        match=Struct.from_dict(dict(match.match)),
+        transport_socket=encode_socket(match.tls, automatic),
+    )
+
+
+def automatic_in(cluster: Cluster) -> Automatic:
+    """Server names that all TLS contexts of a cluster take from the request."""
+    contexts = [tls for tls in (cluster.tls, *(match.tls for match in cluster.tls_matches)) if tls]
+    return Automatic(
+        auto_sni=bool(contexts) and all(tls.auto_sni for tls in contexts),
+        auto_san_validation=bool(contexts) and all(tls.auto_san for tls in contexts),
+    )
 
 
 def encode_context(tls: ClientTls) -> CommonTlsContext:
