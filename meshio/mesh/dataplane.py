@@ -1,13 +1,14 @@
 """The published state, and the only place that changes it."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from time import monotonic, time
 from typing import Any
 
 from meshio.errors import Closed, RequestError
 from meshio.mesh.forward import Attempt, Composer
-from meshio.mesh.plan import Plan
+from meshio.mesh.names import Tables
+from meshio.mesh.plan import Locator, Plan
 from meshio.mesh.snapshot import EMPTY, Identity, Snapshot
 from meshio.message import Request, Response, Send
 from meshio.routing.local_reply import local_reply, stamped
@@ -37,6 +38,7 @@ class Dataplane:
         self.plan: Plan | None = None
         self.route = unpublished
         self._composer = Composer(self.upstreams, attempt, self._start, identity.address)
+        self._tables = Tables()
         self._fresh: dict[str, Upstream] = {}
         self._shadows: set[asyncio.Task[None]] = set()
         self._sweep: asyncio.TimerHandle | None = None
@@ -58,15 +60,22 @@ class Dataplane:
         They serve nobody before they are published, so it does not matter that this awaits. To be followed
         by `publish` of the same snapshot.
         """
-        self._fresh.clear()
         began = monotonic()
+        for _ in self._preparations(snapshot):
+            if monotonic() - began > STEP:
+                await asyncio.sleep(0)
+                began = monotonic()
+
+    def _preparations(self, snapshot: Snapshot) -> Iterator[None]:
+        self._fresh.clear()
         for name in snapshot.clusters.keys() - self.upstreams.keys():
             self._fresh[name] = upstream = Upstream()
             cluster = snapshot.clusters[name]
             upstream.update(cluster, assignment_of(cluster, snapshot) or LoadAssignment(name))
-            if monotonic() - began > STEP:
-                await asyncio.sleep(0)
-                began = monotonic()
+            yield
+        for table in snapshot.routes.values():
+            self._tables.told(table)
+            yield
 
     def publish(self, snapshot: Snapshot) -> list[Host]:
         """Put a snapshot in service and return the hosts that left. Does not await: atomic by construction."""
@@ -74,7 +83,9 @@ class Dataplane:
         gone = self.upstreams.keys() - snapshot.clusters.keys()
         left += [host for name in gone for host in self.upstreams.pop(name).hosts.values()]
         if self.plan is None or rebinds(self.snapshot, snapshot):
-            self.plan = Plan(snapshot, self.identity, self._composer, self.plan)
+            self._tables.forget_others(snapshot.routes)
+            locator = Locator(snapshot, self.identity, self._tables)
+            self.plan = Plan(snapshot, locator, self._composer, self.plan)
             self.route = self.plan.route
         self.snapshot = snapshot
         self.sweep()

@@ -1,4 +1,4 @@
-"""Host names as they work in an injected pod: which addresses a name stands for.
+"""Host names as they work in an injected pod: which addresses a name stands for, and on which ports it serves.
 
 Istio's name table (NDS) answers first. Where the control plane sends none, the virtual hosts tell: their
 domains hold the service's full name first and its virtual IPs last, and a listener of a port with
@@ -6,16 +6,21 @@ undeclared protocol is bound to the virtual IP of the service its route table is
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import TypeAlias
 
 from meshio.mesh.snapshot import Identity, Snapshot
 from meshio.routing.listener import HttpChain, Listener
+from meshio.routing.route import RouteTable
 
-Names = Mapping[str, tuple[str, ...]]
+Names: TypeAlias = Mapping[str, tuple[str, ...]]
 
 
 def is_address(host: str) -> bool:
     """True for an IPv4 or IPv6 literal (brackets allowed)."""
+    if not host[-1:].isdigit() and ":" not in host:
+        return False  # most names end here, without the price of an exception
     try:
         ip_address(host.strip("[]"))
     except ValueError:
@@ -23,24 +28,70 @@ def is_address(host: str) -> bool:
     return True
 
 
-def name_addresses(snapshot: Snapshot) -> Names:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one route table tells about names: the addresses of its services, and every domain it serves."""
+
+    addresses: tuple[tuple[str, tuple[str, ...]], ...]
+    domains: frozenset[str]
+    port: int | None
+
+
+class Tables:
+    """What route tables tell, remembered as long as the table is the same object: most updates change few."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[RouteTable, Told]] = {}
+
+    def told(self, table: RouteTable) -> Told:
+        known = self._known.get(table.name)
+        if known is None or known[0] is not table:
+            known = self._known[table.name] = (table, read_table(table))
+        return known[1]
+
+    def forget_others(self, names: Mapping[str, RouteTable]) -> None:
+        """Keep only tables that are still there."""
+        self._known = {name: known for name, known in self._known.items() if name in names}
+
+
+def read_table(table: RouteTable) -> Told:
+    service, _, port = table.name.rpartition(":")
+    hosts = [(host.domains, tuple(filter(is_address, host.domains))) for host in table.hosts]
+    domains = (service,) if service else (domain for names, _ in hosts for domain in names)
+    return Told(
+        tuple((names[0].lower(), addresses) for names, addresses in hosts if addresses),
+        frozenset(bare(domain) for domain in domains),
+        int(port) if port.isdigit() else None,
+    )
+
+
+def bare(host: str) -> str:
+    """Host names are compared in lower case and without the trailing dot."""
+    return host.lower().rstrip(".")
+
+
+def service_ports(snapshot: Snapshot, tables: Tables) -> Mapping[str, list[int]]:
+    """For every domain that a virtual host names: on which ports."""
+    ports: dict[str, list[int]] = {}
+    for table in snapshot.routes.values():
+        told = tables.told(table)
+        if told.port is not None:
+            for domain in told.domains:
+                ports.setdefault(domain, []).append(told.port)
+    return ports
+
+
+def name_addresses(snapshot: Snapshot, tables: Tables) -> Names:
     """Every full host name the control plane told us, with its virtual IPs or pod addresses."""
     names: dict[str, tuple[str, ...]] = {}
-    for host, addresses in (*domain_addresses(snapshot), *listener_addresses(snapshot.listeners)):
+    told = [entry for table in snapshot.routes.values() for entry in tables.told(table).addresses]
+    for host, addresses in (*told, *listener_addresses(snapshot.listeners)):
         known = names.get(host, ())
         names[host] = known + tuple(address for address in addresses if address not in known)
     for host, entry in snapshot.names.items():
         for alias in (host, *entry.alternatives):
             names[alias.lower()] = entry.addresses
     return names
-
-
-def domain_addresses(snapshot: Snapshot) -> Iterator[tuple[str, tuple[str, ...]]]:
-    for table in snapshot.routes.values():
-        for host in table.hosts:
-            addresses = tuple(domain for domain in host.domains if is_address(domain))
-            if addresses:
-                yield host.domains[0].lower(), addresses
 
 
 def listener_addresses(listeners: Mapping[str, Listener]) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -7,14 +7,13 @@ A plan is built by `publish` and thrown away by the next one, except for the rou
 not change.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from meshio.errors import NoRoute
 from meshio.mesh.chains import Connection, find_chain, find_listener, index_listeners
 from meshio.mesh.forward import Composer, answered
-from meshio.mesh.names import is_address, name_addresses, resolve_name
+from meshio.mesh.names import Tables, bare, is_address, name_addresses, resolve_name, service_ports
 from meshio.mesh.snapshot import Identity, Snapshot
 from meshio.message import Request, Send
 from meshio.routing.listener import HttpChain, PathNormalisation, TcpChain
@@ -41,12 +40,12 @@ class Destination:
 class Locator:
     """Finds what a destination meets in one snapshot. Pure lookup, no live state: `explain` uses it too."""
 
-    def __init__(self, snapshot: Snapshot, identity: Identity) -> None:
+    def __init__(self, snapshot: Snapshot, identity: Identity, tables: Tables) -> None:
         self._snapshot = snapshot
         self._identity = identity
-        self._names = name_addresses(snapshot)
+        self._names = name_addresses(snapshot, tables)
+        self._ports = service_ports(snapshot, tables)
         self._listeners = index_listeners(snapshot.listeners.values())
-        self._ports = http_ports(snapshot)
 
     def addresses(self, host: str) -> tuple[str, ...]:
         """What the mesh knows of a host name; () leaves it to the network's DNS."""
@@ -61,8 +60,8 @@ class Locator:
         """The URL's port; for a bare service name the service's only HTTP port, if port 80 knows it not."""
         if destination.port_given or destination.tls:
             return destination.port
-        ports = self._ports.get(destination.host.lower().rstrip("."), frozenset())
-        return next(iter(ports)) if len(ports) == 1 else destination.port
+        ports = self._ports.get(bare(destination.host), [])
+        return ports[0] if len(ports) == 1 else destination.port
 
     def target(self, destination: Destination) -> Target:
         """The filter chain's purpose; None when Envoy would close the connection."""
@@ -78,25 +77,6 @@ class Locator:
         return self._snapshot.routes.get(chain.routes)
 
 
-def http_ports(snapshot: Snapshot) -> dict[str, frozenset[int]]:
-    """For every domain that a virtual host names: on which ports. Names served on port 80 are left alone."""
-    ports: dict[str, set[int]] = {}
-    for domain, port in named_ports(snapshot):
-        ports.setdefault(domain.lower().rstrip("."), set()).add(port)
-    return {domain: frozenset(found) for domain, found in ports.items() if 80 not in found}
-
-
-def named_ports(snapshot: Snapshot) -> Iterator[tuple[str, int]]:
-    for name, table in snapshot.routes.items():
-        service, _, port = name.rpartition(":")
-        if not port.isdigit():
-            continue
-        if service:
-            yield service, int(port)
-        else:
-            yield from ((domain, int(port)) for host in table.hosts for domain in host.domains)
-
-
 @dataclass(frozen=True, slots=True)
 class Compiled:
     """A router and what it was compiled from: it serves as long as those are the same objects."""
@@ -109,8 +89,8 @@ class Compiled:
 class Plan:
     """`route` is the whole decision: a request in, the way it goes out. Never awaits, raises NoRoute."""
 
-    def __init__(self, snapshot: Snapshot, identity: Identity, composer: Composer, last: "Plan | None" = None) -> None:
-        self.locator = Locator(snapshot, identity)
+    def __init__(self, snapshot: Snapshot, locator: Locator, composer: Composer, last: "Plan | None" = None) -> None:
+        self.locator = locator
         self._composer = composer
         self._entries: dict[Key, Router[Send]] = {}
         self._routers: dict[tuple[int, HttpChain], Compiled] = {}

@@ -50,7 +50,9 @@ SNI = listener(
     chain("short", server_names=("*.example.com",)),
     default=chain("default"),
 )
-PREFIXES = listener("cidr", "0.0.0.0", 1, chain("wide", prefixes=("10.0.0.0/8",)), chain("narrow", prefixes=("10.1.0.0/16",)))
+PREFIXES = listener(
+    "cidr", "0.0.0.0", 1, chain("wide", prefixes=("10.0.0.0/8",)), chain("narrow", prefixes=("10.1.0.0/16",))
+)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,15 @@
 
 import pytest
 
-from meshio.mesh.names import candidates, is_address, name_addresses, resolve_name, search_domains
+from meshio.mesh.names import (
+    Tables,
+    candidates,
+    is_address,
+    name_addresses,
+    resolve_name,
+    search_domains,
+    service_ports,
+)
 from meshio.mesh.snapshot import Identity, Name, Snapshot
 from meshio.routing.listener import FilterChain, HttpChain, Listener
 from meshio.routing.route import RouteTable, VirtualHost
@@ -40,12 +48,12 @@ SNAPSHOT = Snapshot(
     ],
 )
 def test_a_name_means_what_it_means_in_a_pod_of_the_callers_namespace(host, addresses):
-    assert resolve_name(host, name_addresses(SNAPSHOT), HOME) == addresses
+    assert resolve_name(host, name_addresses(SNAPSHOT, Tables()), HOME) == addresses
 
 
 def test_the_name_table_wins_and_its_alternatives_count():
     names = {"db.default.svc.cluster.local": Name(("10.0.0.1", "10.0.0.2"), alternatives=("db.mesh",))}
-    known = name_addresses(Snapshot(routes=SNAPSHOT.routes, names=names))
+    known = name_addresses(Snapshot(routes=SNAPSHOT.routes, names=names), Tables())
     assert resolve_name("db", known, HOME) == ("10.0.0.1", "10.0.0.2")
     assert resolve_name("db.mesh", known, HOME) == ("10.0.0.1", "10.0.0.2")
     assert resolve_name("reviews", known, HOME) == ("10.96.0.11",)
@@ -54,10 +62,22 @@ def test_the_name_table_wins_and_its_alternatives_count():
 def test_the_search_list_is_that_of_resolv_conf():
     assert search_domains(HOME) == ("default.svc.cluster.local", "svc.cluster.local", "cluster.local")
     assert list(candidates("a.b", HOME))[-1] == "a.b"
-    assert list(candidates("a.b.c.d.e.f", HOME))[0] == "a.b.c.d.e.f"
+    assert next(candidates("a.b.c.d.e.f", HOME)) == "a.b.c.d.e.f"
     assert list(candidates("a.", HOME)) == ["a"]
 
 
 @pytest.mark.parametrize(("text", "answer"), [("1.2.3.4", True), ("::1", True), ("[::1]", True), ("a.b", False)])
 def test_literals_are_told_from_names(text, answer):
     assert is_address(text) is answer
+
+
+def test_a_services_ports_are_those_of_the_tables_that_name_it():
+    ports = service_ports(SNAPSHOT, Tables())
+    assert ports["reviews"] == ports["reviews.default"] == [9080]
+
+
+def test_what_a_table_tells_is_read_once():
+    tables, table = Tables(), SNAPSHOT.routes["9080"]
+    assert tables.told(table) is tables.told(table)
+    tables.forget_others({})
+    assert tables.told(table).port == 9080
