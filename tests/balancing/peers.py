@@ -1,0 +1,30 @@
+"""Candidates of three lines."""
+
+from collections import Counter
+
+from meshio.balancing.policy import Pick
+from meshio.message import Request
+
+
+class Peer:
+    """A candidate. Its weight, load and key are all that a policy may see."""
+
+    def __init__(self, key: str = "", weight: int = 1, inflight: int = 0) -> None:
+        self.key = key.encode()
+        self.weight = weight
+        self.inflight = inflight
+        self.latency = 0.0
+
+    def __repr__(self) -> str:
+        return f"<{self.key.decode()} x{self.weight}>"
+
+
+def asked(key: int | None = None) -> Request:
+    request = Request(b"GET", b"a", b"/", [])
+    request.hash = key
+    return request
+
+
+def draws(pick: Pick[Peer], times: int) -> Counter[Peer]:
+    request = asked()
+    return Counter(pick(request) for _ in range(times))
