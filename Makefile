@@ -33,10 +33,11 @@ tests: .venv/.with-test
 	@PYTHONASYNCIODEBUG=1 $(BIN)/pytest -n 2 -m "not interop" $(TESTS)
 
 bench: .venv/.with-test .venv/.with-bench
-	@for each in benches/*.py; do $(BIN)/python $$each || exit; done
+	@for each in $$(grep -l __main__ benches/*.py); do $(BIN)/python $$each || exit; done
 
 interop: .venv/.with-test .venv/.with-bench
-	@PATH="$(CURDIR)/$(BIN):$$PATH" tests/interop/run
+	@tests/interop/peers
+	@MESHIO_INTEROP=1 $(BIN)/pytest -m interop $(TESTS)
 
 proto: .venv/.with-proto
 	@$(BIN)/python meshio/xds/proto/generate.py

@@ -80,13 +80,10 @@ def discovery_of(discovery: Discovery) -> str:
 
 def endpoint_rows(served: Served) -> Iterator[Row]:
     for name, upstream in sorted(served.upstreams.items()):
-        for group in upstream.assignment.localities:
-            for endpoint in group.endpoints:
-                host = upstream.hosts.get(endpoint.address)
-                state = "ejected" if host is not None and host.ejected else endpoint.health
-                address = "{}:{}".format(*endpoint.address)
-                where = str(group.locality) or "-"
-                yield name, address, state, endpoint.weight, group.priority, where, *served.stamp("endpoints", name)
+        for host in upstream.hosts.values():
+            state = "ejected" if host.ejected else HEALTH.get(host.endpoint.health, host.endpoint.health)
+            where = str(host.locality) or "-"
+            yield name, host.name, state, host.weight, host.priority, where, *served.stamp("endpoints", name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +94,7 @@ class Kind:
     rows: Callable[[Served], Iterator[Row]]
 
 
+HEALTH = {"unknown": "healthy"}  # nobody checked, and requests go there
 WHEN = ("version", "since")
 KINDS = {
     "listeners": Kind(("name", "address", "leads to", *WHEN), listener_rows),

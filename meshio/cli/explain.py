@@ -75,7 +75,7 @@ def way(told: Explanation) -> Iterator[tuple[str, str]]:
     yield "route table", told.table
     yield "virtual host", f"{told.virtual_host} (domain {told.domain})" if told.virtual_host else ""
     for passed in told.passed:
-        yield "passed over", f"{passed.route or '(no name)'}: not {passed.reason}"
+        yield "passed over", f"{passed.route or '(no name)'}: unmet: {passed.reason}"
     if told.route is not None:
         yield "route", " ".join(filter(None, (told.route or "(no name)", told.origin)))
 

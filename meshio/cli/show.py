@@ -8,6 +8,7 @@ from typing import TypeAlias
 import click
 import orjson
 
+WIDEST = 10_000  # columns; a table takes what it needs, because half a name is of no use, and terminals wrap
 Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
 
 
@@ -41,9 +42,12 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None
             click.echo("\t".join(line))
         return
     from rich.console import Console
+    from rich.measure import Measurement
     from rich.table import Table
 
     table = Table(*(column.replace("_", " ") for column in columns), header_style="bold", box=None, pad_edge=False)
     for row in cells:
         table.add_row(*row)
-    Console(markup=False, highlight=False).print(table)
+    console = Console(markup=False, highlight=False, width=WIDEST)
+    console.width = Measurement.get(console, console.options, table).maximum
+    console.print(table)

@@ -18,7 +18,7 @@ def test_people_read_a_story(meshio: Meshio, mesh: Path, echo_port: int) -> None
     told = lines(meshio("explain", "--config", mesh, "http://echo/"))
     assert told["destination"].startswith("echo:80")
     assert told["virtual host"].startswith("echo.default.svc.cluster.local:80")
-    assert told["passed over"].startswith("broken: not ")
+    assert told["passed over"].startswith("broken: unmet: ")
     assert told["route"].startswith("everything")
     assert told["cluster"] == "100% outbound|80|v1|echo.default.svc.cluster.local"
     assert told["candidate"].startswith(f"127.0.0.1:{echo_port} ")
