@@ -25,20 +25,31 @@ Change: TypeAlias = Callable[[Request, Response | None], None]
 
 @dataclass(frozen=True, slots=True)
 class HeaderValue:
-    """One header to set. `value` may hold Envoy's substitution commands (`%REQ(x-user)%`)."""
+    """One header to set. `value` may hold Envoy's substitution commands (`%REQ(x-user)%`).
+
+    Raises Rejected at once for commands that are not supported and for names that must not be touched.
+    """
 
     name: str
     value: str
     action: Append = "append"
     keep_empty: bool = False
 
+    def __post_init__(self) -> None:
+        checked(self.name)
+        compile_format(self.name, "header", self.value)
+
 
 @dataclass(frozen=True, slots=True)
 class HeaderMutation:
-    """Removals come before additions, as in Envoy. Names are lower case."""
+    """Removals come before additions, as in Envoy. Raises Rejected for names that must not be touched."""
 
     add: tuple[HeaderValue, ...] = ()
     remove: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in self.remove:
+            checked(name)
 
 
 NO_MUTATION = HeaderMutation()
@@ -50,7 +61,6 @@ def compile_mutation(mutation: HeaderMutation, known: Known = NOTHING_KNOWN) -> 
     The header list is replaced, never changed in place.
     Envoy evaluates every value against what the removals left, then overwrites, then adds. So an
     `overwrite` never undoes an `append` of the same level, and two `add_if_absent` both add.
-    Raises Rejected for unknown substitution commands and for names that must not be touched.
     """
     if mutation == NO_MUTATION:
         return None

@@ -24,8 +24,7 @@ def prepare_request(
 ) -> PrepareRequest | None:
     """All that happens to a request on its way to one weighted cluster; None when nothing does.
 
-    `address` is the instance's own IP, for `%DOWNSTREAM_REMOTE_ADDRESS%`. Raises Rejected for mutations and
-    rewrites that cannot be honoured.
+    `address` is the instance's own IP, for `%DOWNSTREAM_REMOTE_ADDRESS%`.
     """
     known = Known(route.name, entry.name, address)
     levels = (table.request_headers, host.request_headers, route.request_headers)
@@ -121,7 +120,7 @@ def prepare_response(
 ) -> PrepareResponse | None:
     """All that happens to a response on its way back; None when nothing does.
 
-    `entry` is None for redirects and direct responses. Raises Rejected for unknown substitution commands.
+    `entry` is None for redirects and direct responses.
     """
     known = Known(route.name, entry.name if entry else "", address)
     levels = (table.response_headers, host.response_headers, route.response_headers)

@@ -13,7 +13,7 @@ DEFAULT_PORTS = {b"http": b":80", b"https": b":443"}
 
 
 def redirect(table: RouteTable, host: VirtualHost, route: Route) -> Callable[[Request], Response]:
-    """Compile a redirect. Raises Rejected when its regex or its header mutations cannot be honoured."""
+    """Compile a redirect."""
     action = route.action
     assert isinstance(action, Redirect)
     finish = prepare_response(table, host, route, None)

@@ -19,10 +19,16 @@ class PrefixRewrite:
 
 @dataclass(frozen=True, slots=True)
 class RegexRewrite:
-    """Replace every match of `pattern` (RE2) in the path by `substitution` (RE2's `\\1`). Query untouched."""
+    """Replace every match of `pattern` (RE2) in the path by `substitution` (RE2's `\\1`). Query untouched.
+
+    Raises Rejected at once when either is malformed.
+    """
 
     pattern: str
     substitution: str
+
+    def __post_init__(self) -> None:
+        compile_regex(self.pattern, self.substitution)
 
 
 PathRewrite: TypeAlias = PrefixRewrite | RegexRewrite
@@ -44,10 +50,16 @@ class HostFromHeader:
 
 @dataclass(frozen=True, slots=True)
 class HostFromPath:
-    """Send what becomes of the path (without query) under this regex rewrite as the authority."""
+    """Send what becomes of the path (without query) under this regex rewrite as the authority.
+
+    Raises Rejected at once when either is malformed.
+    """
 
     pattern: str
     substitution: str
+
+    def __post_init__(self) -> None:
+        compile_regex(self.pattern, self.substitution)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +78,7 @@ ORIGINAL_PATH, ORIGINAL_HOST = b"x-envoy-original-path", b"x-envoy-original-host
 def compile_path(rewrite: PathRewrite, match: tuple[Matcher, ...]) -> ChangePath:
     """The new path (query included) of an old one. Envoy: `RouteEntryImplBase::getRequestRewritePath`.
 
-    `match` says which part of the path a prefix rewrite replaces. Raises Rejected when a pattern is not RE2.
+    `match` says which part of the path a prefix rewrite replaces.
     """
     if isinstance(rewrite, RegexRewrite):
         replace = compile_regex(rewrite.pattern, rewrite.substitution)

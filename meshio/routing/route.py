@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from meshio.balancing.hashing import HashPolicy
+from meshio.errors import Rejected
 from meshio.matching import Matcher
 from meshio.message import Layer
 from meshio.resilience.fault import Fraction
@@ -40,6 +41,8 @@ class Forward:
     """Send the request to a cluster.
 
     timeout, max_grpc_timeout   seconds; None for none (Envoy's 15 s default is applied by the translator)
+
+    Raises Rejected at once when no cluster has a weight; Envoy refuses such a route, too.
     """
 
     clusters: tuple[WeightedCluster, ...]
@@ -51,6 +54,10 @@ class Forward:
     hash_policies: tuple[HashPolicy, ...] = ()
     max_grpc_timeout: float | None = None
     missing_cluster_status: int = 503
+
+    def __post_init__(self) -> None:
+        if not any(entry.weight > 0 for entry in self.clusters):
+            raise Rejected("weighted_clusters", "weight", "the sum of the weights must not be 0")
 
 
 @dataclass(frozen=True, slots=True)

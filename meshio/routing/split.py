@@ -16,7 +16,7 @@ LARGEST_TABLE = 1024  # copies; beyond it, cumulative sums are searched
 def split(entries: list[tuple[T, int]]) -> Callable[[], T]:
     """Compile a draw: entry i with probability weight i / sum of weights. Zero weights are never drawn.
 
-    Raises Rejected when nothing is left to draw from; Envoy refuses such a route, too.
+    Raises Rejected when nothing is left to draw from (a `Forward` cannot come to that).
     """
     live = [(entry, weight) for entry, weight in entries if weight > 0]
     if not live:

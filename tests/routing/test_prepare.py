@@ -7,7 +7,7 @@ from meshio.errors import Rejected
 from meshio.message import Body, Response
 from meshio.routing.mutation import HeaderMutation, HeaderValue
 from meshio.routing.prepare import count_attempt, prepare_request, prepare_response
-from meshio.routing.rewrite import HostOfEndpoint, rehost
+from meshio.routing.rewrite import HostFromPath, HostOfEndpoint, RegexRewrite, rehost
 from meshio.routing.route import Forward, Route, RouteTable, VirtualHost, WeightedCluster
 
 
@@ -75,14 +75,22 @@ def test_the_second_attempt_says_so():
 @pytest.mark.parametrize(
     "value", ["%NO_SUCH_COMMAND%", "%START_TIME%", "%REQ%", "%REQ(a?b?c)%", "100%", "%REQ(x", "%RESP()%"]
 )
-def test_a_command_that_cannot_be_honoured_is_rejected(value):
-    parts = route_of(request_headers=HeaderMutation((HeaderValue("x-a", value),)))
+def test_a_command_that_cannot_be_honoured_is_rejected_when_it_is_read(value):
     with pytest.raises(Rejected, match="x-a"):
-        prepare_request(*parts, WeightedCluster("up"))
+        HeaderValue("x-a", value)
 
 
 @pytest.mark.parametrize("name", [":path", "host", "Host", ":authority"])
 def test_pseudo_headers_are_not_for_mutations(name):
-    for change in (HeaderMutation((HeaderValue(name, "x"),)), HeaderMutation(remove=(name,))):
-        with pytest.raises(Rejected, match="may not be modified"):
-            prepare_request(*route_of(request_headers=change), WeightedCluster("up"))
+    with pytest.raises(Rejected, match="may not be modified"):
+        HeaderValue(name, "x")
+    with pytest.raises(Rejected, match="may not be modified"):
+        HeaderMutation(remove=(name,))
+
+
+@pytest.mark.parametrize("rewrite", [RegexRewrite, HostFromPath])
+def test_a_malformed_rewrite_is_rejected_when_it_is_read(rewrite):
+    with pytest.raises(Rejected, match="not an RE2 regex"):
+        rewrite("(", "")
+    with pytest.raises(Rejected, match="no group"):
+        rewrite("a", r"\1")

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshio.errors import Rejected
+from meshio.routing.route import Forward, WeightedCluster
 from meshio.routing.split import split
 
 DRAWS = 20_000
@@ -28,6 +29,8 @@ def test_a_destination_without_weight_gets_nothing():
 
 
 def test_nothing_to_choose_from_is_rejected():
+    with pytest.raises(Rejected, match="sum of the weights"):
+        Forward((WeightedCluster("off", 0),))
     with pytest.raises(Rejected, match="sum of the weights"):
         split([("off", 0)])
 
