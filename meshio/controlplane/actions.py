@@ -48,7 +48,8 @@ def action_of(route: HttpRoute, scope: Scope, port: int) -> Action:
 
 
 def forward(route: HttpRoute, scope: Scope, port: int) -> Forward:
-    hashes = [consistent_hash(each.destination, scope) for each in route.route]
+    used = [each for each in route.route if each.weight or len(route.route) == 1]
+    hashes = [consistent_hash(each.destination, scope) for each in used]
     wanted = route.retries if route.retries is not None else scope.mesh.default_http_retry_policy
     hashed = len(route.route) == 1 and hashes[0] is not None
     authority = host_rewrite(route)

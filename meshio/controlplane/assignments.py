@@ -3,7 +3,7 @@
 istiod: xds/endpoints/endpoint_builder.go and core/loadbalancer/loadbalancer.go.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from math import ceil
 
@@ -23,11 +23,9 @@ def assignment(
 ) -> LoadAssignment:
     """The endpoints of one cluster for one caller."""
     name = f"outbound|{port.number}|{subset.name if subset is not None else ''}|{service.host}"
-    labels = subset.labels if subset is not None else {}
     groups: Groups = {}
-    for instance in service.instances.get(port.number, ()):
-        if selected(instance.workload.labels, labels):
-            groups.setdefault(instance.workload.locality, []).append(instance)
+    for instance in members(service, port, rule, subset):
+        groups.setdefault(instance.workload.locality, []).append(instance)
     setting, failing_over = locality_setting(rule, port.number, subset, scope)
     if setting is None or not groups:
         return LoadAssignment(name, plain(groups))
@@ -39,6 +37,35 @@ def assignment(
         found = by_labels(groups, scope.caller.topology, setting.failover_priority)
         return LoadAssignment(name, failed_over(found, scope, setting.failover) if setting.failover else found)
     return LoadAssignment(name, failed_over(plain(groups), scope, setting.failover))
+
+
+def members(service: Service, port: ServicePort, rule: Rule | None, subset: Subset | None) -> Iterator[Instance]:
+    """The instances of a cluster. Ill ones are among them, unless a panic threshold would send requests there.
+
+    Whether an endpoint takes mutual TLS is its own word, unless the DestinationRule wants something else
+    (mtls_checker.go).
+    """
+    labels = subset.labels if subset is not None else {}
+    outlier = policy_for(rule.spec, port.number, subset).outlier_detection if rule is not None else None
+    plain_text = refuses_mutual_tls(rule, port.number, subset)
+    for instance in service.instances.get(port.number, ()):
+        workload = instance.workload
+        if workload.health == "unhealthy" and outlier is not None and outlier.min_health_percent > 0:
+            continue
+        if selected(workload.labels, labels):
+            yield replace(instance, workload=replace(workload, tls_mode="")) if plain_text else instance
+
+
+def refuses_mutual_tls(rule: Rule | None, port: int, subset: Subset | None) -> bool:
+    """Whether a DestinationRule asks for another kind of TLS, or none: the subset's word, then the destination's."""
+    policies = (subset.traffic_policy if subset is not None else None, rule.spec.traffic_policy if rule else None)
+    for policy in policies:
+        if policy is not None:
+            own = [each.tls for each in policy.port_level_settings if each.port.number == port and each.tls]
+            tls = own[0] if own else policy.tls
+            if tls is not None:
+                return tls.mode != "ISTIO_MUTUAL"
+    return False
 
 
 def locality_setting(
@@ -59,7 +86,7 @@ def endpoint_of(instance: Instance) -> Endpoint:
         address=(workload.address, instance.port),
         weight=workload.weight,
         health=workload.health,
-        tls_mode=workload.tls_mode if workload.tls_mode != "disabled" else "",
+        tls_mode=workload.tls_mode if workload.tls_mode == "istio" else "",
         workload=workload.described,
     )
 

@@ -225,7 +225,7 @@ def http_options(port: ServicePort, pool: ConnectionPool, mesh: MeshConfig) -> H
     settings, tcp = pool.http, pool.tcp
     idle = settings.idle_timeout if settings.idle_timeout is not None else tcp.idle_timeout
     http2 = speaks_http2(port) or upgraded(port, settings, mesh)
-    downstream = settings.use_client_protocol or (port.protocol == "auto" and not http2)
+    downstream = settings.use_client_protocol or port.protocol == "auto"
     return HttpOptions(
         version="downstream" if downstream else "h2" if http2 else "http/1.1",
         idle_timeout=DEFAULT_IDLE_TIMEOUT if idle is None else float(idle) or None,

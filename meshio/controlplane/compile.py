@@ -11,7 +11,7 @@ from meshio.controlplane.names import build_names
 from meshio.controlplane.problem import Problem
 from meshio.controlplane.registry import build_registry
 from meshio.controlplane.routes import route_table
-from meshio.controlplane.scope import Caller, Scope, see
+from meshio.controlplane.scope import Caller, Scope, placed, see
 from meshio.mesh.snapshot import Identity, Snapshot
 from meshio.routing.listener import HttpChain, Listener
 from meshio.routing.route import RouteTable
@@ -28,7 +28,7 @@ def compile_snapshot(
     locality: Locality = NOWHERE,
 ) -> tuple[Snapshot, list[Problem]]:
     """What a workload of this identity, with these labels, in this locality is told; and what is odd about it."""
-    caller = Caller(identity or Identity(), labels or {}, locality)
+    caller = placed(Caller(identity or Identity(), labels or {}, locality), documents)
     scope = see(documents, build_registry(documents, caller.suffix), caller)
     return build_snapshot(scope), []
 

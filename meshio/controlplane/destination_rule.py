@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
-from meshio.controlplane.scalars import NATURAL, PERCENT, PRIME, RING_SIZE, between
+from meshio.controlplane.scalars import NATURAL, NOTICEABLE, PERCENT, PRIME, RING_SIZE, between
 from meshio.controlplane.schema import Name, Part, Seconds
 from meshio.controlplane.virtual_service import PortSelector
 
@@ -88,16 +88,16 @@ class LoadBalancer(Part):
 @dataclass(frozen=True, kw_only=True)
 class TcpKeepalive(Part):
     probes: Annotated[int, NATURAL] = 0
-    time: Seconds | None = None
-    interval: Seconds | None = None
+    time: Annotated[Seconds | None, NOTICEABLE] = None
+    interval: Annotated[Seconds | None, NOTICEABLE] = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class TcpSettings(Part):
     max_connections: Annotated[int, COUNT] = 0
-    connect_timeout: Seconds | None = None
+    connect_timeout: Annotated[Seconds | None, NOTICEABLE] = None
     tcp_keepalive: TcpKeepalive | None = None
-    max_connection_duration: Seconds | None = None
+    max_connection_duration: Annotated[Seconds | None, NOTICEABLE] = None
     idle_timeout: Seconds | None = None
 
 
@@ -109,7 +109,7 @@ class HttpSettings(Part):
     http2_max_requests: Annotated[int, COUNT] = 0
     max_requests_per_connection: Annotated[int, COUNT] = 0
     max_retries: Annotated[int, COUNT] = 0
-    idle_timeout: Seconds | None = None
+    idle_timeout: Annotated[Seconds | None, NOTICEABLE] = None
     h2_upgrade_policy: Literal["DEFAULT", "DO_NOT_UPGRADE", "UPGRADE"] = "DEFAULT"
     use_client_protocol: bool = False
     max_concurrent_streams: Annotated[int, COUNT] = 0
@@ -134,8 +134,8 @@ class Outlier(Part):
     consecutive_local_origin_failures: Annotated[int | None, NATURAL] = None
     consecutive_gateway_errors: Annotated[int | None, NATURAL] = None
     consecutive_5xx_errors: Annotated[int | None, NATURAL, Name("consecutive5xxErrors")] = None
-    interval: Seconds | None = None
-    base_ejection_time: Seconds | None = None
+    interval: Annotated[Seconds | None, NOTICEABLE] = None
+    base_ejection_time: Annotated[Seconds | None, NOTICEABLE] = None
     max_ejection_percent: Annotated[int, PERCENT] = 0
     min_health_percent: Annotated[int, PERCENT] = 0
 

@@ -30,6 +30,7 @@ FILTERS = (
     "envoy.filters.http.cors",
     "envoy.filters.http.router",
 )
+GRPC_WEB_FILTERS = (FILTERS[0], "envoy.filters.http.grpc_web", *FILTERS[1:])
 PATHS = {
     "DEFAULT": PathNormalisation(normalize=True),
     "NONE": PathNormalisation(),
@@ -74,14 +75,14 @@ def offers(service: Service, port: ServicePort, scope: Scope) -> Iterator[Draft]
     if port.protocol == "UDP":
         return
     if port.protocol in protocol.HTTP:
-        chain = FilterChain(http_chain(UNSPECIFIED, port.number, str(port.number), scope), PLAIN_HTTP)
+        chain = FilterChain(http_chain(UNSPECIFIED, port, str(port.number), scope), PLAIN_HTTP)
         yield Draft(UNSPECIFIED, port.number, "auto", port.protocol, [chain])
         return
     for address, prefixes in bindings(service, port, scope):
         chains = list(tcp_chains(service, port, prefixes, (address, scope)))
         if port.protocol == "auto":
             table = str(port.number) if address == UNSPECIFIED else f"{service.host}:{port.number}"
-            chains.append(FilterChain(http_chain(address, port.number, table, scope), PLAIN_HTTP))
+            chains.append(FilterChain(http_chain(address, port, table, scope), PLAIN_HTTP))
         yield Draft(address, port.number, "auto" if port.protocol == "auto" else "tcp", port.protocol, chains)
 
 
@@ -97,13 +98,13 @@ def bindings(service: Service, port: ServicePort, scope: Scope) -> Iterator[tupl
         yield UNSPECIFIED, ranges
 
 
-def http_chain(address: str, port: int, table: str, scope: Scope) -> HttpChain:
+def http_chain(address: str, port: ServicePort, table: str, scope: Scope) -> HttpChain:
     return HttpChain(
         routes=table,
         paths=PATHS[scope.mesh.path_normalization.normalization],
-        filters=FILTERS,
+        filters=GRPC_WEB_FILTERS if port.protocol == "GRPC-Web" else FILTERS,
         upgrades=UPGRADES,
-        stat_prefix=f"outbound_{address}_{port};",
+        stat_prefix=f"outbound_{address}_{port.number};",
     )
 
 

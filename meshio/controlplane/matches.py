@@ -73,8 +73,8 @@ def path(match: HttpMatch) -> Matcher:
 
 
 def means_present(text: StringMatch) -> bool:
-    """`{}` and the regex `*` ask whether it is there."""
-    return text.exact is None and text.prefix is None and text.regex in (None, "*")
+    """`{}` asks whether it is there."""
+    return text.exact is None and text.prefix is None and text.regex is None
 
 
 def text_of(text: StringMatch) -> Text:

@@ -24,7 +24,8 @@ def headless_addresses(service: Service, names: dict[str, Name]) -> tuple[str, .
     """The pods of a headless service; those with a host name get an entry of their own."""
     if service.resolution != "NONE" or not service.ports:
         return ()
-    workloads = [each.workload for each in service.instances.get(service.ports[0].number, ())]
+    found = (each.workload for each in service.instances.get(service.ports[0].number, ()))
+    workloads = [each for each in found if each.health == "healthy" or service.publishes_unready]
     for workload in workloads:
         if workload.hostname and workload.subdomain:
             short = f"{workload.hostname}.{workload.subdomain}"

@@ -63,6 +63,7 @@ class Service:
     instances: Mapping[int, tuple[Instance, ...]] = field(default_factory=dict)
     accounts: tuple[str, ...] = ()
     selects: bool = False
+    publishes_unready: bool = False
     place: Place = field(default=Place(), compare=False)
 
     @property
@@ -138,9 +139,7 @@ def kube_service(
     instances: dict[int, tuple[Instance, ...]] = {}
     for port in spec.ports:
         found = sliced(slices, port, pods) if slices else picked(document, port, everyone)
-        instances[port.port] = tuple(
-            each for each in found if spec.publish_not_ready_addresses or each.workload.health == "healthy"
-        )
+        instances[port.port] = tuple(found)
     return Service(
         host=f"{document.name}.{namespace}.svc.{suffix}",
         name=document.name,
@@ -156,6 +155,7 @@ def kube_service(
         instances=instances,
         accounts=accounts(instances, named_accounts(document, documents.mesh.trust_domain)),
         selects=True,
+        publishes_unready=spec.publish_not_ready_addresses,
         place=document.place,
     )
 
@@ -178,24 +178,29 @@ def accounts(instances: Mapping[int, tuple[Instance, ...]], more: Iterable[str])
 def sliced(
     slices: Iterable[Document[EndpointSlice]], port: KubePort, pods: Mapping[tuple[str, str], Workload]
 ) -> Iterator[Instance]:
-    """What the EndpointSlices of a service say about one of its ports."""
+    """What the EndpointSlices of a service say about one of its ports. Endpoints that go away are left out."""
     for document in slices:
-        for slice_port in document.spec.ports:
-            if slice_port.name == port.name and slice_port.port is not None:
-                for endpoint in document.spec.endpoints:
-                    for address in endpoint.addresses[:1]:
-                        yield Instance(endpoint_workload(endpoint, address, document.namespace, pods), slice_port.port)
+        numbers = [each.port for each in document.spec.ports if each.name == port.name and each.port is not None]
+        for endpoint in document.spec.endpoints if numbers else ():
+            workload = endpoint_workload(endpoint, document.namespace, pods)
+            if workload is not None and (endpoint.conditions.ready or not endpoint.conditions.terminating):
+                yield Instance(workload, numbers[0])
 
 
 def endpoint_workload(
-    endpoint: SliceEndpoint, address: str, namespace: str, pods: Mapping[tuple[str, str], Workload]
-) -> Workload:
-    """The pod behind an endpoint, or just the address."""
-    condition = endpoint.conditions
-    health: Health = "healthy" if condition.ready and not condition.terminating else "unhealthy"
+    endpoint: SliceEndpoint, namespace: str, pods: Mapping[tuple[str, str], Workload]
+) -> Workload | None:
+    """The pod behind an endpoint, or just the address; None while there is no pod of the name it gives."""
+    if not endpoint.addresses:
+        return None
+    address = endpoint.addresses[0]
+    health: Health = "healthy" if endpoint.conditions.ready else "unhealthy"
     target = endpoint.target_ref
-    pod = pods.get((target.namespace or namespace, target.name)) if target is not None else None
-    if pod is None:
+    if target is not None and target.kind == "Pod":
+        pod = pods.get((target.namespace or namespace, target.name))
+        if pod is None:
+            return None
+    else:
         pod = next((each for each in pods.values() if each.address == address and each.namespace == namespace), None)
     if pod is None:
         return Workload("", namespace, address, {}, health=health, hostname=endpoint.hostname)

@@ -112,10 +112,16 @@ def between(low: float, high: float) -> Check:
     return Check(test)
 
 
+def noticeable(value: float) -> None:
+    """At least a millisecond, and no fraction of one. Absent means no limit; zero is not a way to say so."""
+    if value < 0.001 or abs(value * 1000 - round(value * 1000)) > 1e-6:
+        raise Invalid("a duration here is at least 1ms, in whole milliseconds", "leave it out where there is no limit")
+
+
 def full_regex(value: str) -> None:
-    """An RE2 expression. `*` alone is Istio's way to say "present"."""
+    """An RE2 expression."""
     if value == "*":
-        return
+        raise Invalid("'*' is not an RE2 expression", "{} asks whether it is there, '.*' takes anything")
     options = re2.Options()
     options.log_errors = False
     try:
@@ -144,8 +150,10 @@ def is_ip(text: str) -> bool:
 
 
 def retry_conditions(value: str) -> None:
-    """Envoy's tokens and status codes, separated by commas."""
-    for word in filter(None, (part.strip() for part in value.split(","))):
+    """Envoy's tokens and status codes, separated by commas, without spaces (as Istio demands)."""
+    for word in value.split(",") if value else ():
+        if word.strip() != word:
+            raise Invalid(f"{value!r} holds a space", f"write {value.replace(' ', '')!r}")
         if word not in RETRY_CONDITIONS and not (word.isdecimal() and len(word) == 3):
             raise Invalid(f"{word!r} is no condition for a retry", did_you_mean(word, sorted(RETRY_CONDITIONS)))
 
@@ -171,6 +179,7 @@ PORT = between(1, 65535)
 PERCENT = between(0, 100)
 NATURAL = between(0, 2**32 - 1)
 REGEX = Check(full_regex)
+NOTICEABLE = Check(noticeable)
 CIDR = Check(cidr)
 RETRY_ON = Check(retry_conditions)
 REDIRECT = Check(redirect_status)

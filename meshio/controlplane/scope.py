@@ -19,7 +19,7 @@ from meshio.controlplane.virtual_service import (
     RouteDestination,
     VirtualService,
 )
-from meshio.controlplane.workloads import augmented, selected
+from meshio.controlplane.workloads import augmented, parse_locality, pod_workloads, selected
 from meshio.mesh.snapshot import Identity
 from meshio.upstream.endpoint import NOWHERE, Locality
 
@@ -47,6 +47,15 @@ class Caller:
     def topology(self) -> Mapping[str, str]:
         """Its labels and where it runs, as failover priorities compare them."""
         return augmented(self.labels, f"{self.locality.region}/{self.locality.zone}/{self.locality.subzone}")
+
+
+def placed(caller: Caller, documents: Documents) -> Caller:
+    """The caller with the labels and locality of its own Pod, which the registry knows better than the caller does."""
+    pod = pod_workloads(documents).get((caller.namespace, caller.identity.pod))
+    if pod is None:
+        return caller
+    locality = parse_locality(pod.locality) if pod.locality else caller.locality
+    return replace(caller, labels={**caller.labels, **pod.labels}, locality=locality)
 
 
 @dataclass(frozen=True)

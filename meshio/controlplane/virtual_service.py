@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
-from meshio.controlplane.scalars import CIDR, NATURAL, PERCENT, PORT, REDIRECT, REGEX, RETRY_ON, between
+from meshio.controlplane.scalars import CIDR, NATURAL, NOTICEABLE, PERCENT, PORT, REDIRECT, REGEX, RETRY_ON, between
 from meshio.controlplane.schema import Name, Part, Seconds
 
 STATUS = between(200, 599)
@@ -29,7 +29,7 @@ class Destination(Part):
 
 @dataclass(frozen=True, kw_only=True)
 class StringMatch(Part):
-    """`{}` means "is there", as does the regex `*`."""
+    """`{}` means "is there"."""
 
     ONE_OF = (frozenset({"exact", "prefix", "regex"}),)
     UNSAFE: ClassVar[Mapping[str, str]] = {"suffix": 'use regex: ".*suffix"', "contains": 'use regex: ".*part.*"'}
@@ -131,10 +131,10 @@ class HttpRetry(Part):
     }
 
     attempts: Annotated[int, between(0, 2**31 - 1)] = 0
-    per_try_timeout: Seconds | None = None
+    per_try_timeout: Annotated[Seconds | None, NOTICEABLE] = None
     retry_on: Annotated[str, RETRY_ON] = ""
     retry_ignore_previous_hosts: bool | None = None
-    backoff: Seconds | None = None
+    backoff: Annotated[Seconds | None, NOTICEABLE] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +142,7 @@ class Delay(Part):
     UNSUPPORTED: ClassVar[Mapping[str, str]] = {"exponentialDelay": "Istio ignores it too; use fixedDelay"}
     ONE_OF = (frozenset({"percent", "percentage"}),)
 
-    fixed_delay: Seconds
+    fixed_delay: Annotated[Seconds, NOTICEABLE]
     percentage: Percent | None = None
     percent: Annotated[int, PERCENT] = 0
 
@@ -186,7 +186,7 @@ class HttpRoute(Part):
     redirect: HttpRedirect | None = None
     direct_response: DirectResponse | None = None
     rewrite: HttpRewrite | None = None
-    timeout: Seconds | None = None
+    timeout: Annotated[Seconds | None, NOTICEABLE] = None
     retries: HttpRetry | None = None
     fault: HttpFault | None = None
     mirror: Destination | None = None
