@@ -4,10 +4,11 @@ import pytest
 
 from meshio.mesh.chains import Connection, find_chain, find_listener, index_listeners
 from meshio.routing.listener import ChainMatch, FilterChain, Listener, TcpChain
+from meshio.routing.route import WeightedCluster
 
 
 def chain(name, **match):
-    return FilterChain(TcpChain(()), ChainMatch(**match), name)
+    return FilterChain(TcpChain((WeightedCluster("c"),)), ChainMatch(**match), name)
 
 
 def listener(name, address, port, *chains, default=None, original=False):
