@@ -1,15 +1,16 @@
 """Which route wins: a route table compiled into one function from request to target.
 
-The order of routes is their meaning, so it is kept. A run of neighbours that ask for nothing but an exact
-path becomes one dict lookup; a virtual host whose only route takes every path becomes a constant.
+The order of routes is their meaning, so it is kept. A run of neighbours that ask for nothing but a path or a
+prefix becomes a few dict lookups; a virtual host with a single route is decided by that route's own test.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TypeAlias, TypeVar
 
 from meshio.errors import NoRoute
-from meshio.matching import Matcher, Path
+from meshio.matching import Matcher, Path, PathPrefix
 from meshio.message import Request
 from meshio.routing.domains import REMEMBERED, index_domains
 from meshio.routing.route import Route, RouteTable, VirtualHost
@@ -80,26 +81,42 @@ def no_route(table: RouteTable, host: VirtualHost, request: Request) -> NoRoute:
 
 
 def compile_steps(routes: tuple[Route, ...], bind: Callable[[Route], T]) -> Iterator[Step[T]]:
-    run: dict[bytes, T] = {}
-    for route in routes:
+    for indexed, run in groupby(routes, asks_only_for_path):
+        bound = [(route, bind(route)) for route in run]
+        if indexed and len(bound) > 1:
+            yield index_paths(bound)
+        else:
+            yield from (guard(route, target) for route, target in bound)
+
+
+def asks_only_for_path(route: Route) -> bool:
+    """True when a dict can tell whether the route matches."""
+    match route.match:
+        case (Path(_, False),) | (PathPrefix(_, False),):
+            return True
+    return False
+
+
+def index_paths(run: Sequence[tuple[Route, T]]) -> Step[T]:
+    """One lookup for the exact paths, one for each length of prefix; of all that match, the first route."""
+    exact: dict[bytes, tuple[int, T]] = {}
+    prefixes: dict[int, dict[bytes, tuple[int, T]]] = {}
+    for rank, (route, target) in enumerate(run):
         match route.match:
-            case (Path(value, ignore_case=False),):
-                run.setdefault(value, bind(route))
-                continue
-        if run:
-            yield exact_paths(run)
-            run = {}
-        yield guard(route, bind(route))
-    if run:
-        yield exact_paths(run)
-
-
-def exact_paths(run: Mapping[bytes, T]) -> Step[T]:
-    get = run.get
+            case (Path(value),):
+                exact.setdefault(value, (rank, target))
+            case (PathPrefix(value),) if b"?" not in value:  # no path has a "?": such a prefix never matches
+                prefixes.setdefault(len(value), {}).setdefault(value, (rank, target))
+    lengths = list(prefixes.items())
 
     def among(request: Request) -> T | None:
         path = request.path
-        return get(path) if b"?" not in path else get(path[: path.index(b"?")])
+        best = exact.get(path if b"?" not in path else path[: path.index(b"?")])
+        for length, found in lengths:
+            entry = found.get(path[:length])
+            if entry is not None and (best is None or entry[0] < best[0]):
+                best = entry
+        return best[1] if best is not None else None
 
     return among
 
