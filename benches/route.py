@@ -1,11 +1,16 @@
 """What does the route decision cost, and does it depend on the size of the mesh?
 
-    python benches/route.py
+    python benches/route.py [--json FILE]
 
-Nanoseconds per decision (best of five), with a request for the last virtual host and the last route.
+Nanoseconds per decision among 10 and 1,000 virtual hosts, asked for the last one; path and headers meet the last
+route. Bar: a virtual host with one route costs below 1 us, and at most 1.3 times as much among 1,000 as among 10.
 """
 
-from timeit import repeat
+import sys
+from collections.abc import Callable
+from timeit import timeit
+
+from figures import Figures, median_of_rounds
 
 from meshio.matching import Header, Path, PathPrefix, Prefix
 from meshio.message import Request
@@ -17,51 +22,57 @@ from meshio.routing.split import split
 
 OK = DirectResponse(200)
 EVERYTHING = Route((PathPrefix(b"/"),), OK)
-ROUNDS = 50_000
+CANARY = Route((PathPrefix(b"/"), Header(b"x-user", Prefix(b"bob"))), OK)
+EXACT = tuple(Route((Path(b"/r/%d" % at),), OK) for at in range(99))
+PREFIXES = tuple(Route((PathPrefix(b"/r/%d/" % at),), OK) for at in range(99))
+TABLES = {
+    "1 route": (EVERYTHING,),
+    "header canary": (CANARY, EVERYTHING),
+    "20 exact paths": (*EXACT[:19], EVERYTHING),
+    "100 exact paths": (*EXACT, EVERYTHING),
+    "20 prefixes": (*PREFIXES[:19], EVERYTHING),
+    "100 prefixes": (*PREFIXES, EVERYTHING),
+}
+FEW, MANY = 10, 1_000
+LOOPS = 20_000
 
 
-def table(hosts: int, *routes: Route) -> RouteTable:
-    """Virtual hosts as istiod writes them: five domains each, ports ignored."""
-    names = [f"svc-{at}" for at in range(hosts)]
-    domains = [
-        (f"{name}.ns.svc.cluster.local", name, f"{name}.ns", f"{name}.ns.svc", f"10.0.{at // 250}.{at % 250}")
-        for at, name in enumerate(names)
+def table(hosts: int, routes: tuple[Route, ...]) -> RouteTable:
+    """Virtual hosts as istiod writes them: several domains each, ports ignored."""
+    virtual = [
+        VirtualHost(name, (f"{name}.ns.svc.cluster.local", name, f"{name}.ns", f"{name}.ns.svc"), routes)
+        for name in (f"svc-{at}" for at in range(hosts))
     ]
-    virtual = tuple(VirtualHost(names[0], each, routes) for each in domains)
     return RouteTable("9080", (*virtual, VirtualHost("any", ("*",), (EVERYTHING,))), ignore_port=True)
 
 
-def nanoseconds(call: object, argument: object) -> float:
-    scope = {"call": call, "argument": argument}
-    return min(repeat("call(argument)", globals=scope, number=ROUNDS, repeat=5)) / ROUNDS * 1e9
+def decision(hosts: int, routes: tuple[Route, ...]) -> Callable[[], float]:
+    router = compile_router(table(hosts, routes), lambda table, host, route: route)
+    headers = [(b"user-agent", b"bench"), (b"x-user", b"ann")]
+    return nanoseconds(router, Request(b"GET", b"svc-%d.ns:9080" % (hosts - 1), b"/x/1", headers))
 
 
-def decide(routes: tuple[Route, ...], hosts: int, path: bytes) -> float:
-    router = compile_router(table(hosts, *routes), lambda table, host, route: route)
-    request = Request(b"GET", b"svc-%d.ns:9080" % (hosts - 1), path, [(b"user-agent", b"bench"), (b"x-user", b"ann")])
-    return nanoseconds(router, request)
+def nanoseconds(call: Callable[..., object], *arguments: object) -> Callable[[], float]:
+    scope = {"call": call, "arguments": arguments}
+    return lambda: timeit("call(*arguments)", globals=scope, number=LOOPS) / LOOPS * 1e9
 
 
-def main() -> None:
-    canary = Route((PathPrefix(b"/"), Header(b"x-user", Prefix(b"bob"))), OK)
-    exact = [Route((Path(b"/r/%d" % at),), OK) for at in range(99)]
-    prefixes = [Route((PathPrefix(b"/r/%d/" % at),), OK) for at in range(99)]
-    tables = {
-        "1 route": (EVERYTHING,),
-        "header canary": (canary, EVERYTHING),
-        "20 exact paths": (*exact[:19], EVERYTHING),
-        "100 exact paths": (*exact, EVERYTHING),
-        "20 prefixes": (*prefixes[:19], EVERYTHING),
-        "100 prefixes": (*prefixes, EVERYTHING),
+def main() -> int:
+    decisions = {(name, hosts): decision(hosts, routes) for name, routes in TABLES.items() for hosts in (FEW, MANY)}
+    others = {
+        ("normalise a clean path", 0): nanoseconds(normalise(PathNormalisation(True, True)), b"/productpage/1?x=y"),
+        ("split 80/20", 0): nanoseconds(split([("v1", 80), ("v2", 20)])),
     }
-    for name, routes in tables.items():
-        few, many = decide(routes, 10, b"/x/1"), decide(routes, 1_000, b"/x/1")
-        print(f"route: {name:16} 10 hosts {few:6.0f} ns, 1,000 hosts {many:6.0f} ns, ratio {many / few:.2f}")
-    clean = normalise(PathNormalisation(True, True, "forward"))
-    print(f"route: normalise a clean path {nanoseconds(clean, b'/productpage/1?x=y'):6.0f} ns")
-    draw = split([("v1", 80), ("v2", 20)])
-    print(f"route: 80/20 split {nanoseconds(lambda argument: draw(), None):6.0f} ns")
+    taken = median_of_rounds(decisions | others)
+    figures = Figures("route decision, ns")
+    for name in TABLES:
+        figures.add(name, taken[name, MANY], {"10 virtual hosts": taken[name, FEW]})
+    for name, _ in others:
+        figures.add(name, taken[name, 0])
+    figures.bar("1 route, 1,000 virtual hosts", taken["1 route", MANY], 1_000)
+    figures.bar("1 route, 1,000 over 10 virtual hosts", taken["1 route", MANY] / taken["1 route", FEW], 1.3)
+    return figures.finish()
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
