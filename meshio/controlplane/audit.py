@@ -7,7 +7,7 @@ from meshio.controlplane.destination_rule import DestinationRule, Subset
 from meshio.controlplane.documents import Documents, load
 from meshio.controlplane.hosts import covers, full_name, is_wild
 from meshio.controlplane.metadata import Document
-from meshio.controlplane.problem import Place, Problem, did_you_mean, error, warning
+from meshio.controlplane.problem import Place, Problem, closest, did_you_mean, error, warning
 from meshio.controlplane.registry import Service, build_registry
 from meshio.controlplane.virtual_service import Destination, TcpRoute, TlsRoute, VirtualService
 from meshio.controlplane.workloads import selected
@@ -55,8 +55,7 @@ class Census:
         """A problem about a host that is no service, with the most similar one there is."""
         near = {name.removesuffix(f".{namespace}.svc.{self._suffix}"): name for name in self._services}
         short = host.removesuffix(f".{namespace}.svc.{self._suffix}")
-        hint = did_you_mean(short, near)
-        return error(place, text, hint or "write a Service or a ServiceEntry for it")
+        return error(place, text, closest(short, near) or "write a Service or a ServiceEntry for it")
 
     # --- VirtualService
 

@@ -187,9 +187,10 @@ def keep(document: Document[Part], shelf: Shelf) -> None:
     if key in shelf.seen:
         first = shelf.seen[key]
         text = f"{document.kind} {document.namespace}/{document.name} is there already: {first.file}:{first.line}"
-        shelf.problems.append(error(document.place, text, "the first one counts; rename or remove this one"))
+        hint = "the first one counts; rename or remove this one"
+        shelf.problems.append(error(document.metadata.at("name"), text, hint))
         return
-    shelf.seen[key] = document.place
+    shelf.seen[key] = document.metadata.at("name")
     shelf.documents.append(document)
     if document.namespace == "default" and "namespace" not in document.metadata.lines and document.kind in NAMESPACED:
         place = document.metadata.place

@@ -69,8 +69,11 @@ def unsupported(place: Place, text: str, suggestion: str = "") -> Problem:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A suggestion for a misspelt word, or the words there are (when they are few), or ""."""
     words = list(known)
-    folded = {candidate.lower(): candidate for candidate in words}
+    return closest(word, words) or (f"one of: {', '.join(words)}" if 0 < len(words) <= 12 else "")
+
+
+def closest(word: str, known: Iterable[str]) -> str:
+    """A suggestion when there is a similar word, or ""."""
+    folded = {candidate.lower(): candidate for candidate in known}
     close = get_close_matches(word.lower().replace("_", ""), folded, n=1, cutoff=0.6)
-    if close:
-        return f"did you mean {folded[close[0]]!r}?"
-    return f"one of: {', '.join(words)}" if 0 < len(words) <= 12 else ""
+    return f"did you mean {folded[close[0]]!r}?" if close else ""
