@@ -83,9 +83,20 @@ class HostPool:
         upstream = self.upstream
         if upstream.pending >= upstream.cluster.limits.pending:
             raise Overloaded(f"{upstream.cluster.name}: {upstream.pending} requests wait for a connection already")
+        upstream.pending += 1
+        try:
+            while True:
+                connection = await self.next_free(request)
+                if connection.alive or not connection.served:
+                    return connection
+                # its last exchange handed it over and the peer closed it in the same turn: nothing of ours was sent
+        finally:
+            request.stage = "read"
+            upstream.pending -= 1
+
+    async def next_free(self, request: Request) -> Connection:
         waiter: Future[Connection] = asyncio.get_running_loop().create_future()
         self.waiting.append(waiter)
-        upstream.pending += 1
         self.dial_enough()
         request.stage = "connect" if len(self.dials) >= len(self.waiting) else "pool"
         try:
@@ -93,9 +104,6 @@ class HostPool:
         except BaseException:
             self.forget(waiter)
             raise
-        finally:
-            request.stage = "read"
-            upstream.pending -= 1
 
     def forget(self, waiter: Future[Connection]) -> None:
         """A request was given up: leave neither its place, nor its connection, nor its dial behind."""
@@ -153,7 +161,7 @@ class HostPool:
         """To the longest wait, else to the idle ones, unless it has done its share."""
         if not connection.alive:
             return
-        if (self.draining and not self.waiting) or self.worn(connection):
+        if (self.draining and not self.waiting) or (connection.served and self.worn(connection)):
             connection.close()
             return
         while self.waiting:
