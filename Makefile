@@ -36,8 +36,8 @@ bench: .venv/.with-test .venv/.with-bench
 	@for each in $$(grep -l __main__ benches/*.py); do $(BIN)/python $$each || exit; done
 
 interop: .venv/.with-test .venv/.with-bench
-	@tests/interop/peers
-	@MESHIO_INTEROP=1 $(BIN)/pytest -m interop $(TESTS)
+	@tests/interop/provide
+	@MESHIO_INTEROP=1 PATH="$(CURDIR)/.venv/peers:$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -m interop $(TESTS)
 
 proto: .venv/.with-proto
 	@$(BIN)/python meshio/xds/proto/generate.py

@@ -17,6 +17,7 @@ settings.register_profile(
 settings.register_profile("explore", deadline=None, max_examples=2_000, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
+INTEROP = "MESHIO_INTEROP"  # set by `make interop`: every peer is there, so a skipped test is a failure
 DESCRIPTORS = Path("/proc/self/fd")
 
 
@@ -59,3 +60,28 @@ def nothing_is_left_open(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     assert not tasks, f"tasks left running: {tasks}"
     assert not (left := other_threads() - threads), f"threads left running: {left}"
     assert not (left := open_sockets() - sockets), f"{len(left)} sockets left open"
+
+
+class Strict:
+    """A test that is skipped fails the run, and is named."""
+
+    def __init__(self) -> None:
+        self.skipped: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.skipped:
+            self.skipped.append(report.nodeid)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self.skipped and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        for name in self.skipped:
+            terminalreporter.write_line(f"skipped, though `make interop` provides its peer: {name}")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if os.environ.get(INTEROP):
+        config.pluginmanager.register(Strict())

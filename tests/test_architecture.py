@@ -17,7 +17,7 @@ FLOORS: list[set[str]] = [
     {"routing", "access", "upstream"},
     {"mesh", "transport"},
     {"xds", "registry", "telemetry"},
-    {"client", "server"},
+    {"client", "server", "testing"},
     {"controlplane", "agent", "testing"},
     {"environment"},
     {"cli"},

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meshio.balancing.round_robin import RoundRobin
-from meshio.upstream.upstream import Upstream
 
+from meshio.balancing.round_robin import RoundRobin
 from meshio.matching import Exact, Header, Path, PathPrefix
 from meshio.mesh.dataplane import Dataplane
 from meshio.mesh.explain import explain
@@ -22,6 +21,7 @@ from meshio.routing.rewrite import HostLiteral, PrefixRewrite
 from meshio.routing.route import DirectResponse, Forward, Redirect, Route, RouteTable, VirtualHost, WeightedCluster
 from meshio.upstream.cluster import Cluster, Eds
 from meshio.upstream.endpoint import Endpoint, LoadAssignment, LocalityEndpoints
+from meshio.upstream.upstream import Upstream
 
 ANN = Header(b"x-user", Exact(b"ann"))
 BOTH = (WeightedCluster("v1", 80), WeightedCluster("v2", 20), WeightedCluster("off", 0))
