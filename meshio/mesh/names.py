@@ -60,14 +60,9 @@ def read_table(table: RouteTable) -> Told:
     domains = (service,) if service else (domain for names, _ in hosts for domain in names)
     return Told(
         tuple((names[0].lower(), addresses) for names, addresses in hosts if addresses),
-        frozenset(bare(domain) for domain in domains),
+        frozenset(domain.lower() for domain in domains),
         int(port) if port.isdigit() else None,
     )
-
-
-def bare(host: str) -> str:
-    """Host names are compared in lower case and without the trailing dot."""
-    return host.lower().rstrip(".")
 
 
 def service_ports(snapshot: Snapshot, tables: Tables) -> Mapping[str, list[int]]:

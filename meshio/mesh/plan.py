@@ -13,7 +13,7 @@ from typing import TypeAlias
 from meshio.errors import NoRoute
 from meshio.mesh.chains import Connection, find_chain, find_listener, index_listeners
 from meshio.mesh.forward import Composer, answered
-from meshio.mesh.names import Tables, bare, is_address, name_addresses, resolve_name, service_ports
+from meshio.mesh.names import Tables, is_address, name_addresses, resolve_name, service_ports
 from meshio.mesh.snapshot import Identity, Snapshot
 from meshio.message import Request, Send
 from meshio.routing.listener import HttpChain, PathNormalisation, TcpChain
@@ -60,7 +60,7 @@ class Locator:
         """The URL's port; for a bare service name the service's only HTTP port, if port 80 knows it not."""
         if destination.port_given or destination.tls:
             return destination.port
-        ports = self._ports.get(bare(destination.host), [])
+        ports = self._ports.get(destination.host.lower(), [])
         return ports[0] if len(ports) == 1 else destination.port
 
     def target(self, destination: Destination) -> Target:
