@@ -1,7 +1,6 @@
 """What a route does: forward, redirect, answer."""
 
 from meshio.balancing.hashing import HashCookie, HashHeader, HashPolicy, HashQuery, HashSourceIp
-from meshio.resilience.fault import Fraction
 from meshio.resilience.retry import Retry
 from meshio.routing.rewrite import (
     HostFromHeader,
@@ -13,7 +12,7 @@ from meshio.routing.rewrite import (
     PrefixRewrite,
     RegexRewrite,
 )
-from meshio.routing.route import DirectResponse, Forward, Mirror, Redirect, WeightedCluster
+from meshio.routing.route import ALWAYS, DirectResponse, Forward, Mirror, Redirect, WeightedCluster
 from meshio.xds.duration import seconds
 from meshio.xds.matching import fraction, substitution
 from meshio.xds.mutation import request_mutation, response_mutation
@@ -30,6 +29,7 @@ from meshio.xds.proto.envoy.config.route.v3 import (
     WeightedClusterClusterWeight,
 )
 from meshio.xds.proto.envoy.type.matcher.v3 import RegexMatchAndSubstitute
+from meshio.xds.text import one_line, token
 
 DEFAULT_TIMEOUT = 15.0  # Envoy's, for a route without one
 LARGEST_SUM = 2**32 - 1
@@ -88,12 +88,13 @@ def weighted_cluster(place: Place, each: WeightedClusterClusterWeight) -> Weight
     """One of several destinations."""
     if not each.name:
         raise place.rejected("has no name", "name")
+    host = each.host_rewrite_literal
     return WeightedCluster(
         each.name,
         each.weight or 0,
         request_mutation(place, each),
         response_mutation(place, each),
-        HostLiteral(each.host_rewrite_literal) if each.host_rewrite_literal else None,
+        HostLiteral(one_line(place.at("host_rewrite_literal"), host)) if host else None,
     )
 
 
@@ -128,7 +129,7 @@ def path_rewrite(place: Place, prefix: str | None, regex: RegexMatchAndSubstitut
     if prefix and regex is not None:
         raise place.rejected("prefix_rewrite and regex_rewrite cannot both be set", "regex_rewrite")
     if prefix:
-        return PrefixRewrite(prefix)
+        return PrefixRewrite(one_line(place.at("prefix_rewrite"), prefix))
     if regex is not None:
         return RegexRewrite(*substitution(place.at("regex_rewrite"), regex))
     return None
@@ -137,11 +138,11 @@ def path_rewrite(place: Place, prefix: str | None, regex: RegexMatchAndSubstitut
 def host_rewrite(place: Place, action: RouteAction) -> HostRewrite | None:
     """Which authority the upstream sees, if not the caller's."""
     if action.host_rewrite_literal:
-        return HostLiteral(action.host_rewrite_literal)
+        return HostLiteral(one_line(place.at("host_rewrite_literal"), action.host_rewrite_literal))
     if action.auto_host_rewrite:
         return HostOfEndpoint()
     if action.host_rewrite_header:
-        return HostFromHeader(action.host_rewrite_header.lower())
+        return HostFromHeader(token(place.at("host_rewrite_header"), action.host_rewrite_header))
     if action.host_rewrite_path_regex is not None:
         return HostFromPath(*substitution(place.at("host_rewrite_path_regex"), action.host_rewrite_path_regex))
     return None
@@ -152,7 +153,7 @@ def mirror(place: Place, policy: RouteActionRequestMirrorPolicy) -> Mirror:
     if not policy.cluster:
         raise place.rejected("has no name", "cluster")
     given = policy.runtime_fraction
-    share = fraction(place.at("runtime_fraction"), given) if given is not None else Fraction(100)
+    share = fraction(place.at("runtime_fraction"), given) if given is not None else ALWAYS
     return Mirror(policy.cluster, share, not policy.disable_shadow_host_suffix_append)
 
 
@@ -161,7 +162,7 @@ def hash_policy(place: Place, policy: RouteActionHashPolicy) -> HashPolicy:
     if (header := policy.header) is not None:
         rewrite = header.regex_rewrite
         pattern = substitution(place.at("header.regex_rewrite"), rewrite) if rewrite is not None else ("", "")
-        return HashHeader(header.header_name.lower(), policy.terminal, *pattern)
+        return HashHeader(token(place.at("header.header_name"), header.header_name), policy.terminal, *pattern)
     if (cookie := policy.cookie) is not None:
         return HashCookie(cookie.name, seconds(place.at("cookie.ttl"), cookie.ttl), cookie.path, policy.terminal)
     if policy.connection_properties is not None and policy.connection_properties.source_ip:
@@ -178,11 +179,11 @@ def translate_redirect(place: Place, action: RedirectAction) -> Redirect:
         raise place.rejected(f"{int(action.response_code)} is unknown", "response_code")
     return Redirect(
         status=status,
-        scheme=action.scheme_redirect or "",
+        scheme=one_line(place.at("scheme_redirect"), action.scheme_redirect or ""),
         https=bool(action.https_redirect),
-        host=action.host_redirect,
+        host=one_line(place.at("host_redirect"), action.host_redirect),
         port=action.port_redirect,
-        path=action.path_redirect or "",
+        path=one_line(place.at("path_redirect"), action.path_redirect or ""),
         path_rewrite=path_rewrite(place, action.prefix_rewrite, action.regex_rewrite),
         strip_query=action.strip_query,
     )

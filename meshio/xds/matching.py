@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 
-import re2
-
 from meshio import matching
 from meshio.errors import Rejected
 from meshio.matching import Matcher, Text
 from meshio.resilience.fault import Fraction
+from meshio.routing.regex import compile_regex
 from meshio.xds.place import Place
 from meshio.xds.proto.envoy.config.core.v3 import RuntimeFractionalPercent
 from meshio.xds.proto.envoy.config.route.v3 import HeaderMatcher, QueryParameterMatcher, RouteMatch
@@ -118,27 +117,15 @@ def pattern(place: Place, regex: RegexMatcher) -> bytes:
 
 
 def substitution(place: Place, rewrite: RegexMatchAndSubstitute) -> tuple[str, str]:
-    """A pattern and what replaces it. Envoy refuses references to groups that are not there; so do we."""
+    """A pattern and what replaces it, of which it is known that they go together."""
     if rewrite.pattern is None:
         raise place.rejected("has no pattern", "pattern")
-    raw = pattern(place.at("pattern"), rewrite.pattern)
-    groups = re2.compile(raw).groups
-    for reference in references(place.at("substitution"), rewrite.substitution):
-        if reference > groups:
-            raise place.rejected(f"\\{reference}: the pattern has only {groups} groups", "substitution")
+    pattern(place.at("pattern"), rewrite.pattern)
+    try:
+        compile_regex(rewrite.pattern.regex, rewrite.substitution)
+    except Rejected as error:
+        raise place.rejected(error.reason, error.field) from None
     return rewrite.pattern.regex, rewrite.substitution
-
-
-def references(place: Place, replacement: str) -> Iterator[int]:
-    """The groups that a substitution names: `\\0` to `\\9`; a backslash stands before a digit or a backslash."""
-    parts = iter(replacement)
-    for character in parts:
-        if character == "\\":
-            after = next(parts, "")
-            if after.isascii() and after.isdigit():
-                yield int(after)
-            elif after != "\\":
-                raise place.rejected("a backslash must be followed by a digit or a backslash")
 
 
 def fraction(place: Place, share: RuntimeFractionalPercent) -> Fraction:

@@ -2,9 +2,11 @@
 
 from typing import Protocol
 
-from meshio.routing.mutation import NO_MUTATION, Append, HeaderMutation, HeaderValue
+from meshio.errors import Rejected
+from meshio.routing.mutation import NO_MUTATION, Append, HeaderMutation, HeaderValue, compile_mutation
 from meshio.xds.place import Place
 from meshio.xds.proto.envoy.config.core.v3 import HeaderValueOption, HeaderValueOptionHeaderAppendAction
+from meshio.xds.text import one_line, token
 
 ACTIONS: dict[int, Append] = {
     HeaderValueOptionHeaderAppendAction.APPEND_IF_EXISTS_OR_ADD: "append",
@@ -12,7 +14,6 @@ ACTIONS: dict[int, Append] = {
     HeaderValueOptionHeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD: "overwrite",
     HeaderValueOptionHeaderAppendAction.OVERWRITE_IF_EXISTS: "overwrite_if_exists",
 }
-FORBIDDEN = ("host",)
 
 
 class Level(Protocol):
@@ -37,10 +38,9 @@ def response_mutation(place: Place, level: Level) -> HeaderMutation:
 def mutation(place: Place, field: str, add: list[HeaderValueOption], remove: list[str]) -> HeaderMutation:
     if not add and not remove:
         return NO_MUTATION
-    return HeaderMutation(
-        tuple(added(place.at(f"{field}_to_add", index), option) for index, option in enumerate(add)),
-        tuple(removed(place.at(f"{field}_to_remove", index), name) for index, name in enumerate(remove)),
-    )
+    values = tuple(added(place.at(f"{field}_to_add", index), option) for index, option in enumerate(add))
+    names = tuple(removed(place.at(f"{field}_to_remove", index), name) for index, name in enumerate(remove))
+    return HeaderMutation(values, names)
 
 
 def added(place: Place, option: HeaderValueOption) -> HeaderValue:
@@ -52,23 +52,21 @@ def added(place: Place, option: HeaderValueOption) -> HeaderValue:
         raise place.rejected(f"{int(option.append_action)} is unknown", "append_action")
     if option.append is not None:
         action = "append" if option.append else "overwrite"
-    name, value = option.header.key.lower(), option.header.value or raw_text(place, option.header.raw_value)
-    if name in FORBIDDEN or (name.startswith(":") and field_is_response(place)):
-        raise place.rejected(f"{name} cannot be set this way", "header.key")
-    return HeaderValue(name, value, action, option.keep_empty_value)
-
-
-def field_is_response(place: Place) -> bool:
-    return "response_headers" in place.path.rpartition(".")[2]
-
-
-def raw_text(place: Place, raw: bytes) -> str:
-    """Bytes that stand for themselves, as latin-1 like every header value."""
-    return raw.decode("latin-1")
+    name = token(place.at("header.key"), option.header.key)
+    raw = option.header.value or option.header.raw_value.decode("latin-1")
+    value = HeaderValue(name, one_line(place.at("header.value"), raw), action, option.keep_empty_value)
+    return compiled(place, HeaderMutation((value,))).add[0]
 
 
 def removed(place: Place, name: str) -> str:
-    """Envoy refuses to remove what a request cannot do without (header_parser.cc)."""
-    if not name or name.startswith(":") or name.lower() == "host":
-        raise place.rejected(f"{name or 'an empty name'} cannot be removed")
-    return name.lower()
+    """A name that may be removed: not one that a request cannot do without."""
+    return compiled(place, HeaderMutation(remove=(token(place, name),))).remove[0]
+
+
+def compiled(place: Place, part: HeaderMutation) -> HeaderMutation:
+    """The same mutation, which is known to compile: publishing a snapshot must not fail on it."""
+    try:
+        compile_mutation(part)
+    except Rejected as error:
+        raise place.rejected(error.reason) from None
+    return part

@@ -66,7 +66,7 @@ def parse(cls: type[M], raw: bytes, depth: int = 0) -> M:
 def remember_unknown(message: Message, columns: dict[int, Column], key: int) -> None:
     """Keep the number of a field that this version does not know; a known one came with a wrong wire type."""
     number = key >> 3
-    if number == 0 or any(known >> 3 == number for known in columns):
+    if not 0 < number < 1 << 29 or any(known >> 3 == number for known in columns):
         raise Malformed(f"field {number} of {type(message).__name__} has wire type {key & 7}")
     message._unknown_fields += number.to_bytes(4, "big")
 
