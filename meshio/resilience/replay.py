@@ -1,6 +1,6 @@
 """Request bodies that can be sent again."""
 
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable
 
 from meshio.message import Content
 
@@ -22,30 +22,22 @@ class Replay:
         self._ended = False
         self.lost = False
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        """From the beginning: what was remembered, then what the source still has. Raises what the source raises."""
-        position = 0
-        while True:
-            while position < len(self._chunks):
-                yield self._chunks[position]
-                position += 1
-            chunk = await self._next()
-            if chunk is None:
-                return
-            if self.lost:
-                yield chunk
-            # else it was remembered, and the loop yields it from there
+    def __aiter__(self) -> "Reading":
+        """From the beginning: what was remembered, then what the source still has."""
+        return Reading(self)
 
-    async def _next(self) -> bytes | None:
-        """One more chunk, or None at the end. Remembered as long as the limit allows."""
+    async def chunk(self, position: int) -> bytes:
+        """The chunk at a position, remembered or new. Raises StopAsyncIteration, and what the source raises."""
+        if position < len(self._chunks):
+            return self._chunks[position]
         if self._ended:
-            return None
+            raise StopAsyncIteration
         before, self.lost = self.lost, True  # until the source has answered
         try:
             chunk = await anext(self._source)
         except StopAsyncIteration:
             self._ended, self.lost = True, before
-            return None
+            raise
         self.lost = before
         self._remember(chunk)
         return chunk
@@ -57,6 +49,24 @@ class Replay:
             self._chunks.clear()
         if not self.lost:
             self._chunks.append(chunk)
+
+
+class Reading:
+    """One pass over a Replay. A plain iterator, so that one that is given up half way leaves nothing to close."""
+
+    __slots__ = ("_position", "_replay")
+
+    def __init__(self, replay: Replay) -> None:
+        self._replay = replay
+        self._position = 0
+
+    def __aiter__(self) -> "Reading":
+        return self
+
+    async def __anext__(self) -> bytes:
+        chunk = await self._replay.chunk(self._position)
+        self._position += 1
+        return chunk
 
 
 def replayable(body: Content, limit: int) -> Content:

@@ -5,9 +5,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from candidates import Peer, asked, draws
 from hypothesis import given
 from hypothesis import strategies as st
-from peers import Peer, asked, draws
 from xxhash import xxh64_intdigest
 
 from meshio.balancing.maglev import Maglev

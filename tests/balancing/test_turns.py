@@ -3,9 +3,9 @@
 from collections import Counter
 
 import pytest
+from candidates import Peer, asked, draws
 from hypothesis import given
 from hypothesis import strategies as st
-from peers import Peer, asked, draws
 
 from meshio.balancing.cluster_provided import ClusterProvided
 from meshio.balancing.edf import turns, unequal_turns
