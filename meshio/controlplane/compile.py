@@ -10,7 +10,7 @@ from meshio.controlplane.listeners import build_listeners
 from meshio.controlplane.names import build_names
 from meshio.controlplane.problem import Problem
 from meshio.controlplane.registry import build_registry
-from meshio.controlplane.routes import route_table
+from meshio.controlplane.routes import route_tables
 from meshio.controlplane.scope import Caller, Scope, placed, see
 from meshio.mesh.snapshot import Identity, Snapshot
 from meshio.routing.listener import HttpChain, Listener
@@ -50,7 +50,7 @@ def build_routes(listeners: Iterable[Listener], scope: Scope) -> dict[str, Route
     """The tables that listeners name."""
     chains = [chain.target for listener in listeners for chain in (*listener.chains, listener.default) if chain]
     wanted = {chain.routes for chain in chains if isinstance(chain, HttpChain) and isinstance(chain.routes, str)}
-    return {name: route_table(name, scope) for name in sorted(wanted)}
+    return {table.name: table for table in route_tables(sorted(wanted), scope)}
 
 
 def build_assignments(clusters: Mapping[str, Cluster], scope: Scope) -> dict[str, LoadAssignment]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
-from meshio.controlplane.scalars import NATURAL, NOTICEABLE, PERCENT, PRIME, RING_SIZE, between
+from meshio.controlplane.scalars import HEADER, HOST, NAME, NATURAL, NOTICEABLE, PERCENT, PRIME, RING_SIZE, between
 from meshio.controlplane.schema import Name, Part, Seconds
 from meshio.controlplane.virtual_service import PortSelector
 
@@ -38,7 +38,7 @@ class ConsistentHash(Part):
         frozenset({"ringHash", "maglev"}),
     )
 
-    http_header_name: str = ""
+    http_header_name: Annotated[str, HEADER] = ""
     http_cookie: HttpCookie | None = None
     use_source_ip: bool = False
     http_query_parameter_name: str = ""
@@ -194,7 +194,7 @@ class TrafficPolicy(Part):
 
 @dataclass(frozen=True, kw_only=True)
 class Subset(Part):
-    name: str
+    name: Annotated[str, NAME]
     labels: Mapping[str, str] = field(default_factory=dict)
     traffic_policy: TrafficPolicy | None = None
 
@@ -206,7 +206,7 @@ class Selector(Part):
 
 @dataclass(frozen=True, kw_only=True)
 class DestinationRule(Part):
-    host: str
+    host: Annotated[str, HOST]
     traffic_policy: TrafficPolicy | None = None
     subsets: tuple[Subset, ...] = ()
     export_to: tuple[str, ...] = ()

@@ -1,6 +1,6 @@
 """Route tables: which virtual hosts a port has for a caller (istiod: core/httproute.go)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from meshio.controlplane import protocol
@@ -35,14 +35,20 @@ class Draft:
     hosts: tuple[str, ...] = ()
 
 
-def route_table(name: str, scope: Scope) -> RouteTable:
-    """The table `PORT`, or `HOST:PORT` with the one virtual host of a port with undeclared protocol."""
-    host, colon, number = name.rpartition(":")
-    hosts = sorted(virtual_hosts(scope, int(number)), key=lambda each: each.name)
-    if colon:
-        own = [each for each in hosts if host in each.domains]
-        return RouteTable(name, tuple(replace(each, domains=("*",)) for each in own[:1]), ignore_port=True)
-    return RouteTable(name, (*hosts, catch_all(scope)), ignore_port=True)
+def route_tables(names: Iterable[str], scope: Scope) -> Iterator[RouteTable]:
+    """The tables `PORT`, and `HOST:PORT` with the one virtual host of a port with undeclared protocol."""
+    by_port: dict[int, list[VirtualHost]] = {}
+    for name in names:
+        host, colon, number = name.rpartition(":")
+        port = int(number)
+        if port not in by_port:
+            by_port[port] = sorted(virtual_hosts(scope, port), key=lambda each: each.name)
+        hosts = by_port[port]
+        if colon:
+            own = [replace(each, domains=("*",)) for each in hosts if host in each.domains][:1]
+            yield RouteTable(name, tuple(own), ignore_port=True)
+        else:
+            yield RouteTable(name, (*hosts, catch_all(scope)), ignore_port=True)
 
 
 def catch_all(scope: Scope) -> VirtualHost:
@@ -88,10 +94,11 @@ def service_plan(service: Service, scope: Scope) -> tuple[str, list[str], frozen
 def draft_hosts(scope: Scope, port: int) -> Iterator[Draft]:
     """First what VirtualServices say, then the services nobody said anything about."""
     here = {service.host: service for service in scope.services if service.port(port) is not None}
+    wild = [host for host in here if is_wild(host)]
     winners = strongest(scope, here)
     routed: set[str] = set()
     for document in scope.virtual_services:
-        if port != ROUTED_ANYWAY and not any(covers(host, name) for host in document.spec.hosts for name in here):
+        if port != ROUTED_ANYWAY and not concerns(document.spec, here, wild):
             continue
         draft = virtual_service_draft(document, scope, port, (here, winners))
         if draft is not None:
@@ -101,6 +108,14 @@ def draft_hosts(scope: Scope, port: int) -> Iterator[Draft]:
         service_port = service.port(port)
         if service.host not in routed and service_port is not None and speaks_http(service_port):
             yield Draft((default_route(service, service_port, scope),), (service,))
+
+
+def concerns(spec: VirtualService, here: Collection[str], wild: Collection[str]) -> bool:
+    """Whether any host of a VirtualService is, or covers, or is covered by a service of the port."""
+    for host in spec.hosts:
+        if host in here or any(covers(host, each) for each in (here if is_wild(host) else wild)):
+            return True
+    return False
 
 
 def speaks_http(port: ServicePort) -> bool:

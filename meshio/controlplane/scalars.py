@@ -3,7 +3,7 @@
 import re
 from base64 import b64decode
 from binascii import Error as Base64Error
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import Any, NewType
@@ -20,6 +20,10 @@ DURATION = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|ms|s|m|h)")
 LONGEST = 315_576_000_000.0  # google.protobuf.Duration
 
 LARGEST_TABLE = 5_000_011  # places of a Maglev table, in Envoy
+
+HOST_NAME = re.compile(r"\*|(\*\.)?[A-Za-z0-9_]([-A-Za-z0-9_.]*[A-Za-z0-9_])?")
+LABEL = re.compile(r"[A-Za-z0-9]([-_.A-Za-z0-9]*[A-Za-z0-9])?")
+HEADER_NAME = re.compile(r":?[-!#$%&'*+.^_`|~0-9A-Za-z]+")
 
 STR, INT, FLOAT, BOOL = (f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool"))
 
@@ -140,6 +144,42 @@ def cidr(value: str) -> None:
         raise Invalid(f"{value!r} is not an IP address or a range like 10.0.0.0/8") from None
 
 
+def host_name(value: str) -> None:
+    """A DNS name, possibly with a leading wildcard. (What is in it ends up in cluster names and domains.)"""
+    if len(value) > 253 or not HOST_NAME.fullmatch(value):
+        raise Invalid(f"{value!r} is not a host name", "letters, digits, '-' and '.', perhaps '*.' in front")
+
+
+def host_names(values: tuple[str, ...]) -> None:
+    for value in values:
+        host_name(value)
+
+
+def label(value: str) -> None:
+    """The name of a subset; "" is none."""
+    if value and (len(value) > 63 or not LABEL.fullmatch(value)):
+        raise Invalid(f"{value!r} is not a name", "letters, digits, '-', '_' and '.'")
+
+
+def header_name(value: str) -> None:
+    """A token (RFC 9110, 5.6.2), or a pseudo header."""
+    if not HEADER_NAME.fullmatch(value):
+        raise Invalid(f"{value!r} is not the name of a header")
+
+
+def header_names(values: tuple[str, ...]) -> None:
+    for value in values:
+        header_name(value)
+
+
+def header_fields(values: Mapping[str, object]) -> None:
+    """Names of headers, and values that are sent as they are."""
+    for name, value in values.items():
+        header_name(name)
+        if isinstance(value, str) and any(character in "\r\n\0" for character in value):
+            raise Invalid(f"the value of {name} holds a line break")
+
+
 def is_ip(text: str) -> bool:
     """True for an IPv4 or IPv6 address."""
     try:
@@ -179,6 +219,12 @@ PORT = between(1, 65535)
 PERCENT = between(0, 100)
 NATURAL = between(0, 2**32 - 1)
 REGEX = Check(full_regex)
+HOST = Check(host_name)
+HOSTS = Check(host_names)
+NAME = Check(label)
+HEADER = Check(header_name)
+HEADERS = Check(header_names)
+HEADER_FIELDS = Check(header_fields)
 NOTICEABLE = Check(noticeable)
 CIDR = Check(cidr)
 RETRY_ON = Check(retry_conditions)

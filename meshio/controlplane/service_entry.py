@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
-from meshio.controlplane.scalars import CIDR, NATURAL, PORT, Check, Invalid
+from meshio.controlplane.scalars import CIDR, HOSTS, NATURAL, PORT, Check, Invalid
 from meshio.controlplane.schema import Part
 
 Resolution: TypeAlias = Literal["NONE", "STATIC", "DNS", "DNS_ROUND_ROBIN", "DYNAMIC_DNS"]
@@ -48,7 +48,7 @@ class WorkloadSelector(Part):
 class ServiceEntry(Part):
     ONE_OF = (frozenset({"endpoints", "workloadSelector"}),)
 
-    hosts: tuple[str, ...]
+    hosts: Annotated[tuple[str, ...], HOSTS]
     addresses: tuple[Annotated[str, CIDR], ...] = ()
     ports: tuple[EntryPort, ...] = ()
     location: Literal["MESH_EXTERNAL", "MESH_INTERNAL"] = "MESH_EXTERNAL"

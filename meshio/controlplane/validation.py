@@ -27,6 +27,7 @@ from meshio.controlplane.virtual_service import (
 )
 
 CLAIMS = "@request.auth.claims"
+LARGEST_BODY = 1024 * 1024  # what istiod lets Envoy answer with
 
 
 def validate(document: Document[Part]) -> Iterator[Problem]:
@@ -65,6 +66,9 @@ def http_route(route: HttpRoute) -> Iterator[Problem]:
         yield from weights(route, route.route)
     for match in route.match:
         yield from http_match(match)
+    body = route.direct_response.body if route.direct_response is not None else None
+    if body is not None and max(len(body.octets), len(body.string.encode())) > LARGEST_BODY:
+        yield error(body.place, f"the body is longer than {LARGEST_BODY} bytes", "serve it from a service")
     if route.rewrite is not None and route.rewrite.uri_regex_rewrite is not None:
         yield from regex_rewrite(route.rewrite.uri_regex_rewrite)
     retries = route.retries

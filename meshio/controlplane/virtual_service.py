@@ -4,7 +4,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
-from meshio.controlplane.scalars import CIDR, NATURAL, NOTICEABLE, PERCENT, PORT, REDIRECT, REGEX, RETRY_ON, between
+from meshio.controlplane.scalars import (
+    CIDR,
+    HEADER_FIELDS,
+    HEADERS,
+    HOST,
+    HOSTS,
+    NAME,
+    NATURAL,
+    NOTICEABLE,
+    PERCENT,
+    PORT,
+    REDIRECT,
+    REGEX,
+    RETRY_ON,
+    between,
+)
 from meshio.controlplane.schema import Name, Part, Seconds
 
 STATUS = between(200, 599)
@@ -22,8 +37,8 @@ class Percent(Part):
 
 @dataclass(frozen=True, kw_only=True)
 class Destination(Part):
-    host: str
-    subset: str = ""
+    host: Annotated[str, HOST]
+    subset: Annotated[str, NAME] = ""
     port: PortSelector | None = None
 
 
@@ -41,9 +56,9 @@ class StringMatch(Part):
 
 @dataclass(frozen=True, kw_only=True)
 class HeaderOperations(Part):
-    set: Mapping[str, str] = field(default_factory=dict)
-    add: Mapping[str, str] = field(default_factory=dict)
-    remove: tuple[str, ...] = ()
+    set: Annotated[Mapping[str, str], HEADER_FIELDS] = field(default_factory=dict)
+    add: Annotated[Mapping[str, str], HEADER_FIELDS] = field(default_factory=dict)
+    remove: Annotated[tuple[str, ...], HEADERS] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,7 +256,7 @@ class TlsRoute(Part):
 
 @dataclass(frozen=True, kw_only=True)
 class VirtualService(Part):
-    hosts: tuple[str, ...]
+    hosts: Annotated[tuple[str, ...], HOSTS]
     gateways: tuple[str, ...] = ()
     http: tuple[HttpRoute, ...] = ()
     tls: tuple[TlsRoute, ...] = ()
