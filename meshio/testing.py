@@ -15,7 +15,7 @@ import selectors
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeAlias, TypeVar
 
 import grpclib.server
 from grpclib.const import Cardinality, Handler, Status
@@ -27,6 +27,8 @@ from meshio.xds.served import read_ask, read_delta_ask, write_delta_reply, write
 from meshio.xds.stream import INCREMENTAL, WHOLE, Octets
 
 T = TypeVar("T")
+World: TypeAlias = Mapping[str, Mapping[str, bytes]]  # type URL -> name -> resource
+Spoil: TypeAlias = Callable[[int, bytes], bytes]
 GrpcStream = grpclib.server.Stream[bytes, bytes]
 
 NODE = Node("sidecar~127.0.0.1~test.default~default.svc.cluster.local", "test.default", {"NAMESPACE": "default"})
@@ -42,6 +44,8 @@ class ScriptedStream:
         self._stream = stream
         self._asks: asyncio.Queue[bytes] = asyncio.Queue()
         self._ending: asyncio.Future[Status] = asyncio.get_running_loop().create_future()
+        self._nonces = 0
+        self.answers: asyncio.Queue[Ask | DeltaAsk] = asyncio.Queue()
         self.ended = asyncio.Event()
 
     async def ask(self) -> Ask | DeltaAsk:
@@ -62,6 +66,33 @@ class ScriptedStream:
         else:
             await self.send(write_reply(type_url, version, nonce, resources))
 
+    async def serve_world(self, world: World) -> None:
+        """Answer every request out of a world, as the smallest honest control plane would, until cancelled.
+
+        Requests that are answers of the client (ACK, NACK) are put into `answers`.
+        """
+        known: dict[str, frozenset[str]] = {}
+        while True:
+            ask = await self.ask()
+            if ask.nonce:
+                self.answers.put_nowait(ask)
+            if isinstance(ask, DeltaAsk):
+                new = frozenset(ask.subscribe)
+                first = ask.type_url not in known and not ask.nonce
+                known.setdefault(ask.type_url, new)
+            else:
+                first = ask.type_url not in known
+                new = frozenset(ask.names) - known.get(ask.type_url, frozenset())
+                known[ask.type_url] = frozenset(ask.names)
+            if new or first:
+                await self._tell(ask.type_url, world, new)
+
+    async def _tell(self, type_url: str, world: World, names: frozenset[str]) -> None:
+        there = world.get(type_url, {})
+        told = {name: there[name] for name in sorted(names) if name in there} if names else dict(there)
+        self._nonces += 1
+        await self.reply(type_url, "1", f"nonce-{self._nonces}", told, tuple(sorted(names - there.keys())))
+
     async def send(self, message: bytes) -> None:
         """Send whatever bytes as one gRPC message."""
         await self._stream.send_message(message)
@@ -71,6 +102,10 @@ class ScriptedStream:
         if not self._ending.done():
             self._ending.set_result(status)
 
+    def cut(self) -> None:
+        """Break the connection, as a crash does."""
+        self._stream._stream._transport.abort()
+
     async def serve(self) -> None:
         """Hold the stream open until either side ends it."""
         reader = asyncio.ensure_future(self._read())
@@ -78,9 +113,9 @@ class ScriptedStream:
         try:
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self.ended.set()
             reader.cancel()
             await asyncio.gather(reader, return_exceptions=True)
-            self.ended.set()
         if self._ending.done() and self._ending.result() is not Status.OK:
             raise GRPCError(self._ending.result(), "as the script says")
 
@@ -128,12 +163,16 @@ class ControlPlane:
     async def listen(self) -> None:
         """Start, on the port of last time where there was one."""
         self._server = grpclib.server.Server([self], codec=Octets())
-        listening = socket.create_server(("127.0.0.1", self.port))
+        listening = socket.socket(proto=socket.IPPROTO_TCP)  # said aloud, or asyncio leaves Nagle's delay on
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(("127.0.0.1", self.port))
         self.port = listening.getsockname()[1]
         await self._server.start(sock=listening)
 
     async def stop(self) -> None:
-        """Close every connection and the port."""
+        """Break every connection and close the port."""
+        for stream in list(self._open):
+            stream.cut()
         self._server.close()
         await self._server.wait_closed()
 
@@ -149,10 +188,11 @@ class ControlPlane:
 class Relay:
     """A TCP relay that breaks the connection once `budget` bytes have come from the server; None never does.
 
-    `spoil` may change what the server sends: it is given the offset of a chunk, and the chunk.
+    `spoil` may change what the server sends: it is given the offset of a chunk, and the chunk. Both are for the first
+    connection only; the next ones are left alone.
     """
 
-    def __init__(self, port: int, budget: int | None, spoil: Callable[[int, bytes], bytes] | None = None) -> None:
+    def __init__(self, port: int, budget: int | None, spoil: Spoil | None = None) -> None:
         self._target = port
         self._budget = budget
         self._spoil = spoil
@@ -180,7 +220,8 @@ class Relay:
             task.add_done_callback(self._running.discard)
         server, to_server = await asyncio.open_connection("127.0.0.1", self._target)
         up = asyncio.ensure_future(copy(client, to_server))
-        down = asyncio.ensure_future(self._down(server, to_client))
+        first = self.connections == 1
+        down = asyncio.ensure_future(self._down(server, to_client) if first else copy(server, to_client))
         try:
             await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -218,9 +259,10 @@ class LeapingSelector(selectors.DefaultSelector):
     """Where the loop would wait for a timer, time leaps to it."""
 
     leapt = 0.0
+    delivery = 0.005  # seconds that a loopback may take to deliver, on a busy machine
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        events = super().select(timeout if timeout is None or timeout <= 0 else 0.002)  # a loopback's time to deliver
+        events = super().select(timeout if timeout is None else min(timeout, self.delivery))
         if not events and timeout is not None and timeout > 0:
             self.leapt += timeout
         return events

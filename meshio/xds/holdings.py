@@ -41,10 +41,15 @@ class Holdings:
         for name in names:
             self.values[type_url].setdefault(name, ABSENT)
 
-    def keep(self, type_url: str, names: frozenset[str]) -> None:
-        """Forget all others of this type: nothing names them any more, or a full state left them out."""
-        for name in self.values[type_url].keys() - names:
+    def keep(self, type_url: str, names: frozenset[str]) -> bool:
+        """Forget all others of this type: nothing names them any more, or a full state left them out.
+
+        Returns whether there were any.
+        """
+        others = self.values[type_url].keys() - names
+        for name in others:
             self._drop(type_url, name)
+        return bool(others)
 
     def _drop(self, type_url: str, name: str) -> None:
         self.values[type_url].pop(name, ABSENT)

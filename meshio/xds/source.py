@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from meshio.mesh.resolve import Resolution, listed, resolve
 from meshio.mesh.snapshot import Snapshot
 from meshio.xds.backoff import Backoff
-from meshio.xds.bootstrap import Bootstrap, identity_of
+from meshio.xds.bootstrap import Bootstrap, Node, identity_of
 from meshio.xds.delta import Delta
 from meshio.xds.discovery import ALL, Conversation, Faults, Reply
 from meshio.xds.envelope import read_delta_reply, read_reply, write_ask
@@ -17,7 +17,7 @@ from meshio.xds.intake import Intake
 from meshio.xds.patience import Patience
 from meshio.xds.session import Session
 from meshio.xds.status import Refusal, Status
-from meshio.xds.stream import INCREMENTAL, WHOLE, Stream, StreamEnded, opened
+from meshio.xds.stream import INCREMENTAL, WHOLE, Stream, StreamEnded, is_sendable, opened
 from meshio.xds.types import ASSIGNMENT, CLUSTER, LISTENER, NAMES, ROUTES, WORDS
 from meshio.xds.wire import Malformed
 
@@ -97,12 +97,12 @@ class XdsSource:
         while True:
             began, replies = loop.time(), self.status.replies
             ended = await self._one_stream()
-            steady = self.status.replies > replies and loop.time() - began >= self._pace.steady
-            self._note_end(ended)
+            answered = self.status.replies > replies
+            self._note_end(ended, answered=answered)
             if ended.unimplemented and self._incremental:
                 log.info("%s does not know incremental xDS: going on with the state of the world", self)
                 self._speak(incremental=False)
-            elif not steady:
+            elif not answered or loop.time() - began < self._pace.steady:
                 await asyncio.sleep(self._backoff.delay())
 
     async def _one_stream(self) -> StreamEnded:
@@ -112,15 +112,15 @@ class XdsSource:
             return await stream
         finally:
             self._disarm()
+            self.status.connected = None
             current = asyncio.current_task()
             if current is not None and current.cancelling():
                 raise asyncio.CancelledError  # grpclib may have turned it into an error of the stream
 
     async def _converse(self) -> StreamEnded:
         method = INCREMENTAL if self._incremental else WHOLE
-        cluster = str(self._found.node.metadata.get("CLUSTER_ID", ""))
         try:
-            async with opened(self._found.server, method, {"clusterid": cluster}) as stream:
+            async with opened(self._found.server, method, metadata_for(self._found.node)) as stream:
                 self.status.streams += 1
                 self.status.connected = time.time()
                 await self._exchange(stream)
@@ -147,10 +147,9 @@ class XdsSource:
         for type_url in (CLUSTER, LISTENER, NAMES):
             self._talk.want(type_url, ALL)
 
-    def _note_end(self, ended: StreamEnded) -> None:
-        was_connected, self.status.connected = self.status.connected, None
+    def _note_end(self, ended: StreamEnded, *, answered: bool) -> None:
         self.status.error, self.status.error_time = str(ended), time.time()
-        level = logging.INFO if ended.orderly and was_connected is not None else logging.WARNING
+        level = logging.INFO if ended.orderly and answered else logging.WARNING
         log.log(level, "the stream from %s ended: %s", self, ended)
 
     # ---- replies -----------------------------------------------------------------------------------------------
@@ -181,7 +180,8 @@ class XdsSource:
         resolution = resolve(self._holdings.held())
         for type_url, names in ((ROUTES, resolution.routes), (ASSIGNMENT, resolution.assignments)):
             self._talk.want(type_url, names)
-            self._holdings.keep(type_url, names)
+            if self._holdings.keep(type_url, names):
+                resolution = resolve(self._holdings.held())
         self.status.missing = resolution.missing
         if resolution.snapshot is not None:
             self._latest = resolution.snapshot
@@ -212,3 +212,9 @@ class XdsSource:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def metadata_for(node: Node) -> dict[str, str]:
+    """istiod asks for the cluster when it checks a token."""
+    cluster = node.metadata.get("CLUSTER_ID")
+    return {"clusterid": cluster} if isinstance(cluster, str) and is_sendable(cluster) else {}

@@ -128,7 +128,15 @@ def token(server: Server) -> dict[str, str]:
     """Kubernetes renews the token in place, so each stream reads it anew."""
     if server.tls is None:
         return {}
-    return {"authorization": "Bearer " + Path(server.tls.token).read_text("utf-8").strip()}
+    text = Path(server.tls.token).read_text("latin-1").strip()
+    if not is_sendable(text):
+        raise StreamEnded(f"{server.tls.token} holds no token")
+    return {"authorization": f"Bearer {text}"}
+
+
+def is_sendable(text: str) -> bool:
+    """As the value of a header."""
+    return text.isascii() and text.isprintable() and bool(text)
 
 
 def ended_with(error: GRPCError) -> StreamEnded:
