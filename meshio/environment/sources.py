@@ -8,17 +8,16 @@
 The last three are read by `xds/bootstrap.py`. What each source needs is imported when it is asked for.
 """
 
-import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from meshio.errors import ConfigError
 from meshio.mesh.source import Source
-
-log = logging.getLogger("meshio")
+from meshio.upstream.endpoint import Locality
 
 CONFIG = "MESHIO_CONFIG"
+LOCALITY = "istio-locality"  # the pod label
 
 
 def sources_from(environ: Mapping[str, str] | None = None) -> tuple[Source, ...]:
@@ -27,9 +26,7 @@ def sources_from(environ: Mapping[str, str] | None = None) -> tuple[Source, ...]
     Raises ConfigError that lists what was looked for, or says what is wrong with what was found.
     """
     environ = os.environ if environ is None else environ
-    source = embedded(environ) if environ.get(CONFIG) else discovery(environ)
-    log.info("configuration comes from %s", source)
-    return (source,)
+    return (embedded(environ) if environ.get(CONFIG) else discovery(environ),)
 
 
 def embedded(environ: Mapping[str, str]) -> Source:
@@ -42,8 +39,15 @@ def embedded(environ: Mapping[str, str]) -> Source:
     if not directory.is_dir():
         raise ConfigError(f"{CONFIG}={directory}: not a folder")
     node = pod_node(environ, Files())
-    labels = node.metadata.get("LABELS")
-    return EmbeddedSource(directory, identity_of(node), labels if isinstance(labels, dict) else {})
+    found = node.metadata.get("LABELS")
+    labels = found if isinstance(found, dict) else {}
+    return EmbeddedSource(directory, identity_of(node), labels, locality_of(labels.get(LOCALITY, "")))
+
+
+def locality_of(label: str) -> Locality:
+    """`region/zone/subzone`, or with dots where it has no slash (Istio: pkg/model, `GetLocalityLabel`)."""
+    parts = label.split("/" if "/" in label else ".")
+    return Locality(*parts[:3])
 
 
 def discovery(environ: Mapping[str, str]) -> Source:

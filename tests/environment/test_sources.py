@@ -1,11 +1,10 @@
 """Where the configuration comes from."""
 
-import logging
 from pathlib import Path
 
 import pytest
 
-from meshio.environment.sources import sources_from
+from meshio.environment.sources import locality_of, sources_from
 from meshio.errors import ConfigError
 
 EVERYTHING = {
@@ -25,12 +24,6 @@ def test_a_folder_comes_first(tmp_path: Path) -> None:
 def test_the_first_that_is_set_wins(number: int) -> None:
     (source,) = sources_from(dict(list(EVERYTHING.items())[number - 1 :]))
     assert f"127.0.0.{number}:15010" in str(source)
-
-
-def test_the_log_says_which_it_took(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, "meshio"):
-        sources_from({"MESHIO_DISCOVERY_ADDRESS": "127.0.0.1:15010"})
-    assert "127.0.0.1:15010" in caplog.text
 
 
 def test_an_empty_environment_lists_everything_that_was_looked_for() -> None:
@@ -54,3 +47,9 @@ def test_the_embedded_source_is_who_the_pod_is(tmp_path: Path) -> None:
 def test_a_laptop_is_a_pod_in_the_default_namespace(tmp_path: Path) -> None:
     (source,) = sources_from({"MESHIO_CONFIG": str(tmp_path)})
     assert (source.identity.namespace, source.identity.address) == ("default", "127.0.0.1")
+
+
+@pytest.mark.parametrize("label", ["r1.z1.s1", "r1/z1/s1"])
+def test_the_locality_is_a_label_of_the_pod(label: str) -> None:
+    assert str(locality_of(label)) == "r1/z1/s1"
+    assert str(locality_of("")) == ""
