@@ -10,7 +10,7 @@
         NoRoute         NR 404
         NoCluster       NC 503
         NoHealthyHost   UH 503
-        Dropped         DO 503
+        Dropped         DO 503   AllDropped UDO
         Overloaded      UO 503
         TimedOut        UT 504   sent
         ConnectFailed   UF 503   not sent: always safe to retry
@@ -103,6 +103,13 @@ class Dropped(RequestError):
 
     flag, details, body = "DO", "drop_overload", b"drop overload"
     headers: Headers = [(b"x-envoy-drop-overload", b"true")]
+
+
+class AllDropped(Dropped):
+    """The share is all of them."""
+
+    flag, details, body = "UDO", "unconditional_drop_overload", b"unconditional drop overload"
+    headers: Headers = [(b"x-envoy-unconditional-drop-overload", b"true")]
 
 
 class ResetError(RequestError):

@@ -22,3 +22,6 @@ class Limits:
     requests: int = 1024
     retries: int = 3
     budget: RetryBudget | None = None
+
+
+DEFAULT_LIMITS = Limits()

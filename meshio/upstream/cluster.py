@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from meshio.balancing.policy import Policy
-from meshio.resilience.limits import Limits
+from meshio.resilience.limits import DEFAULT_LIMITS, Limits
 from meshio.resilience.outlier import OutlierDetection
 from meshio.upstream.endpoint import LoadAssignment
 
@@ -98,7 +98,7 @@ class Cluster:
     name: str
     discovery: Discovery
     policy: Policy
-    limits: Limits = Limits()
+    limits: Limits = DEFAULT_LIMITS
     outlier: OutlierDetection | None = None
     connect_timeout: float = 5.0
     tls: ClientTls | None = None

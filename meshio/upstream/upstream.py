@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from meshio.balancing.locality import Group, Spread, Tier, compose, spread_loads
 from meshio.balancing.policy import Pick
-from meshio.errors import Dropped, NoHealthyHost, Overloaded
+from meshio.errors import AllDropped, Dropped, NoHealthyHost, Overloaded
 from meshio.message import Request
 from meshio.resilience.outlier import Outliers
 from meshio.upstream.cluster import ClientTls, Cluster, OriginalDestination
@@ -221,9 +221,11 @@ def sort_by_condition(hosts: tuple[Host, ...], weight: int) -> Group[Host]:
 def dropping(pick: Pick[Host], share: float) -> Pick[Host]:
     """Drop a share of the requests (EDS `drop_overloads`); a retry is not asked again."""
 
+    error = AllDropped if share >= 1 else Dropped
+
     def drop_or_pick(request: Request) -> Host:
         if not request.record.attempts and random() < share:
-            raise Dropped("the control plane asks for a share of the requests to be dropped")
+            raise error(f"the control plane asks for {share:.0%} of the requests to be dropped")
         return pick(request)
 
     return drop_or_pick
