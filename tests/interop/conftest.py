@@ -1,9 +1,12 @@
 """Peers are real programs in .venv/peers, put there by `make interop`; a test without its peer says so."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # test modules are imported by path; `programs` is for all of them
 
 PEERS = Path(__file__).parents[2] / ".venv" / "peers"
 
