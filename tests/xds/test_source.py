@@ -2,6 +2,7 @@ import asyncio
 import gzip
 import logging
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -237,8 +238,7 @@ def test_a_dangling_reference_holds_the_first_snapshot_back_and_then_counts_as_a
             began = loop.time()
             stream = await one.plane.accept()
             one._serving.append(asyncio.ensure_future(silent_about(stream, world)))
-            while "route table" not in one.source.missing():
-                await asyncio.sleep(0.1)
+            await asyncio.sleep(5)
             missing = one.source.missing()
             return missing, await one.snapshot(), loop.time() - began
 
@@ -350,7 +350,7 @@ def test_a_control_plane_that_hangs_up_at_once_is_not_hammered():
                 stream = await one.plane.accept()
                 times.append(loop.time())
                 stream.end(Status.UNAVAILABLE)
-            return [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+            return [later - earlier for earlier, later in pairwise(times)]
 
     waits = run(main())
     for wait, expected in zip(waits, [1, 1.6, 2.56, 4.096], strict=True):
@@ -363,8 +363,7 @@ def test_nothing_but_its_words_is_missing_when_nobody_listens():
         source = XdsSource(Bootstrap(Server("127.0.0.1", port), ControlPlane().bootstrap().node, "test"))
         snapshots = source.snapshots()
         waiting = asyncio.ensure_future(anext(snapshots))
-        while not source.status.error:
-            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.5)
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
         await snapshots.aclose()
@@ -400,8 +399,7 @@ def test_the_control_plane_may_vanish_and_come_back():
             await asyncio.sleep(120)
             error, missing = one.source.status.error, one.source.missing()
             await one.plane.listen()
-            stream = await one.serve()
-            await stream.reply(ASSIGNMENT, "9", "n", {REVIEWS: named(REVIEWS)})
+            await one.serve({**WORLD, ASSIGNMENT: {**WORLD[ASSIGNMENT], REVIEWS: named(REVIEWS)}})
             while (last := await one.snapshot()).assignments[REVIEWS].localities:
                 pass
             return error, missing, last
