@@ -8,8 +8,8 @@ from dataclasses import replace
 from math import ceil
 
 from meshio.controlplane.destination_rule import Distribute, Failover, LocalityLb, Subset
-from meshio.controlplane.registry import Instance, Service, ServicePort
 from meshio.controlplane.scope import Rule, Scope
+from meshio.controlplane.services import Instance, Service, ServicePort
 from meshio.controlplane.traffic_policy import policy_for
 from meshio.controlplane.workloads import parse_locality, selected
 from meshio.upstream.endpoint import Endpoint, LoadAssignment, Locality, LocalityEndpoints

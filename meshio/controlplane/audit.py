@@ -8,7 +8,8 @@ from meshio.controlplane.documents import Documents, load
 from meshio.controlplane.hosts import covers, full_name, is_wild
 from meshio.controlplane.metadata import Document
 from meshio.controlplane.problem import Place, Problem, closest, did_you_mean, error, warning
-from meshio.controlplane.registry import Service, build_registry
+from meshio.controlplane.registry import build_registry
+from meshio.controlplane.services import Service
 from meshio.controlplane.virtual_service import Destination, TcpRoute, TlsRoute, VirtualService
 from meshio.controlplane.workloads import selected
 

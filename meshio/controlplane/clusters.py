@@ -23,9 +23,9 @@ from meshio.controlplane.destination_rule import (
     TrafficPolicy,
 )
 from meshio.controlplane.mesh_config import MeshConfig
-from meshio.controlplane.registry import Service, ServicePort
 from meshio.controlplane.routes import BLACK_HOLE, PASSTHROUGH
 from meshio.controlplane.scope import Rule, Scope
+from meshio.controlplane.services import Service, ServicePort
 from meshio.controlplane.traffic_policy import NO_POLICY, policy_for
 from meshio.controlplane.upstream_tls import Security, automatic, security, speaks_http2
 from meshio.resilience.limits import UNLIMITED, Limits, RetryBudget

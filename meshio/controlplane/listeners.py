@@ -10,10 +10,10 @@ from meshio.controlplane.hosts import covers
 from meshio.controlplane.matches import applies_to_connection
 from meshio.controlplane.mesh_config import MeshConfig
 from meshio.controlplane.metadata import Document
-from meshio.controlplane.registry import UNSPECIFIED, Service, ServicePort
 from meshio.controlplane.routes import BLACK_HOLE, PASSTHROUGH
 from meshio.controlplane.scalars import is_ip
 from meshio.controlplane.scope import Scope
+from meshio.controlplane.services import UNSPECIFIED, Service, ServicePort
 from meshio.controlplane.virtual_service import Destination, RouteDestination, VirtualService
 from meshio.routing.listener import ChainMatch, FilterChain, HttpChain, Listener, PathNormalisation, TcpChain
 from meshio.routing.route import WeightedCluster
@@ -119,7 +119,7 @@ def tcp_chains(
     documents = [
         document
         for document in scope.virtual_services
-        if any(covers(host, service.host) for host in document.spec.hosts)
+        if (document.spec.tcp or document.spec.tls) and any(covers(host, service.host) for host in document.spec.hosts)
     ]
     if port.protocol in protocol.SECURE:
         found = list(routed_by_name(documents, port, prefixes, scope))

@@ -1,8 +1,8 @@
 """The name table: addresses of host names, for callers that resolve through the mesh (istiod: name_table.go)."""
 
-from meshio.controlplane.registry import Service
 from meshio.controlplane.scalars import is_ip
 from meshio.controlplane.scope import Scope
+from meshio.controlplane.services import Service
 from meshio.mesh.snapshot import Name
 
 

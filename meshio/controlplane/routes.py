@@ -14,9 +14,9 @@ from meshio.controlplane.actions import (
 from meshio.controlplane.hosts import alternatives, covers, is_wild, most_specific
 from meshio.controlplane.matches import ANYTHING, applies, is_catch_all, matchers, operation
 from meshio.controlplane.metadata import Document
-from meshio.controlplane.registry import Service, ServicePort
 from meshio.controlplane.retries import retry_of
 from meshio.controlplane.scope import Scope
+from meshio.controlplane.services import Service, ServicePort
 from meshio.controlplane.traffic_policy import hash_of, port_hash
 from meshio.controlplane.virtual_service import HttpMatch, HttpRoute, VirtualService
 from meshio.routing.route import DirectResponse, Forward, Route, RouteTable, VirtualHost, WeightedCluster

@@ -11,7 +11,7 @@ from meshio.controlplane.documents import Documents
 from meshio.controlplane.hosts import full_name, most_specific, visible
 from meshio.controlplane.mesh_config import MeshConfig
 from meshio.controlplane.metadata import Document
-from meshio.controlplane.registry import Service
+from meshio.controlplane.services import Service
 from meshio.controlplane.virtual_service import (
     Destination,
     HttpMirror,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from meshio.controlplane import protocol
 from meshio.controlplane.destination_rule import Tls
 from meshio.controlplane.mesh_config import MeshConfig
-from meshio.controlplane.registry import Service, ServicePort
+from meshio.controlplane.services import Service, ServicePort
 from meshio.upstream.cluster import ClientTls, TlsMatch
 
 OLDEST, NEWEST = "TLSv1.2", "TLSv1.3"
