@@ -1,5 +1,6 @@
 """Header additions and removals, which have the same fields at every level of a route table."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from meshio.errors import Rejected
@@ -54,18 +55,20 @@ def added(place: Place, option: HeaderValueOption) -> HeaderValue:
         action = "append" if option.append else "overwrite"
     name = token(place.at("header.key"), option.header.key)
     raw = option.header.value or option.header.raw_value.decode("latin-1")
-    value = HeaderValue(name, one_line(place.at("header.value"), raw), action, option.keep_empty_value)
-    return compiled(place, HeaderMutation((value,))).add[0]
+    value = one_line(place.at("header.value"), raw)
+    return compiled(place, lambda: HeaderMutation((HeaderValue(name, value, action, option.keep_empty_value),))).add[0]
 
 
 def removed(place: Place, name: str) -> str:
     """A name that may be removed: not one that a request cannot do without."""
-    return compiled(place, HeaderMutation(remove=(token(place, name),))).remove[0]
+    lower = token(place, name)
+    return compiled(place, lambda: HeaderMutation(remove=(lower,))).remove[0]
 
 
-def compiled(place: Place, part: HeaderMutation) -> HeaderMutation:
-    """The same mutation, which is known to compile: publishing a snapshot must not fail on it."""
+def compiled(place: Place, build: Callable[[], HeaderMutation]) -> HeaderMutation:
+    """A mutation of which it is known that it compiles: publishing a snapshot must not fail on it."""
     try:
+        part = build()
         compile_mutation(part)
     except Rejected as error:
         raise place.rejected(error.reason) from None
