@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import reduce
 from heapq import heapify, heapreplace
 from itertools import count
-from math import gcd
+from math import gcd, inf, nextafter
 from random import random, randrange
 from typing import TypeVar
 
@@ -40,13 +40,35 @@ def lay_out(entries: Sequence[T], weights: Sequence[int]) -> tuple[T, ...]:
 
 def unequal_turns(entries: Sequence[T], weights: Sequence[float]) -> Callable[[], T]:
     """The entries in turn, for weights that are large or no whole numbers. Weights are above 0."""
-    order = count().__next__
-    queue = [(random() / weight, order(), 1 / weight, entry) for entry, weight in zip(entries, weights, strict=True)]
-    heapify(queue)
+    pauses = [1 / weight for weight in weights]
+    owners, queue = first_deadlines(list(zip(entries, pauses, strict=True)), pauses)
 
     def turn() -> T:
-        due, _, pause, entry = queue[0]
-        heapreplace(queue, (due + pause, order(), pause, entry))
+        due = queue[0]
+        owner = owners.pop(due)
+        entry, pause = owner
+        due += pause
+        while due in owners:
+            due = nextafter(due, inf)
+        owners[due] = owner
+        heapreplace(queue, due)
         return entry
 
     return turn
+
+
+def first_deadlines(entries: Sequence[T], pauses: Sequence[float]) -> tuple[dict[float, T], list[float]]:
+    """Entries by deadline, and the heap of deadlines: floats compare faster than tuples do.
+
+    Every entry has waited for a random part of its pause already. Deadlines that fall together are moved apart
+    by the least possible difference.
+    """
+    owners: dict[float, T] = {}
+    for entry, pause in zip(entries, pauses, strict=True):
+        due = random() * pause
+        while due in owners:
+            due = nextafter(due, inf)
+        owners[due] = entry
+    queue = list(owners)
+    heapify(queue)
+    return owners, queue

@@ -7,10 +7,11 @@ divided by the load that it has when its turn comes.
 """
 
 from dataclasses import dataclass
-from heapq import heapify, heapreplace
-from itertools import count
+from heapq import heapreplace
+from math import inf, nextafter
 from random import random
 
+from meshio.balancing.edf import first_deadlines
 from meshio.balancing.policy import C, Pick
 from meshio.message import Request
 
@@ -55,14 +56,16 @@ def least_of(candidates: tuple[C, ...], choices: int) -> Pick[C]:
 
 def lighter_turns(candidates: tuple[C, ...], bias: float) -> Pick[C]:
     """Earliest deadline first; how soon a candidate is due again depends on its load at this moment."""
-    order = count().__next__
-    queue = [(random() / candidate.weight, order(), candidate) for candidate in candidates]
-    heapify(queue)
+    owners, queue = first_deadlines(candidates, [1 / candidate.weight for candidate in candidates])
 
     def pick(request: Request) -> C:
-        due, _, candidate = queue[0]
-        pause = (candidate.inflight + 1) ** bias / candidate.weight
-        heapreplace(queue, (due + pause, order(), candidate))
+        due = queue[0]
+        candidate = owners.pop(due)
+        due += (candidate.inflight + 1) ** bias / candidate.weight
+        while due in owners:
+            due = nextafter(due, inf)
+        owners[due] = candidate
+        heapreplace(queue, due)
         return candidate
 
     return pick

@@ -108,3 +108,12 @@ def test_load_counts_against_weight() -> None:
 def test_a_cluster_with_endpoints_needs_a_policy() -> None:
     with pytest.raises(Rejected, match="ORIGINAL_DST"):
         ClusterProvided().over(group(1))
+
+
+def test_hosts_that_are_due_at_the_same_moment_all_get_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("meshio.balancing.edf.random", lambda: 0.5)
+    turn = unequal_turns("abc", [1.0, 1.0, 1.0])
+    assert Counter(turn() for _ in range(300)) == {"a": 100, "b": 100, "c": 100}
+    hosts = group(2, 2, 1)
+    picks = draws(LeastRequest().over(hosts), 500)
+    assert [abs(picks[host] - share) <= 1 for host, share in zip(hosts, [200, 200, 100], strict=True)] == [True] * 3
