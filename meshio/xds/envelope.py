@@ -4,6 +4,8 @@ Replies are read straight from the wire: the resources in them stay bytes until 
 betterproto2 object for each of thousands of Any would stall the loop. Requests are few and go through betterproto2.
 """
 
+from collections.abc import Iterable
+
 from meshio.xds.bootstrap import Node
 from meshio.xds.discovery import Ask, DeltaAsk, Reply, Resource
 from meshio.xds.proto.envoy.config.core.v3 import Locality
@@ -78,11 +80,12 @@ def read_resource(raw: bytes) -> Resource:
 def first_field(raw: bytes) -> str:
     """Field 1 of a listener, cluster, route table or load assignment is its name. "" where it cannot be read.
 
-    Looks at the first bytes only; what is wrong with the rest is the decoder's to say.
+    Nearly every serializer writes it first, and then nothing else is looked at: what is wrong with the rest is the
+    decoder's to say. But the order of fields is nobody's promise.
     """
-    if not raw or raw[0] != ONE:
-        return ""
     try:
+        if not raw.startswith(b"\n"):
+            return text(next((value for key, value in split(raw) if key == ONE), b""))
         head = split(raw[: 2 + raw[1]]) if len(raw) > 1 and raw[1] < 128 else split_long(raw)
         return text(head[0][1])
     except Malformed:
@@ -97,31 +100,43 @@ def split_long(raw: bytes) -> list[tuple[int, int | bytes]]:
 
 
 def write_ask(ask: Ask | DeltaAsk, node: Node | None) -> bytes:
-    """A request of either dialect. The node goes with the first one of a stream."""
+    """A request of either dialect. The node goes with the first one of a stream.
+
+    The names are put on the wire by hand: betterproto2 takes 5 to 25 ms for 2,000 of them.
+    """
     who = node_message(node) if node else None
     error = Status(code=INVALID_ARGUMENT, message=ask.error) if ask.error else None
     if isinstance(ask, Ask):
-        return bytes(
-            DiscoveryRequest(
-                version_info=ask.version,
-                node=who,
-                resource_names=list(ask.names),
-                type_url=ask.type_url,
-                response_nonce=ask.nonce,
-                error_detail=error,
-            )
-        )
-    return bytes(
-        DeltaDiscoveryRequest(
+        whole = DiscoveryRequest(
+            version_info=ask.version,
             node=who,
             type_url=ask.type_url,
-            resource_names_subscribe=list(ask.subscribe),
-            resource_names_unsubscribe=list(ask.unsubscribe),
-            initial_resource_versions=dict(ask.known),
             response_nonce=ask.nonce,
             error_detail=error,
         )
-    )
+        return bytes(whole) + strings(THREE, ask.names)
+    change = DeltaDiscoveryRequest(node=who, type_url=ask.type_url, response_nonce=ask.nonce, error_detail=error)
+    known = (strings(ONE, (name,)) + strings(TWO, (version,)) for name, version in ask.known.items())
+    return bytes(change) + strings(THREE, ask.subscribe) + strings(FOUR, ask.unsubscribe) + chunks(FIVE, known)
+
+
+def strings(key: int, values: Iterable[str]) -> bytes:
+    """A repeated string field."""
+    return chunks(key, (value.encode() for value in values))
+
+
+def chunks(key: int, values: Iterable[bytes]) -> bytes:
+    """A repeated field of bytes or messages."""
+    return b"".join(bytes((key,)) + size(len(value)) + value for value in values)
+
+
+def size(number: int) -> bytes:
+    """A varint."""
+    found = bytearray()
+    while number > 127:
+        found.append(number & 127 | 128)
+        number >>= 7
+    return bytes((*found, number))
 
 
 def node_message(node: Node) -> NodeMessage:
