@@ -14,7 +14,7 @@ from meshio.upstream.endpoint import LoadAssignment
 from meshio.xds.cluster import translate_cluster
 from meshio.xds.endpoint import AssignmentReader
 from meshio.xds.listener import translate_listener
-from meshio.xds.names import translate_names
+from meshio.xds.names import NAMELESS, translate_names
 from meshio.xds.place import Place
 from meshio.xds.route import RouteReader
 from meshio.xds.types import ASSIGNMENT, CLUSTER, LISTENER, NAMES, ROUTES
@@ -69,7 +69,10 @@ class Decoder:
         known = self._values.get(key)
         if known is not None and known[0] == raw:
             return known[1]
-        value = yield from self._translate(type_url, name, raw)
+        try:
+            value = yield from self._translate(type_url, name, raw)
+        except Rejected as error:
+            raise named(error, name) from error
         said = getattr(value, "cluster" if type_url == ASSIGNMENT else "name", name)
         if said != name:
             raise Rejected(name, "name", f"the resource itself says {said!r}")
@@ -93,3 +96,8 @@ class Decoder:
             self._tables.pop(name, None)
         elif type_url == ASSIGNMENT:
             self._assignments.pop(name, None)
+
+
+def named(error: Rejected, name: str) -> Rejected:
+    """What a value refused when it was built does not know in which resource it is."""
+    return error if error.resource == (name or NAMELESS) else Rejected(name, error.field, str(error))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from meshio.errors import Rejected
-from meshio.routing.mutation import NO_MUTATION, Append, HeaderMutation, HeaderValue, compile_mutation
+from meshio.routing.mutation import NO_MUTATION, Append, HeaderMutation, HeaderValue
 from meshio.xds.place import Place
 from meshio.xds.proto.envoy.config.core.v3 import HeaderValueOption, HeaderValueOptionHeaderAppendAction
 from meshio.xds.text import one_line, token
@@ -56,20 +56,18 @@ def added(place: Place, option: HeaderValueOption) -> HeaderValue:
     name = token(place.at("header.key"), option.header.key)
     raw = option.header.value or option.header.raw_value.decode("latin-1")
     value = one_line(place.at("header.value"), raw)
-    return compiled(place, lambda: HeaderMutation((HeaderValue(name, value, action, option.keep_empty_value),))).add[0]
+    return built(place, lambda: HeaderMutation((HeaderValue(name, value, action, option.keep_empty_value),))).add[0]
 
 
 def removed(place: Place, name: str) -> str:
     """A name that may be removed: not one that a request cannot do without."""
     lower = token(place, name)
-    return compiled(place, lambda: HeaderMutation(remove=(lower,))).remove[0]
+    return built(place, lambda: HeaderMutation(remove=(lower,))).remove[0]
 
 
-def compiled(place: Place, build: Callable[[], HeaderMutation]) -> HeaderMutation:
-    """A mutation of which it is known that it compiles: publishing a snapshot must not fail on it."""
+def built(place: Place, build: Callable[[], HeaderMutation]) -> HeaderMutation:
+    """A mutation; what the value itself refuses is refused at its place."""
     try:
-        part = build()
-        compile_mutation(part)
+        return build()
     except Rejected as error:
         raise place.rejected(error.reason) from None
-    return part

@@ -7,10 +7,13 @@ from meshio.xds.extension import open_message
 from meshio.xds.place import Place
 from meshio.xds.proto.istio.networking.nds.v1 import NameTable, NameTableNameInfo
 
+NAMELESS = "name table"
+"""What the one resource without a name is called in errors."""
+
 
 def translate_names(name: str, raw: bytes) -> Mapping[str, Name]:
     """The whole table, by host name. Raises Rejected."""
-    table = open_message(Place(name or "name table"), NameTable, raw)
+    table = open_message(Place(name or NAMELESS), NameTable, raw)
     return {host: translate_name(info) for host, info in table.table.items()}
 
 

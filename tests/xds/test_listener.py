@@ -1,0 +1,221 @@
+"""Listeners: what each part becomes, and what is refused."""
+
+from datetime import timedelta
+
+import pytest
+from betterproto2 import Message
+
+from meshio.errors import Rejected
+from meshio.resilience.fault import Fault, Fraction
+from meshio.routing import listener as values
+from meshio.routing.listener import ChainMatch, FilterChain, HttpChain, PathNormalisation, TcpChain
+from meshio.routing.route import WeightedCluster
+from meshio.xds.decode import Decoder
+from meshio.xds.proto.envoy.config.core.v3 import Address, CidrRange, SocketAddress, TrafficDirection
+from meshio.xds.proto.envoy.config.listener.v3 import ApiListener, Filter, FilterChainMatch, Listener
+from meshio.xds.proto.envoy.config.listener.v3 import FilterChain as ChainMessage
+from meshio.xds.proto.envoy.config.route.v3 import Route, RouteAction, RouteConfiguration, RouteMatch, VirtualHost
+from meshio.xds.proto.envoy.extensions.filters.http.fault.v3 import FaultAbort, HttpFault
+from meshio.xds.proto.envoy.extensions.filters.http.router.v3 import Router
+from meshio.xds.proto.envoy.extensions.filters.network.http_connection_manager.v3 import (
+    HttpConnectionManager,
+    HttpConnectionManagerUpgradeConfig,
+    HttpFilter,
+    Rds,
+)
+from meshio.xds.proto.envoy.extensions.filters.network.tcp_proxy.v3 import (
+    TcpProxy,
+    TcpProxyWeightedCluster,
+    TcpProxyWeightedClusterClusterWeight,
+)
+from meshio.xds.proto.envoy.type.v3 import FractionalPercent
+from meshio.xds.proto.google.protobuf import Any
+from meshio.xds.proto.udpa.type.v1 import TypedStruct
+from meshio.xds.types import LISTENER
+
+HERE = Address(socket_address=SocketAddress(address="10.0.0.1", port_value=80))
+ROUTER = HttpFilter("router", Any.pack(Router()))
+UNKNOWN = Any("type.googleapis.com/some.Filter", b"")
+
+
+def network(message: Message) -> Filter:
+    return Filter("filter", Any.pack(message))
+
+
+def tcp(**said: object) -> Filter:
+    return network(TcpProxy("stat", **said))  # type: ignore[arg-type]
+
+
+def http(*filters: HttpFilter, **said: object) -> Filter:
+    said = {"rds": Rds(route_config_name="80")} | said
+    return network(HttpConnectionManager(http_filters=[*filters, ROUTER], **said))  # type: ignore[arg-type]
+
+
+def listener(*filters: Filter, match: FilterChainMatch | None = None, **said: object) -> Listener:
+    said = {"name": "l", "address": HERE, "filter_chains": [ChainMessage(match, list(filters))]} | said
+    return Listener(**said)  # type: ignore[arg-type]
+
+
+def decode(message: Listener) -> values.Listener:
+    value = Decoder().decode(LISTENER, message.name, bytes(message))
+    assert isinstance(value, values.Listener)
+    return value
+
+
+def target(*filters: Filter) -> HttpChain | TcpChain:
+    return decode(listener(*filters)).chains[0].target
+
+
+NAMES = ("router",)
+
+
+def test_an_outbound_listener_says_where_and_whither() -> None:
+    value = decode(listener(tcp(cluster="a"), use_original_dst=True, default_filter_chain=ChainMessage(None, [http()])))
+    assert (value.name, value.address, value.port, value.original_destination) == ("l", "10.0.0.1", 80, True)
+    assert value.chains == (FilterChain(TcpChain((WeightedCluster("a"),), "stat")),)
+    assert value.default == FilterChain(HttpChain("80", filters=NAMES))
+
+
+def test_inbound_listeners_are_accepted_and_not_looked_at() -> None:
+    inbound = listener(Filter("nonsense", UNKNOWN), traffic_direction=TrafficDirection.INBOUND)
+    assert Decoder().decode(LISTENER, "l", bytes(inbound)) is None
+
+
+def test_tcp_goes_to_clusters_by_weight() -> None:
+    clusters = [TcpProxyWeightedClusterClusterWeight(name, weight) for name, weight in (("a", 1), ("b", 3), ("c", 0))]
+    chain = target(tcp(weighted_clusters=TcpProxyWeightedCluster(clusters)))
+    assert chain == TcpChain((WeightedCluster("a", 1), WeightedCluster("b", 3)), "stat")
+
+
+def test_a_filter_chain_is_matched_by_what_a_client_can_know() -> None:
+    match = FilterChainMatch(
+        destination_port=443,
+        prefix_ranges=[CidrRange("10.1.2.3", 8)],
+        server_names=["a.b"],
+        transport_protocol="tls",
+        application_protocols=["h2c"],
+    )
+    (chain,) = decode(listener(tcp(cluster="a"), match=match)).chains
+    assert chain.match == ChainMatch(443, ("10.0.0.0/8",), ("a.b",), "tls", ("h2c",))
+
+
+def test_paths_are_normalised_as_the_connection_manager_says() -> None:
+    chain = target(http(normalize_path=True, merge_slashes=True, path_with_escaped_slashes_action=4))
+    assert isinstance(chain, HttpChain)
+    assert chain.paths == PathNormalisation(True, True, "forward")
+
+
+def test_upgrades_that_are_enabled_are_listed() -> None:
+    upgrades = [
+        HttpConnectionManagerUpgradeConfig("websocket"),
+        HttpConnectionManagerUpgradeConfig("x", enabled=False),
+    ]
+    chain = target(http(upgrade_configs=upgrades))
+    assert isinstance(chain, HttpChain)
+    assert chain.upgrades == {"websocket"}
+
+
+def test_an_inline_route_table_is_part_of_the_chain() -> None:
+    host = VirtualHost("h", ["*"], [Route(match=RouteMatch(prefix="/"), route=RouteAction(cluster="a"))])
+    chain = target(http(rds=None, route_config=RouteConfiguration("inline", [host])))
+    assert isinstance(chain, HttpChain)
+    assert not isinstance(chain.routes, str)
+    assert chain.routes.clusters() == {"a"}
+
+
+def test_a_fault_for_every_request_is_a_layer() -> None:
+    fault = HttpFault(abort=FaultAbort(http_status=500, percentage=FractionalPercent(1)))
+    chain = target(http(HttpFilter("fault", Any.pack(fault))))
+    assert isinstance(chain, HttpChain)
+    assert chain.layers == (Fault(abort=500, abort_share=Fraction(1)),)
+    assert chain.filters == ("fault", "router")
+
+
+@pytest.mark.parametrize(
+    "accepted",
+    [
+        HttpFilter("x", UNKNOWN, is_optional=True),
+        HttpFilter("stats", Any.pack(TypedStruct("type.googleapis.com/stats.PluginConfig"))),
+        HttpFilter("fault", Any.pack(HttpFault(abort=FaultAbort(http_status=500))), disabled=True),
+    ],
+    ids=["optional", "known inside a TypedStruct", "disabled"],
+)
+def test_filters_without_effect_are_no_layers(accepted: HttpFilter) -> None:
+    chain = target(http(accepted))
+    assert isinstance(chain, HttpChain)
+    assert chain.layers == ()
+
+
+def test_an_api_listener_is_one_chain_for_everything() -> None:
+    manager = HttpConnectionManager(rds=Rds(route_config_name="r"), http_filters=[ROUTER])
+    message = Listener("svc:9080", api_listener=ApiListener(Any.pack(manager)))
+    value = decode(message)
+    assert (value.address, value.port) == ("svc", 9080)
+    assert value.chains == (FilterChain(HttpChain("r", filters=NAMES)),)
+
+
+def with_filter(each: HttpFilter) -> Listener:
+    return listener(http(each))
+
+
+REFUSED = {
+    "no address": (Listener("l"), "address", "required"),
+    "no port": (listener(address=Address(socket_address=SocketAddress(address="x"))), "port_value", "not a port"),
+    "no filter": (listener(), "filter_chains[0].filters[0]", "not supported"),
+    "an unknown last filter": (listener(Filter("moon", UNKNOWN)), "filters[0]", "some.Filter"),
+    "an unknown filter before it": (listener(Filter("moon", UNKNOWN), tcp(cluster="a")), "filters[0]", "moon"),
+    "an unknown HTTP filter": (with_filter(HttpFilter("moon", UNKNOWN)), "http_filters[0]", "moon"),
+    "a filter inside a TypedStruct": (
+        with_filter(HttpFilter("moon", Any.pack(TypedStruct("type.googleapis.com/moon.Config")))),
+        "http_filters[0]",
+        "moon.Config",
+    ),
+    "an HTTP filter without config": (with_filter(HttpFilter("moon")), "http_filters[0]", "without a type"),
+    "a filter by discovery": (with_filter(HttpFilter("x", config_discovery=b"x")), "config_discovery", "ECDS"),
+    "no router": (
+        listener(network(HttpConnectionManager(rds=Rds(route_config_name="80")))),
+        "http_filters",
+        "router",
+    ),
+    "two routers": (with_filter(ROUTER), "http_filters", "only one"),
+    "no routes": (listener(http(rds=None)), "typed_config.rds", "no routes"),
+    "nameless routes": (listener(http(rds=Rds())), "route_config_name", "no name"),
+    "slashes of tomorrow": (listener(http(path_with_escaped_slashes_action=9)), "escaped_slashes", "unknown"),
+    "forwarded addresses": (listener(http(use_remote_address=True)), "use_remote_address", "x-forwarded-for"),
+    "a request timeout": (listener(http(request_timeout=timedelta(1))), "request_timeout", "route's timeout"),
+    "own local replies": (listener(http(local_reply_config=b"x")), "local_reply_config", "not supported"),
+    "TCP to nowhere": (listener(tcp()), "cluster", "no cluster"),
+    "TCP without weight": (listener(tcp(weighted_clusters=TcpProxyWeightedCluster())), "clusters", "weight"),
+    "a tunnel": (listener(tcp(cluster="a", tunneling_config=b"x")), "tunneling_config", "not supported"),
+    "a strange network": (
+        listener(tcp(cluster="a"), match=FilterChainMatch(prefix_ranges=[CidrRange("10.0.0.0", 77)])),
+        "prefix_ranges[0]",
+        "10.0.0.0/77",
+    ),
+    "a source address": (
+        listener(tcp(cluster="a"), match=FilterChainMatch(source_ports=[1])),
+        "filter_chain_match.source_ports",
+        "source",
+    ),
+    "an API listener for TCP": (
+        Listener("a:1", api_listener=ApiListener(Any.pack(TcpProxy()))),
+        "api_listener.api_listener",
+        "connection manager",
+    ),
+    "broken bytes in a filter": (
+        listener(
+            Filter("x", Any("type.googleapis.com/" + TcpProxy.__module__.split("proto.")[1] + ".TcpProxy", b"\x0a"))
+        ),
+        "filters[0].typed_config",
+        "malformed",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_listener_that_cannot_be_honoured_is_refused_with_the_place(case: str) -> None:
+    message, field, reason = REFUSED[case]
+    with pytest.raises(Rejected) as refused:
+        decode(message)
+    assert field in refused.value.field
+    assert reason in refused.value.reason
