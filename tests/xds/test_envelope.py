@@ -87,3 +87,9 @@ def test_the_node_says_who_we_are():
     assert (sent.id, sent.cluster, sent.user_agent_name) == ("sidecar~1.2.3.4~a.b~c", "a.b", "meshio")
     assert sent.metadata.to_dict() == node.metadata
     assert (sent.locality.region, sent.locality.zone, sent.locality.sub_zone) == ("r", "z", "s")
+
+
+def test_a_resource_has_its_name_wherever_it_stands_in_the_message():
+    raw = b"\x20\x01" + b"\x0a\x03abc"
+    reply = read_reply(b"\x12" + bytes([len(raw) + 2]) + b"\x12" + bytes([len(raw)]) + raw)
+    assert [each.name for each in reply.resources] == ["abc"]
