@@ -16,7 +16,9 @@ class Candidate(Protocol):
     weight: int
     inflight: int
     latency: float
-    key: bytes
+
+    @property
+    def key(self) -> bytes: ...
 
 
 C = TypeVar("C", bound=Candidate)

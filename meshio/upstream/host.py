@@ -2,7 +2,7 @@
 
 from meshio.resilience.outlier import Streaks
 from meshio.upstream.cluster import ClientTls
-from meshio.upstream.endpoint import Endpoint, Locality
+from meshio.upstream.endpoint import NOWHERE, Endpoint, Locality
 
 FIT, DEGRADED, UNFIT = "fit", "degraded", "unfit"
 CONDITIONS = {"unknown": FIT, "healthy": FIT, "degraded": DEGRADED}
@@ -11,7 +11,7 @@ CONDITIONS = {"unknown": FIT, "healthy": FIT, "degraded": DEGRADED}
 class Host:
     """One place where requests go. Survives every update that keeps its address and its TLS settings.
 
-    name, key   "ip:port" as text (for people) and as bytes (for consistent hashing)
+    name        "ip:port"
     weight      of the balancing policy
     inflight    requests under way; latency: moving average in seconds
     requests, failures   since it was first seen; a failure is a 5xx or a failure of the connection
@@ -22,32 +22,37 @@ class Host:
     """
 
     __slots__ = (
-        "ejected", "endpoint", "failures", "inflight", "key", "latency", "locality", "name", "pool", "priority",
-        "requests", "streaks", "tls", "tls_pools", "used", "weight",
+        "ejected", "endpoint", "failures", "inflight", "latency", "locality", "name", "pool", "priority", "requests",
+        "streaks", "tls", "tls_pools", "used", "weight",
     )  # fmt: skip
 
     def __init__(self, endpoint: Endpoint, tls: ClientTls | None = None) -> None:
         address, port = endpoint.address
         self.name = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-        self.key = self.name.encode()
+        self.endpoint = endpoint
+        self.weight = endpoint.weight or 1
+        self.locality: Locality = NOWHERE
+        self.priority = 0
         self.tls = tls
-        self.inflight = 0
+        self.inflight = self.requests = self.failures = 0
         self.latency = 0.0
-        self.requests = 0
-        self.failures = 0
         self.ejected = False
         self.streaks = Streaks()
         self.used: float | None = None
         self.pool: object | None = None
         self.tls_pools: dict[str, object] | None = None
-        self.describe(endpoint, Locality(), 0)
 
     def describe(self, endpoint: Endpoint, locality: Locality, priority: int) -> None:
         """Take over what the control plane says now."""
         self.endpoint = endpoint
-        self.weight = max(1, endpoint.weight)
+        self.weight = endpoint.weight or 1
         self.locality = locality
         self.priority = priority
+
+    @property
+    def key(self) -> bytes:
+        """What consistent hashing hashes."""
+        return self.name.encode()
 
     @property
     def condition(self) -> str:
