@@ -56,7 +56,7 @@ class Census:
         """A problem about a host that is no service, with the most similar one there is."""
         near = {name.removesuffix(f".{namespace}.svc.{self._suffix}"): name for name in self._services}
         short = host.removesuffix(f".{namespace}.svc.{self._suffix}")
-        return error(place, text, closest(short, near) or "write a Service or a ServiceEntry for it")
+        return error(place, text, closest(short, near, cutoff=0.8) or "write a Service or a ServiceEntry for it")
 
     # --- VirtualService
 

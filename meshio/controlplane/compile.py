@@ -30,20 +30,16 @@ def compile_snapshot(
     """What a workload of this identity, with these labels, in this locality is told; and what is odd about it."""
     caller = placed(Caller(identity or Identity(), labels or {}, locality), documents)
     scope = see(documents, build_registry(documents, caller.suffix), caller)
-    return build_snapshot(scope), []
-
-
-def build_snapshot(scope: Scope) -> Snapshot:
-    """Everything a caller gets."""
-    listeners = build_listeners(scope)
+    listeners, problems = build_listeners(scope)
     clusters = build_clusters(scope)
-    return Snapshot(
+    snapshot = Snapshot(
         listeners=listeners,
         routes=build_routes(listeners.values(), scope),
         clusters=clusters,
         assignments=build_assignments(clusters, scope),
         names=build_names(scope),
     )
+    return snapshot, problems
 
 
 def build_routes(listeners: Iterable[Listener], scope: Scope) -> dict[str, RouteTable]:

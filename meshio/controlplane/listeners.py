@@ -10,6 +10,7 @@ from meshio.controlplane.hosts import covers
 from meshio.controlplane.matches import applies_to_connection
 from meshio.controlplane.mesh_config import MeshConfig
 from meshio.controlplane.metadata import Document
+from meshio.controlplane.problem import Problem, warning
 from meshio.controlplane.routes import BLACK_HOLE, PASSTHROUGH
 from meshio.controlplane.scalars import is_ip
 from meshio.controlplane.scope import Scope
@@ -54,15 +55,18 @@ class Draft:
     chains: list[FilterChain] = field(default_factory=list)
 
 
-def build_listeners(scope: Scope) -> dict[str, Listener]:
-    """All listeners of a caller, by name."""
+def build_listeners(scope: Scope) -> tuple[dict[str, Listener], list[Problem]]:
+    """All listeners of a caller, by name; and which services had to stand back."""
     drafts: dict[tuple[str, int], Draft] = {}
+    problems: list[Problem] = []
     for service in scope.services:
         for port in service.ports:
             for offer in offers(service, port, scope):
-                put(drafts, offer)
+                if not put(drafts, offer):
+                    text = f"{service.host}: connections to {name_of(offer)} go to another service already"
+                    problems.append(warning(service.place, text, "give it an address, or another port"))
     listeners = {name: finish(name, draft, scope.mesh) for draft in drafts.values() for name in [name_of(draft)]}
-    return {**listeners, "virtualOutbound": virtual_outbound(scope.mesh)}
+    return {**listeners, "virtualOutbound": virtual_outbound(scope.mesh)}, problems
 
 
 def name_of(draft: Draft) -> str:
@@ -197,21 +201,27 @@ def connection_cluster(destination: Destination, port: ServicePort, scope: Scope
 # --- putting together ----------------------------------------------------------------------------------
 
 
-def put(drafts: dict[tuple[str, int], Draft], offer: Draft) -> None:
-    """Add a listener, or what it has to one that is there. MySQL and MongoDB share with nobody."""
+def put(drafts: dict[tuple[str, int], Draft], offer: Draft) -> bool:
+    """Add a listener, or what it has to one that is there. False when something found no place.
+
+    MySQL and MongoDB share with nobody; HTTP services share one chain; of two chains for the same connections the
+    first one counts.
+    """
     key = (offer.address, offer.port)
     current = drafts.get(key)
     if current is None:
         drafts[key] = offer
-        return
+        return True
     exclusive = {"Mongo", "MySQL"} & {offer.protocol, current.protocol}
-    if (exclusive and offer.protocol != current.protocol) or offer.speaks == current.speaks == "auto":
-        return
+    if exclusive and offer.protocol != current.protocol:
+        return False
+    if offer.speaks == current.speaks == "auto":
+        return offer.address == UNSPECIFIED
     if offer.speaks == "auto":
         current.speaks = "auto"
-    for chain in offer.chains:
-        if all(chain.match != known.match for known in current.chains):
-            current.chains.append(chain)
+    fresh = [chain for chain in offer.chains if all(chain.match != known.match for known in current.chains)]
+    current.chains += fresh
+    return len(fresh) == len(offer.chains)
 
 
 def finish(name: str, draft: Draft, mesh: MeshConfig) -> Listener:

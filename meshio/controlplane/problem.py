@@ -72,8 +72,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return closest(word, words) or (f"one of: {', '.join(words)}" if 0 < len(words) <= 12 else "")
 
 
-def closest(word: str, known: Iterable[str]) -> str:
-    """A suggestion when there is a similar word, or ""."""
+def closest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """A suggestion when there is a similar word, or "". `cutoff` is how similar, up to 1."""
     folded = {candidate.lower(): candidate for candidate in known}
-    close = get_close_matches(word.lower().replace("_", ""), folded, n=1, cutoff=0.6)
+    close = get_close_matches(word.lower().replace("_", ""), folded, n=1, cutoff=cutoff)
     return f"did you mean {folded[close[0]]!r}?" if close else ""

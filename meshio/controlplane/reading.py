@@ -16,6 +16,8 @@ NULL = "tag:yaml.org,2002:null"
 # Aliases can make a short file stand for an endless or enormous tree.
 LARGEST = 2_000_000
 
+DEEPEST = 500
+
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -23,6 +25,8 @@ def compose(text: str, file: str) -> tuple[list[yaml.Node], list[Problem]]:
     """The documents of a file up to the first syntax error, and that error."""
     nodes: list[yaml.Node] = []
     try:
+        if deepest(text) > DEEPEST:
+            return [], [error(Place(file), f"nested more than {DEEPEST} deep")]
         loader = _Loader(text)
         try:
             while loader.check_node():
@@ -33,12 +37,26 @@ def compose(text: str, file: str) -> tuple[list[yaml.Node], list[Problem]]:
             loader.dispose()
     except yaml.YAMLError as problem:
         return nodes, [syntax_error(problem, file)]
-    except RecursionError:
-        return nodes, [error(Place(file), "nested too deeply to be read")]
     for node in nodes:
         if not affordable(node):
             return [], [error(Place(file, line_of(node)), "an alias refers to itself or multiplies without bound")]
     return nodes, []
+
+
+def deepest(text: str) -> int:
+    """How deep a text is nested, or a smaller number that is harmless.
+
+    PyYAML's C composer calls itself for each level, and the process dies where the stack ends; its parser does not.
+    Brackets and the length of lines bound the depth, so that ordinary files are not parsed twice.
+    """
+    bound = text.count("[") + text.count("{") + max(map(len, text.splitlines()), default=0)
+    if bound <= DEEPEST:
+        return bound
+    depth = greatest = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        greatest = max(greatest, depth)
+    return greatest
 
 
 def syntax_error(problem: yaml.YAMLError, file: str) -> Problem:

@@ -170,6 +170,23 @@ def test_tcp_and_http_services_share_a_port() -> None:
     assert isinstance(snapshot.clusters["outbound|80||raw.example.com"].discovery, OriginalDestination)
 
 
+def test_a_service_that_finds_its_port_taken_is_told() -> None:
+    text = """\
+    apiVersion: networking.istio.io/v1
+    kind: ServiceEntry
+    metadata: {name: one, namespace: default}
+    spec: {hosts: [one.example.com], resolution: NONE, ports: [{number: 7000, name: tcp, protocol: TCP}]}
+    ---
+    apiVersion: networking.istio.io/v1
+    kind: ServiceEntry
+    metadata: {name: two, namespace: default}
+    spec: {hosts: [two.example.com], resolution: NONE, ports: [{number: 7000, name: tcp, protocol: TCP}]}
+    """
+    (problem,) = compile_snapshot(documents_of(text), ANN)[1]
+    assert (problem.line, problem.severity) == (9, "warning")
+    assert problem.text == "two.example.com: connections to 0.0.0.0_7000 go to another service already"
+
+
 def test_ipv6_services_are_matched_in_brackets() -> None:
     domains = hosts_of(snapshot_of(REVIEWS.replace("10.0.0.1", '"fd00::1"')), "80")
     assert "[fd00::1]" in domains["reviews.default.svc.cluster.local:80"]
