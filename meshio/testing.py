@@ -13,6 +13,7 @@ Nothing is simulated: the control plane is a gRPC server on a loopback port, and
 import asyncio
 import selectors
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Self, TypeAlias, TypeVar
@@ -125,9 +126,14 @@ class ScriptedStream:
 
 
 class ControlPlane:
-    """An ADS server that does nothing by itself. `incremental=False`: it does not know the incremental method."""
+    """An ADS server that does nothing by itself.
 
-    def __init__(self, *, incremental: bool = True, whole: bool = True) -> None:
+    incremental, whole   whether it knows the method of that dialect
+    tls                  the server's side of TLS; None is plaintext
+    """
+
+    def __init__(self, *, incremental: bool = True, whole: bool = True, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self._methods = {INCREMENTAL: incremental, WHOLE: whole}
         self._accepted: asyncio.Queue[ScriptedStream] = asyncio.Queue()
         self._open: set[ScriptedStream] = set()
@@ -167,7 +173,7 @@ class ControlPlane:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(("127.0.0.1", self.port))
         self.port = listening.getsockname()[1]
-        await self._server.start(sock=listening)
+        await self._server.start(sock=listening, ssl=self._tls)
 
     async def stop(self) -> None:
         """Break every connection and close the port."""

@@ -1,12 +1,14 @@
 import asyncio
 import gc
+import ssl
+from pathlib import Path
 
 import pytest
 from grpclib.const import Status
 
 from meshio.testing import ControlPlane, Relay, run, unused_port
 from meshio.xds.backoff import Backoff
-from meshio.xds.bootstrap import Server
+from meshio.xds.bootstrap import Server, Tls
 from meshio.xds.stream import INCREMENTAL, WHOLE, StreamEnded, opened
 
 
@@ -154,6 +156,47 @@ def test_a_compressed_message_is_refused():
         await stream._stream._stream.send_data(b"\1\0\0\0\x01x")
 
     assert "ompression" in str(scripted(script))
+
+
+CERTIFICATES = Path(__file__).parents[1] / "transport" / "certs"
+
+
+def over_tls(tmp_path, server_name, text="one\n"):
+    """What the control plane sees of a client's token, or why the client ended."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATES / "server.pem")
+    context.set_alpn_protocols(["h2"])
+    token = tmp_path / "token"
+    token.write_text(text)
+    tls = Tls(str(CERTIFICATES / "ca.pem"), str(token), server_name)
+
+    async def metadata(plane):
+        server = Server("127.0.0.1", plane.port, tls=tls)
+        async with opened(server, INCREMENTAL, {}) as stream:
+            await stream.send(b"")
+            return (await plane.accept()).metadata
+
+    async def main():
+        async with ControlPlane(tls=context) as plane:
+            first = await metadata(plane)
+            token.write_text("renewed")
+            return first["authorization"], (await metadata(plane))["authorization"]
+
+    return asyncio.run(main(), debug=True)
+
+
+def test_over_tls_the_token_is_read_again_for_every_stream(tmp_path):
+    assert over_tls(tmp_path, "site.test") == ("Bearer one", "Bearer renewed")
+
+
+def test_a_certificate_of_another_name_is_not_trusted(tmp_path):
+    with pytest.raises(StreamEnded, match="certificate verify failed"):
+        over_tls(tmp_path, "istiod.istio-system.svc")
+
+
+def test_a_token_that_cannot_be_sent_is_said(tmp_path):
+    with pytest.raises(StreamEnded, match="holds no token"):
+        over_tls(tmp_path, "localhost", "\n")
 
 
 def test_half_an_hour_of_waiting_passes_at_once():
