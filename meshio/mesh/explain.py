@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass, replace
 
-from meshio.balancing.locality import spread_loads
 from meshio.errors import NoCluster, NoHealthyHost, NoRoute, RequestError
 from meshio.mesh.chains import find_chain, find_listener, index_listeners
 from meshio.mesh.dataplane import Dataplane
@@ -24,7 +23,6 @@ from meshio.routing.redirect import redirect
 from meshio.routing.respond import respond
 from meshio.routing.route import DirectResponse, Forward, Redirect, Route, RouteTable, VirtualHost, WeightedCluster
 from meshio.routing.router import trace_route
-from meshio.upstream.cluster import OriginalDestination
 from meshio.upstream.upstream import Upstream
 
 
@@ -130,7 +128,7 @@ class Story:
             error.status = missing
             return Choice(name, share, answer=answer_of(error))
         choice = Choice(name, share, policy=str(upstream.cluster.policy), hosts=tuple(host_states(upstream)))
-        if serves(upstream):
+        if upstream.serving:
             return choice
         return replace(choice, answer=answer_of(NoHealthyHost(f"cluster {name!r} has no host that may be picked")))
 
@@ -163,14 +161,6 @@ def host_states(upstream: Upstream) -> Iterator[HostState]:
     """The hosts of a cluster in the order of the control plane, each with what the balancer makes of it."""
     for host, standing in upstream.candidates():
         yield HostState(host.name, standing, host.weight, host.inflight, host.priority, str(host.locality))
-
-
-def serves(upstream: Upstream) -> bool:
-    """Whether there is a host to pick. An original destination is its own."""
-    if isinstance(upstream.cluster.discovery, OriginalDestination):
-        return True
-    loads = spread_loads(upstream.tiers(), upstream.spread())
-    return bool(upstream.hosts) and (any(loads.healthy) or any(loads.degraded))
 
 
 def with_request(choice: Choice, sent: Request) -> Choice:

@@ -29,12 +29,12 @@ class Upstream:
     active                requests under way; `limits.requests` bounds it
     connections, pending  counted by `transport` against `limits.connections` and `limits.pending`
     retries               retries under way; `limits.retries` or the budget bounds it
-    pick                  the compiled choice among the hosts; replaced whole
+    pick, serving         the compiled choice among the hosts, replaced whole; whether there is any to choose
     """
 
     __slots__ = (
         "_destinations", "_groups", "_max_requests", "active", "assignment", "cluster", "connections", "hosts",
-        "name", "outliers", "pending", "pick", "retries",
+        "name", "outliers", "pending", "pick", "retries", "serving",
     )  # fmt: skip
 
     cluster: Cluster
@@ -47,6 +47,7 @@ class Upstream:
         self.active = self.pending = self.connections = self.retries = 0
         self.outliers: Outliers[Host] | None = None
         self.pick: Pick[Host] = self._nobody
+        self.serving = False
         self._destinations: Destinations | None = None
         self._groups: list[tuple[LocalityEndpoints, tuple[Host, ...]]] = []
         self._max_requests = 0
@@ -90,7 +91,7 @@ class Upstream:
         left = [host for address, host in self.hosts.items() if address not in kept]
         self.hosts = kept
         self._destinations = Destinations(kept, self.cluster)
-        self.pick = self._destinations.pick
+        self.pick, self.serving = self._destinations.pick, True
         return left
 
     def _keeps(self, host: Host) -> bool:
@@ -111,7 +112,8 @@ class Upstream:
 
     def rebuild_pick(self) -> None:
         """After an update, an ejection or a return."""
-        pick = compose(self.cluster.policy, self.tiers(), self.spread()) or self._nobody
+        found = compose(self.cluster.policy, self.tiers(), self.spread())
+        self.serving, pick = found is not None, found or self._nobody
         self.pick = dropping(pick, self.assignment.drop) if self.assignment.drop else pick
 
     def spread(self) -> Spread:

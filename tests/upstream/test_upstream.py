@@ -70,6 +70,10 @@ def test_without_hosts_the_answer_is_no_healthy_upstream() -> None:
     with pytest.raises(NoHealthyHost, match="'reviews' has no host"):
         upstream.admit(asked())
     assert upstream.active == 0
+    assert not upstream.serving
+    assert serving(at(1)).serving
+    assert not serving(at(1, "unhealthy")).serving
+    assert passthrough().serving
 
 
 def test_a_request_is_counted_in_and_out() -> None:
