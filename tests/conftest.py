@@ -4,7 +4,7 @@ import asyncio
 import os
 import threading
 from asyncio import runners
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -18,6 +18,7 @@ settings.register_profile("explore", deadline=None, max_examples=2_000, suppress
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 INTEROP = "MESHIO_INTEROP"  # set by `make interop`: every peer is there, so a skipped test is a failure
+BROKEN = pytest.StashKey[bool]()
 DESCRIPTORS = Path("/proc/self/fd")
 
 
@@ -38,9 +39,16 @@ def other_threads() -> set[threading.Thread]:
     return {thread for thread in threading.enumerate() if not thread.daemon}
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    item.stash[BROKEN] = item.stash.get(BROKEN, False) or report.failed
+    return report
+
+
 @pytest.fixture(autouse=True)
-def nothing_is_left_open(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Fail a test that leaves a socket, a thread or a task behind.
+def nothing_is_left_open(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fail a test that passed but leaves a socket, a thread or a task behind.
 
     `asyncio.run` cancels leftover tasks without a word, so they are counted just before it does.
     """
@@ -54,6 +62,8 @@ def nothing_is_left_open(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(runners, "_cancel_all_tasks", count_and_cancel)
     sockets, threads = open_sockets(), other_threads()
     yield
+    if request.node.stash.get(BROKEN, False):
+        return  # what it left behind follows from how it failed
     patience = monotonic() + 1.0
     while (other_threads() - threads or open_sockets() - sockets) and monotonic() < patience:
         sleep(0.005)  # a thread that was told to stop, or a peer that was left, may still be on its way out
