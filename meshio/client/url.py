@@ -1,5 +1,6 @@
 """URLs and headers as callers write them, into what the mesh speaks."""
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
@@ -13,6 +14,10 @@ ParamTypes: TypeAlias = Mapping[str, object] | Iterable[tuple[str, object]]
 
 # What may stand in a path or query as it is; everything else is percent-encoded, "%" stays (already encoded).
 SAFE = "/%:@!$&'()*+,;=~?-._[]|"
+
+
+# No control characters, no spaces, nothing that ends an authority.
+AUTHORITY = re.compile(rb"[^\x00-\x20\x7f/?#]+")
 
 
 class Origin(NamedTuple):
@@ -79,8 +84,10 @@ def as_bytes(text: str | bytes) -> bytes:
 
 
 def take_host(headers: Headers) -> tuple[bytes | None, Headers]:
-    """A Host header given by the caller is the authority, not a header."""
+    """A Host header given by the caller is the authority, not a header. Raises BadRequest when it cannot be one."""
     for name, value in headers:
         if name == b"host":
+            if not AUTHORITY.fullmatch(value):
+                raise BadRequest(f"not a Host header: {value!r}")
             return value, [pair for pair in headers if pair[0] != b"host"]
     return None, headers
