@@ -13,7 +13,7 @@ from urllib.request import Request, urlopen
 import pytest
 from programs.envoy import Envoy, answering, envoy, under_control
 from programs.istiod import LAB, NODE
-from programs.process import Output, free_port, running, until
+from programs.process import Output, free_port, running, until, upstream
 
 from meshio import Mesh
 from meshio.controlplane.embedded import EmbeddedSource
@@ -22,7 +22,6 @@ from meshio.xds.bootstrap import identity_of
 pytestmark = pytest.mark.interop
 
 V1 = "127.0.0.2"  # the pod of reviews v1
-PROGRAMS = Path(__file__).parent / "programs"
 
 
 @pytest.fixture
@@ -59,10 +58,9 @@ def eventually(holds: Callable[[], bool], what: str, proxy: Envoy) -> None:
 def test_envoy_takes_all_that_our_control_plane_sends_and_routes_by_it(peer: Any, tmp_path: Path, pods: int, api: str):
     place = {"region": NODE.locality.region, "zone": NODE.locality.zone}
     node = {"id": NODE.id, "cluster": NODE.cluster, "metadata": dict(NODE.metadata), "locality": place}
-    upstream = [sys.executable, PROGRAMS / "upstream.py", V1, str(pods)]
     port = free_port()
     with (
-        running(upstream, tmp_path, "upstream.log"),
+        upstream(V1, pods, tmp_path),
         control_plane(tmp_path) as (ads, log),
         envoy(peer("envoy"), tmp_path, under_control(node, ads, port, "9080", api), port) as proxy,
     ):

@@ -3,6 +3,7 @@
 import os
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -70,3 +71,12 @@ def fetch(url: str) -> str | None:
 
 def answers(url: str) -> Callable[[], bool]:
     return lambda: fetch(url) is not None
+
+
+@contextmanager
+def upstream(host: str, port: int, folder: Path) -> Iterator[Output]:
+    """An HTTP server that tells what it was asked."""
+    command = [sys.executable, Path(__file__).parent / "upstream.py", host, str(port)]
+    with running(command, folder, "upstream.log") as output:
+        until(answers(f"http://{host}:{port}/"), "the upstream", output)
+        yield output
