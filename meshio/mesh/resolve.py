@@ -97,6 +97,12 @@ def unanswered(held: Held, routes: frozenset[str], assignments: frozenset[str]) 
         yield f"never answered: {counted(len(names), 'load assignment')} ({listed(names)})"
 
 
+def orphans(before: Snapshot, after: Snapshot) -> set[str]:
+    """Clusters that went while route tables still lead to them."""
+    gone = before.clusters.keys() - after.clusters.keys()
+    return {name for table in after.routes.values() for name in table.clusters() & gone} if gone else set()
+
+
 def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 

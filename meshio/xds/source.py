@@ -14,6 +14,7 @@ from meshio.xds.delta import Delta
 from meshio.xds.discovery import ALL, Conversation, Faults, Reply
 from meshio.xds.envelope import read_delta_reply, read_reply, write_ask
 from meshio.xds.intake import Intake
+from meshio.xds.outlet import Outlet
 from meshio.xds.patience import Patience
 from meshio.xds.session import Session
 from meshio.xds.status import Refusal, Status
@@ -34,11 +35,13 @@ class Pace:
     patience      until a name that is never answered counts as absent (the xDS protocol's advice)
     steady        the end of a stream that lasted this long is the server's habit (istiod: every 30 minutes),
                   and no reason to wait before the next one
+    grace         that a snapshot whose routes lead to a cluster that has just gone waits for other routes
     """
 
     first_delay: float = 1.0
     patience: float = 15.0
     steady: float = 10.0
+    grace: float = 1.0
 
 
 class XdsSource:
@@ -57,8 +60,7 @@ class XdsSource:
         self._backoff = Backoff(self._pace.first_delay)
         self._patience = Patience(self._pace.patience)
         self._timer: asyncio.TimerHandle | None = None
-        self._latest: Snapshot | None = None
-        self._news = asyncio.Event()
+        self._outlet = Outlet(self._pace.grace)
         self._speak(incremental)
 
     def __str__(self) -> str:
@@ -66,7 +68,7 @@ class XdsSource:
 
     def missing(self) -> str:
         """In words; "" once there is a complete snapshot."""
-        if self._latest is not None:
+        if self._outlet.latest is not None:
             return ""
         status = self.status
         if status.connected is None:
@@ -77,16 +79,18 @@ class XdsSource:
     async def snapshots(self) -> AsyncGenerator[Snapshot, None]:
         """Complete snapshots, the latest first: who is slow misses what was overtaken."""
         pump = asyncio.create_task(self._run(), name=f"xds {self}")
-        pump.add_done_callback(lambda _: self._news.set())
+        outlet = self._outlet
+        pump.add_done_callback(lambda _: outlet.changed.set())
         try:
             while True:
-                await self._news.wait()
-                self._news.clear()
+                await outlet.changed.wait()
+                outlet.changed.clear()
                 if pump.done():
                     pump.result()
-                if self._latest is not None:
-                    yield self._latest
+                if outlet.latest is not None:
+                    yield outlet.latest
         finally:
+            outlet.close()
             pump.cancel()
             await asyncio.wait({pump})
 
@@ -187,8 +191,7 @@ class XdsSource:
                 resolution = resolve(self._holdings.held())
         self.status.missing = resolution.missing
         if resolution.snapshot is not None:
-            self._latest = resolution.snapshot
-            self._news.set()
+            self._outlet.offer(resolution.snapshot)
         self._arm(resolution)
 
     # ---- names that are never answered -------------------------------------------------------------------------

@@ -2,10 +2,10 @@ from dataclasses import replace
 from time import perf_counter
 
 from meshio.balancing.policy import Policy
-from meshio.mesh.resolve import ABSENT, Held, resolve
-from meshio.mesh.snapshot import Name
+from meshio.mesh.resolve import ABSENT, Held, orphans, resolve
+from meshio.mesh.snapshot import Name, Snapshot
 from meshio.routing.listener import FilterChain, HttpChain, Listener, TcpChain
-from meshio.routing.route import RouteTable, WeightedCluster
+from meshio.routing.route import Forward, Route, RouteTable, VirtualHost, WeightedCluster
 from meshio.upstream.cluster import Cluster, Eds, OriginalDestination
 from meshio.upstream.endpoint import LoadAssignment
 
@@ -85,6 +85,15 @@ def test_the_name_table_is_served_when_there_and_never_waited_for():
     names = {"reviews": Name(("10.0.0.1",))}
     assert resolve(COMPLETE).snapshot.names == {}
     assert resolve(replace(COMPLETE, names=names)).snapshot.names == names
+
+
+def test_a_cluster_that_went_while_routes_lead_to_it_is_an_orphan():
+    route = Route((), Forward((WeightedCluster("a"), WeightedCluster("never"))))
+    routes = {"80": RouteTable("80", (VirtualHost("v", ("*",), (route,)),))}
+    before = Snapshot(routes=routes, clusters={"a": cluster("a"), "b": cluster("b")})
+    assert orphans(before, Snapshot(routes=routes)) == {"a"}
+    assert orphans(before, Snapshot()) == set()
+    assert orphans(before, before) == set()
 
 
 def test_two_thousand_clusters_take_milliseconds():

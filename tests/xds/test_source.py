@@ -32,6 +32,7 @@ def recorded(folder):
 
 
 WORLD = recorded("sidecar")
+RATINGS = REVIEWS.replace("reviews", "ratings")
 both = pytest.mark.parametrize("incremental", [True, False], ids=["delta", "whole"])
 
 
@@ -119,14 +120,12 @@ def test_the_same_bytes_again_are_the_same_objects(incremental):
 @both
 @pytest.mark.parametrize("spoilt", [b"\xff\xff\xff", b"", b"\x0a\x80"], ids=["garbage", "empty", "half"])
 def test_bad_resources_are_refused_by_name_and_the_last_good_ones_serve(incremental, spoilt):
-    good = REVIEWS.replace("reviews", "ratings")
-
     async def main():
         async with session(incremental) as one:
             stream = await one.serve()
             before = await one.snapshot()
             if incremental:
-                await stream.reply(CLUSTER, "2", "bad", {REVIEWS: spoilt, good: WORLD[CLUSTER][good]})
+                await stream.reply(CLUSTER, "2", "bad", {REVIEWS: spoilt, RATINGS: WORLD[CLUSTER][RATINGS]})
             else:
                 renamed = b"\x0a" + bytes([len(REVIEWS)]) + REVIEWS.encode() + b"\xff"
                 await stream.reply(CLUSTER, "2", "bad", {**WORLD[CLUSTER], REVIEWS: renamed})
@@ -140,7 +139,7 @@ def test_bad_resources_are_refused_by_name_and_the_last_good_ones_serve(incremen
     assert answer.nonce == "bad"
     assert after.clusters[REVIEWS] is before.clusters[REVIEWS]
     assert after.versions["clusters", REVIEWS].version == "1"
-    assert after.versions["clusters", good].version == "2"
+    assert after.versions["clusters", RATINGS].version == "2"
     assert REVIEWS in status.refusals[0].faults[0]
 
 
@@ -285,6 +284,30 @@ def test_a_cluster_that_goes_takes_its_endpoints_along(incremental):
     assert REVIEWS not in snapshot.assignments
     assert len(snapshot.clusters) == len(WORLD[CLUSTER]) - 1
     assert ("endpoints", REVIEWS) not in snapshot.versions
+
+
+@both
+@pytest.mark.parametrize("follow", [True, False], ids=["routes follow", "routes stay"])
+def test_a_cluster_serves_until_its_routes_have_followed_but_not_for_ever(incremental, follow):
+    async def main():
+        async with session(incremental) as one:
+            stream = await one.serve()
+            while not (before := await one.snapshot()).names:
+                pass
+            rest = {name: raw for name, raw in WORLD[CLUSTER].items() if name != RATINGS}
+            loop = asyncio.get_running_loop()
+            began = loop.time()
+            await stream.reply(CLUSTER, "2", "less", {} if incremental else rest, (RATINGS,))
+            if follow:
+                await stream.reply(ROUTES, "2", "other", {"9080": named("9080")})
+            while RATINGS in (after := await one.snapshot()).clusters:
+                pass
+            return before, after, loop.time() - began
+
+    before, after, seconds = run(main())
+    assert RATINGS in before.routes["9080"].clusters()
+    assert (RATINGS in after.routes["9080"].clusters()) is not follow
+    assert seconds < 1 if follow else 1 <= seconds < 2
 
 
 def test_a_server_without_increments_is_asked_for_the_whole_state_from_then_on():
