@@ -42,6 +42,7 @@ class Manner:
 
 
 PLAIN = Manner()
+Layers: TypeAlias = tuple[Layer, ...]
 Attempt: TypeAlias = Callable[[Upstream, Manner], Send]
 
 
@@ -61,39 +62,37 @@ class Composer:
 
     def http(self, chain: HttpChain, table: RouteTable, host: VirtualHost, route: Route) -> Send:
         """The whole way of a request that took this route."""
-        send = self.action(table, host, route)
-        for layer in reversed(merged(route.layers, chain.layers)):
-            send = layer.around(send)
+        layers = merged(route.layers, chain.layers)
+        match route.action:
+            case Forward() as forward:
+                ways = [(self.forward(table, host, route, entry, layers), entry.weight) for entry in forward.clusters]
+                send = drawn(split(ways)) if len(ways) > 1 else ways[0][0]
+            case Redirect():
+                send = layered(answered(redirect(table, host, route)), layers)
+            case DirectResponse():
+                send = layered(answered(respond(table, host, route)), layers)
         return named(send, host.name, route.name)
 
     def tcp(self, chain: TcpChain) -> Send:
         """A TCP proxy's way: no route, no retry, bytes as they are."""
-        draw = split([(self.single(entry.name, 503), entry.weight) for entry in chain.clusters])
+        draw = split([(self.single(entry.name) or unserved(entry.name, 503), entry.weight) for entry in chain.clusters])
         return drawn(draw)
 
-    def action(self, table: RouteTable, host: VirtualHost, route: Route) -> Send:
-        match route.action:
-            case Forward() as forward:
-                ways = [(self.forward(table, host, route, entry), entry.weight) for entry in forward.clusters]
-                return drawn(split(ways)) if len(ways) > 1 else ways[0][0]
-            case Redirect():
-                return answered(redirect(table, host, route))
-            case DirectResponse():
-                return answered(respond(table, host, route))
-
-    def forward(self, table: RouteTable, host: VirtualHost, route: Route, entry: WeightedCluster) -> Send:
-        """One weighted cluster of a route. Its place in the order is Envoy's (router.cc)."""
+    def forward(
+        self, table: RouteTable, host: VirtualHost, route: Route, entry: WeightedCluster, layers: Layers
+    ) -> Send:
+        """One weighted cluster of a route. Each thing's place in the order is Envoy's (router.cc)."""
         action = route.action
         assert isinstance(action, Forward)
         send = self.tried(action, host, entry)
         if action.hash_policies:
             send = hashed(send, compile_hash(action.hash_policies, self.address, compile_regex))
         if action.mirrors:
-            send = mirror(action.mirrors, self.shadow, self.start)(send)
+            send = mirror(action.mirrors, lambda cluster: self.shadow(cluster, action.timeout), self.start)(send)
         if action.timeout:
             send = Timeout(action.timeout).around(send)
-        send = finished(send, prepare_response(table, host, route, entry, self.address))
-        return begun(send, prepare_request(table, host, route, entry, self.address))
+        send = layered(begun(send, prepare_request(table, host, route, entry, self.address)), layers)
+        return finished(send, prepare_response(table, host, route, entry, self.address))
 
     def tried(self, action: Forward, host: VirtualHost, entry: WeightedCluster) -> Send:
         upstream, retry = self.upstreams.get(entry.name), action.retry
@@ -106,15 +105,23 @@ class Composer:
             return send
         return retry.around(begun(send, count_attempt(host)), upstream)
 
-    def single(self, cluster: str, missing: int) -> Send:
-        return self.shadow(cluster) or unserved(cluster, missing)
-
-    def shadow(self, cluster: str) -> Send | None:
+    def single(self, cluster: str) -> Send | None:
         upstream = self.upstreams.get(cluster)
         return self.attempt(upstream, PLAIN) if upstream is not None else None
 
+    def shadow(self, cluster: str, timeout: float | None) -> Send | None:
+        """A mirrored request ends when the route's own would have to."""
+        send = self.single(cluster)
+        return Timeout(timeout).around(send) if send is not None and timeout else send
 
-def merged(own: tuple[Layer, ...], inherited: tuple[Layer, ...]) -> tuple[Layer, ...]:
+
+def layered(send: Send, layers: Layers) -> Send:
+    for layer in reversed(layers):
+        send = layer.around(send)
+    return send
+
+
+def merged(own: Layers, inherited: Layers) -> Layers:
     """A route's own layer replaces the listener's of the same kind, at the listener's place."""
     kinds = {type(layer): layer for layer in own}
     kept = tuple(kinds.pop(type(layer), layer) for layer in inherited)
