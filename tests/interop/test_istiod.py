@@ -12,7 +12,7 @@ from programs.istiod import LAB, NODE, Istiod, istiod
 
 from meshio.client.url import split_url
 from meshio.controlplane.embedded import EmbeddedSource
-from meshio.controlplane.serve import labels_of, serve_directory
+from meshio.controlplane.serve import labels_of
 from meshio.mesh.dataplane import Dataplane
 from meshio.mesh.explain import explain
 from meshio.mesh.snapshot import Snapshot
@@ -133,21 +133,6 @@ def test_the_same_yaml_leads_to_the_same_decisions(real: Istiod, incremental: bo
         ours = await decide(await first(embedded()))
         for asked in ASKED:
             assert ours[asked] == theirs[asked], asked
-
-    asyncio.run(main(), debug=True)
-
-
-@pytest.mark.parametrize("incremental", [True, False], ids=["delta", "state of the world"])
-def test_our_control_plane_says_over_the_wire_what_it_says_in_the_process(incremental: bool):
-    async def main() -> None:
-        port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        serving = asyncio.create_task(serve_directory(LAB, port=0, listening=port.set_result))
-        source = over_ads(await port, incremental)
-        wire = await first(source)
-        serving.cancel()
-        await asyncio.wait({serving})
-        assert not source.status.refusals
-        assert await decide(wire) == await decide(await first(embedded()))
 
     asyncio.run(main(), debug=True)
 
