@@ -6,13 +6,14 @@ not have admitted it; the others serve.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeVar
 
 import yaml
 
 from meshio.controlplane.destination_rule import DestinationRule
-from meshio.controlplane.kinds import ELSEWHERE, KINDS, Kind, about_kind, api_group
+from meshio.controlplane.kinds import ELSEWHERE, KINDS, Kind, about_kind, api_group, keys
 from meshio.controlplane.kubernetes import Bare, EndpointSlice, KubeService, Pod
 from meshio.controlplane.mesh_config import FILES, MeshConfig
 from meshio.controlplane.metadata import Document, Metadata
@@ -169,7 +170,8 @@ def load_document(kind: Kind, node: yaml.MappingNode, place: Place, shelf: Shelf
     metadata = read(Metadata, metadata_node, place.below("metadata", line_of(metadata_node)), problems)
     body = node if kind.whole else entry(node, "spec")
     if body is None:
-        problems.append(error(place, "spec is missing", "add 'spec'"))
+        alike = get_close_matches("spec", keys(node), n=1)
+        problems.append(error(place, "spec is missing", f"rename {alike[0]!r}" if alike else "add 'spec'"))
         body = node
     elif not kind.whole:
         place = place.below("spec", line_of(body))

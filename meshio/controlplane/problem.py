@@ -48,7 +48,8 @@ class Problem:
         where = f"{self.file}:{self.line}" if self.line else self.file
         field = f" {self.field}:" if self.field else ""
         hint = f" ({self.suggestion})" if self.suggestion else ""
-        return f"{where}: {self.severity}:{field} {self.text}{hint}"
+        grade = "unsupported" if self.unsupported else self.severity
+        return f"{where}: {grade}:{field} {self.text}{hint}"
 
 
 def error(place: Place, text: str, suggestion: str = "") -> Problem:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from textwrap import dedent
 
+from meshio.balancing.hashing import HashCookie
 from meshio.controlplane.compile import compile_snapshot, reuse
 from meshio.controlplane.documents import Documents, load_text
 from meshio.mesh.snapshot import Identity, Snapshot
@@ -185,6 +186,56 @@ def test_a_service_that_finds_its_port_taken_is_told() -> None:
     (problem,) = compile_snapshot(documents_of(text), ANN)[1]
     assert (problem.line, problem.severity) == (9, "warning")
     assert problem.text == "two.example.com: connections to 0.0.0.0_7000 go to another service already"
+
+
+PLACES = """\
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: far, namespace: default}
+spec:
+  hosts: [far.example.com]
+  resolution: STATIC
+  location: MESH_INTERNAL
+  ports: [{number: 80, name: http, protocol: HTTP}]
+  endpoints:
+  - {address: 10.2.0.1, locality: r1/z1}
+  - {address: 10.2.0.2, locality: r1/z2}
+  - {address: 10.2.0.3, locality: r2/z1}
+  - {address: 10.2.0.4, locality: r3/z1}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: far, namespace: default}
+spec:
+  host: far.example.com
+  trafficPolicy:
+    outlierDetection: {}
+    loadBalancer: {consistentHash: {httpCookie: {name: s, ttl: 5s}}, localityLbSetting: %s}
+"""
+
+
+def priorities(setting: str) -> list[tuple[str, int]]:
+    found = snapshot_of(PLACES % setting).assignments["outbound|80||far.example.com"].localities
+    return [(str(group.locality), group.priority) for group in found]
+
+
+def test_the_nearest_endpoints_come_first() -> None:
+    assert priorities("{}") == [("r1/z1", 0), ("r1/z2", 1), ("r2/z1", 2), ("r3/z1", 2)]
+
+
+def test_traffic_fails_over_to_the_region_that_was_named() -> None:
+    wanted = "{failover: [{from: r1, to: r3}]}"
+    assert priorities(wanted) == [("r1/z1", 0), ("r1/z2", 1), ("r2/z1", 3), ("r3/z1", 2)]
+
+
+def test_locality_can_be_switched_off() -> None:
+    assert {priority for _, priority in priorities("{enabled: false}")} == {0}
+
+
+def test_a_hash_by_cookie_reaches_the_routes_of_a_service_without_virtual_service() -> None:
+    hosts = {host.name: host for host in snapshot_of(PLACES % "{}").routes["80"].hosts}
+    action = hosts["far.example.com:80"].routes[0].action
+    assert isinstance(action, Forward) and action.hash_policies == (HashCookie("s", 5.0),)
 
 
 def test_ipv6_services_are_matched_in_brackets() -> None:

@@ -79,6 +79,77 @@ MISTAKES = {
         (3, "metadata", "name is missing", "add 'name'"),
     ),
     "no spec": ("apiVersion: v1\nkind: Service\nmetadata: {name: x}\n", (1, "", "spec is missing", "add 'spec'")),
+    "misspelt spec": (
+        "apiVersion: v1\nkind: Service\nmetadata: {name: x}\nsepc: {}\n",
+        (1, "", "spec is missing", "rename 'sepc'"),
+    ),
+    "mutual TLS forbidden": (
+        "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\n"
+        "metadata: {name: x}\nspec: {mtls: {mode: DISABLE}}\n",
+        (2, "kind", "mode DISABLE is not supported", "remove that label"),
+    ),
+    "no hosts": (
+        virtual_service("  - route: [{destination: {host: reviews}}]\n").replace("[reviews]", "[]"),
+        (5, "spec.hosts", "hosts is empty", "name the services"),
+    ),
+    "no routes": (
+        virtual_service("").replace("  http:\n", ""),
+        (5, "spec", "there are no routes", "add 'http'"),
+    ),
+    "host name that is none": (
+        virtual_service("  - route: [{destination: {host: 'a|b'}}]\n"),
+        (7, "spec.http[0].route[0].destination.host", "'a|b' is not a host name", "letters"),
+    ),
+    "header that is none": (
+        route("    headers: {request: {set: {'x y': '1'}}}\n"),
+        (8, "spec.http[0].headers.request.set", "'x y' is not the name of a header", ""),
+    ),
+    "header value with a line break": (
+        route('    headers: {request: {set: {x: "1\\r\\ny: 2"}}}\n'),
+        (8, "spec.http[0].headers.request.set", "holds a line break", ""),
+    ),
+    "try longer than the route": (
+        route("    timeout: 1s\n    retries: {attempts: 1, perTryTimeout: 2s}\n"),
+        (9, "spec.http[0].retries.perTryTimeout", "not shorter than the route's timeout", ""),
+    ),
+    "method in lower case": (
+        route("    match: [{method: {exact: get}}]\n"),
+        (8, "spec.http[0].match[0].method.exact", "methods are upper case", "write GET"),
+    ),
+    "not base64": (
+        virtual_service("  - directResponse: {status: 200, body: {bytes: '?'}}\n"),
+        (7, "spec.http[0].directResponse.body.bytes", "not base64", "string"),
+    ),
+    "truth that is none": (
+        route("    match: [{ignoreUriCase: maybe}]\n"),
+        (8, "spec.http[0].match[0].ignoreUriCase", "true or false", ""),
+    ),
+    "number that is none": (
+        route("    mirrorPercentage: {value: half}\n"),
+        (8, "spec.http[0].mirrorPercentage.value", "a number is wanted", ""),
+    ),
+    "hash of nothing": (
+        destination_rule("  trafficPolicy: {loadBalancer: {consistentHash: {ringHash: {}}}}\n"),
+        (6, "spec.trafficPolicy.loadBalancer.consistentHash", "nothing to hash", "httpHeaderName"),
+    ),
+    "entry without ports": (service_entry("  hosts: [a.com]\n"), (5, "spec", "there are no ports", "add ports")),
+    "entry without endpoints": (
+        service_entry("  hosts: [a.com]\n  resolution: STATIC\n  ports: [{number: 80, name: http}]\n"),
+        (5, "spec", "resolution STATIC without endpoints", "add 'endpoints'"),
+    ),
+    "port twice": (
+        service_entry("  hosts: [a.com]\n  ports:\n  - {number: 80, name: a}\n  - {number: 80, name: b}\n"),
+        (8, "spec.ports[1].number", "port 80 is there twice", ""),
+    ),
+    "address that is none": (
+        service_entry("  hosts: [a.com]\n  addresses: [10.0.0]\n  ports: [{number: 80, name: a}]\n"),
+        (6, "spec.addresses[0]", "'10.0.0' is not an IP address", ""),
+    ),
+    "ports without names": (
+        "apiVersion: v1\nkind: Service\nmetadata: {name: x, namespace: default}\n"
+        "spec: {ports: [{port: 1}, {port: 2}]}\n",
+        (4, "spec.ports", "several ports need names", "add 'name'"),
+    ),
     "bad duration": (
         route("    timeout: 5 sec\n"),
         (8, "spec.http[0].timeout", "'5 sec' is not a duration", '"500ms"'),
@@ -286,8 +357,12 @@ WARNINGS = {
     "fault that never happens",
     "weights that are not percentages",
     "endpoints of nobody",
+    "try longer than the route",
+    "method in lower case",
+    "hash of nothing",
+    "entry without endpoints",
 }
-UNSUPPORTED = {"unsupported field", "unsupported kind", "external name"}
+UNSUPPORTED = {"unsupported field", "unsupported kind", "mutual TLS forbidden", "external name"}
 
 
 @pytest.mark.parametrize("name", MISTAKES)
