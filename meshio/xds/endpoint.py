@@ -36,7 +36,7 @@ from meshio.xds.wire import BYTES, VARINT, Field, Malformed, entry, portions, so
 
 RULES = ENDPOINT_FIELDS | CORE_FIELDS
 RULES = ENDPOINT_FIELDS | CORE_FIELDS
-PORTION = 128  # endpoints between two turns of the loop: about a millisecond
+PORTION = 64  # endpoints between two turns of the loop: about a millisecond
 HEALTH: tuple[Health, ...] = ("unknown", "healthy", "unhealthy", "draining", "timeout", "degraded")
 MOST_ENDPOINT_WEIGHT = 2**32 - 1
 LOWEST_PRIORITY = 128
@@ -138,6 +138,8 @@ class AssignmentReader:
         """One endpoint; what is wrong with it is told with its index."""
         try:
             return self._parts(raw)
+        except Malformed as error:
+            raise place.at("lb_endpoints", index).rejected(f"malformed: {error}") from None
         except Rejected as error:
             here = place.at("lb_endpoints", index)
             raise (here if error.field == WHOLE else here.at(error.field)).rejected(error.reason) from None
@@ -145,7 +147,7 @@ class AssignmentReader:
     def _parts(self, raw: bytes) -> Endpoint:
         where: tuple[Address, str, tuple[Address, ...]] | None = None
         health, weight, traits = HEALTH[0], 1, NO_TRAITS
-        for key, value in fields(HERE, raw):
+        for key, value in split(raw):
             if key == ENDPOINT and where is None:
                 where = whereabouts(value, self._named)
             elif key == METADATA and traits is NO_TRAITS:
@@ -218,7 +220,7 @@ def only_address(place: Place, cls: type[Message], value: int | bytes) -> int | 
 def socket_address(value: int | bytes, named: bool) -> Address:
     """A `SocketAddress` message: an IP address, or a host name where the cluster resolves one."""
     host, port = "", -1
-    for key, part in fields(AT_ADDRESS, value):
+    for key, part in split(value) if isinstance(value, bytes) else ():
         if key == HOST:
             host = text(AT_ADDRESS, part)
         elif key == PORT and isinstance(part, int):

@@ -23,6 +23,7 @@ from meshio.xds.retry import translate_retry
 from meshio.xds.wire import BYTES, Malformed, join, split
 
 VIRTUAL_HOST = 2 << 3 | BYTES
+PORTION = 64  # known virtual hosts between two turns of the loop
 DIRECT_RESPONSE_LIMIT = 4096  # bytes, Envoy's default
 
 
@@ -34,23 +35,26 @@ class RouteReader:
         self._known: dict[bytes, VirtualHost] = {}
 
     def steps(self, name: str, raw: bytes) -> Generator[None, None, RouteTable]:
-        """Translate, yielding after each virtual host that was not known. Raises Rejected."""
+        """Translate, yielding about every millisecond. Raises Rejected."""
         place = Place(name)
         frame, hosts = dismantle(place, raw)
         known = self._known if frame == self._frame else {}
         config = open_message(place, RouteConfiguration, frame)
+        yield
         found: dict[bytes, VirtualHost] = {}
-        table = []
+        table = Table(place, config)
         for index, host in enumerate(hosts):
             value = known.get(host) or found.get(host)
             if value is None:
                 here = place.at("virtual_hosts", index)
                 value = translate_host(here, config, open_message(here, VirtualHostMessage, host))
                 yield
+            elif index % PORTION == 0:
+                yield
             found[host] = value
-            table.append(value)
+            table.add(value)
         self._frame, self._known = frame, found
-        return assemble(place, config, tuple(table))
+        return table.done()
 
 
 def dismantle(place: Place, raw: bytes) -> tuple[bytes, list[bytes]]:
@@ -65,26 +69,41 @@ def dismantle(place: Place, raw: bytes) -> tuple[bytes, list[bytes]]:
 
 def translate_table(place: Place, config: RouteConfiguration) -> RouteTable:
     """A route configuration that is part of a listener."""
-    hosts = enumerate(config.virtual_hosts)
-    return assemble(place, config, tuple(translate_host(place.at("virtual_hosts", i), config, h) for i, h in hosts))
+    table = Table(place, config)
+    for index, host in enumerate(config.virtual_hosts):
+        table.add(translate_host(place.at("virtual_hosts", index), config, host))
+    return table.done()
 
 
-def assemble(place: Place, config: RouteConfiguration, hosts: tuple[VirtualHost, ...]) -> RouteTable:
-    """A table of its virtual hosts. Envoy refuses one that names a domain twice (config_impl.cc)."""
-    taken: set[str] = set()
-    for index, host in enumerate(hosts):
+class Table:
+    """A route table that gets its virtual hosts one by one."""
+
+    def __init__(self, place: Place, config: RouteConfiguration) -> None:
+        self._place = place
+        self._config = config
+        self._hosts: list[VirtualHost] = []
+        self._domains: set[str] = set()
+
+    def add(self, host: VirtualHost) -> None:
+        """The next virtual host. Envoy refuses one whose domain is taken (config_impl.cc), and so does this."""
         for domain in host.domains:
-            if domain.lower() in taken:
-                raise place.at("virtual_hosts", index).rejected(f"{domain!r} is in another virtual host too", "domains")
-            taken.add(domain.lower())
-    return RouteTable(
-        name=config.name,
-        hosts=hosts,
-        ignore_port=config.ignore_port_in_host_matching,
-        request_headers=request_mutation(place, config),
-        response_headers=response_mutation(place, config),
-        most_specific_wins=config.most_specific_header_mutations_wins,
-    )
+            if domain.lower() in self._domains:
+                here = self._place.at("virtual_hosts", len(self._hosts))
+                raise here.rejected(f"{domain!r} is in another virtual host too", "domains")
+            self._domains.add(domain.lower())
+        self._hosts.append(host)
+
+    def done(self) -> RouteTable:
+        """The value."""
+        place, config = self._place, self._config
+        return RouteTable(
+            name=config.name,
+            hosts=tuple(self._hosts),
+            ignore_port=config.ignore_port_in_host_matching,
+            request_headers=request_mutation(place, config),
+            response_headers=response_mutation(place, config),
+            most_specific_wins=config.most_specific_header_mutations_wins,
+        )
 
 
 def translate_host(place: Place, config: RouteConfiguration, host: VirtualHostMessage) -> VirtualHost:

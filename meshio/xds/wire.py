@@ -40,15 +40,15 @@ def take(raw: bytes, at: int, most: int) -> tuple[list[Field], int]:
             if key > 127:
                 key, at = varint(raw, at - 1)
             wire = key & 7
-            if wire == VARINT:
-                number, at = varint(raw, at)
-                found.append((key, number))
-                continue
             if wire == BYTES:
                 size = raw[at]
                 at += 1
                 if size > 127:
                     size, at = varint(raw, at - 1)
+            elif wire == VARINT:
+                number, at = varint(raw, at)
+                found.append((key, number))
+                continue
             elif wire == FIXED32 or wire == FIXED64:
                 size = 4 if wire == FIXED32 else 8
             else:

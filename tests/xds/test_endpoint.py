@@ -227,7 +227,7 @@ def test_thousands_of_endpoints_are_read_in_small_steps() -> None:
     turns = [thread_time()]
     turns += [thread_time() for _ in Decoder().steps(ASSIGNMENT, name, raw)]
     steps = sorted(after - before for before, after in pairwise(turns))
-    assert len(steps) >= 10_000 / 128
+    assert len(steps) >= 10_000 / 64
     assert steps[len(steps) // 2] < 0.01  # the median: one step may pay for a garbage collection
 
 
