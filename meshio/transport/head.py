@@ -8,7 +8,7 @@ import re
 from functools import lru_cache
 
 from meshio.errors import BadRequest
-from meshio.message import Request
+from meshio.message import Header, Headers, Request
 
 CRLF = b"\r\n"
 
@@ -31,55 +31,57 @@ def encode_head(request: Request) -> bytes:
 
     Bodies that are bytes get a content-length, others the caller's content-length or chunked coding.
     """
-    lead = request_line(request.method)
     check_path(request.path)
-    parts = [lead, request.path, b" HTTP/1.1\r\nhost: ", checked_authority(request.authority)]
-    lengths: list[bytes] = []
-    lines = 3
-    for name, value in request.headers:
-        start = line_start(name)
-        if start:
-            parts += (start, value)
-            lines += 1
-        elif name.lower() == b"content-length":
-            lengths.append(value)
-        elif name.lower() == b"te" and value.strip().lower() == b"trailers":
-            parts.append(b"\r\nte: trailers")
-            lines += 1
-    if lengths or request.body != b"" or request.method not in BODILESS:
-        parts.append(framing(request, lengths))
-        lines += 1
-    parts.append(b"\r\n\r\n")
+    parts = [request_line(request.method), request.path, b" HTTP/1.1\r\nhost: ", checked_authority(request.authority)]
+    add = parts.append
+    own: list[Header] = []
+    for header in request.headers:
+        name, value = header
+        if start := line_start(name):
+            add(start)
+            add(value)
+        else:
+            own.append(header)
+    lines = 1 + len(parts) // 2
+    if own or request.body != b"" or request.method not in BODILESS:
+        framed = framing(request, own)
+        lines += framed.count(CRLF)
+        add(framed)
+    add(b"\r\n\r\n")
     head = b"".join(parts)
     if len(head.translate(None, PRINTABLE)) != 2 * lines:
         raise BadRequest(f"control characters in {offender(request)}")
     return head
 
 
-def framing(request: Request, lengths: list[bytes]) -> bytes:
-    """The line that says where the body ends. Raises BadRequest where the caller says something else."""
-    told = told_length(lengths)
-    if not isinstance(request.body, bytes):
-        if not hasattr(request.body, "__aiter__"):
-            raise BadRequest(f"a body is bytes or an async iterable of bytes, not {type(request.body).__name__}")
-        return b"\r\ntransfer-encoding: chunked" if told is None else b"\r\ncontent-length: %d" % told
-    if told is not None and told != len(request.body):
-        raise BadRequest(f"content-length says {told} bytes, the body has {len(request.body)}")
-    return b"\r\ncontent-length: %d" % len(request.body)
+def framing(request: Request, own: Headers) -> bytes:
+    """The lines that we write in place of the caller's: `te`, and the one that says where the body ends.
+
+    Raises BadRequest where the caller says something else about the body.
+    """
+    te = any(name.lower() == b"te" and value.strip().lower() == b"trailers" for name, value in own)
+    told = told_length(own)
+    line = b"\r\nte: trailers" if te else b""
+    body = request.body
+    if not isinstance(body, bytes):
+        if not hasattr(body, "__aiter__"):
+            raise BadRequest(f"a body is bytes or an async iterable of bytes, not {type(body).__name__}")
+        return line + (b"\r\ntransfer-encoding: chunked" if told is None else b"\r\ncontent-length: %d" % told)
+    if told is not None and told != len(body):
+        raise BadRequest(f"content-length says {told} bytes, the body has {len(body)}")
+    if body or told is not None or request.method not in BODILESS:
+        line += b"\r\ncontent-length: %d" % len(body)
+    return line
 
 
-def told_length(lengths: list[bytes]) -> int | None:
-    """The caller's content-length, or None. Raises BadRequest for what is not one number."""
+def told_length(headers: Headers) -> int | None:
+    """The caller's content-length, or None: then a streamed body goes chunked. Raises BadRequest for no number."""
+    lengths = [value for name, value in headers if name.lower() == b"content-length"]
     if not lengths:
         return None
     if len(set(lengths)) > 1 or not lengths[0].isdigit():
         raise BadRequest(f"content-length is not one number: {b', '.join(lengths)!r}")
     return int(lengths[0])
-
-
-def body_length(request: Request) -> int | None:
-    """How many bytes a streamed body has to have, or None when it goes chunked."""
-    return told_length([value for name, value in request.headers if name.lower() == b"content-length"])
 
 
 @lru_cache(maxsize=4096)
@@ -110,7 +112,7 @@ def checked_authority(authority: bytes) -> bytes:
 
 def check_path(path: bytes) -> None:
     """A path has no blanks; control characters are found later with those of the headers. Raises BadRequest."""
-    if not path or b" " in path or b"\t" in path:
+    if not path or 0x20 in path or 0x09 in path:
         raise BadRequest(f"not a path: {path!r}; blanks have to be percent-encoded")
 
 

@@ -43,6 +43,7 @@ class HostPool:
 
     tls        the host's TLS when this pool was made; another one means another pool
     draining   the host has left: connections end with the exchange that they are in
+    ended      the mesh is closed: nothing new begins
     """
 
     __slots__ = (
@@ -50,6 +51,7 @@ class HostPool:
         "connections",
         "dials",
         "draining",
+        "ended",
         "host",
         "idle",
         "security",
@@ -65,6 +67,7 @@ class HostPool:
         self.security = security
         self.tls = host.tls
         self.draining = False
+        self.ended = False
         self.idle: list[Connection] = []
         self.connections: set[Connection] = set()
         self.dials: set[Task[None]] = set()
@@ -95,6 +98,8 @@ class HostPool:
             upstream.pending -= 1
 
     async def next_free(self, request: Request) -> Connection:
+        if self.ended:
+            raise ConnectFailed("the mesh was closed")
         waiter: Future[Connection] = asyncio.get_running_loop().create_future()
         self.waiting.append(waiter)
         self.dial_enough()
@@ -211,6 +216,7 @@ class HostPool:
 
     def abort(self) -> None:
         """Everything ends now."""
+        self.ended = True
         self.drain()
         for task in self.dials:
             task.cancel()

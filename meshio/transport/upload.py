@@ -5,7 +5,7 @@ from typing import Protocol
 
 from meshio.errors import BadRequest
 from meshio.message import Request
-from meshio.transport.head import body_length
+from meshio.transport.head import told_length
 
 COPY = 64 * 1024  # up to here one write with a copy is cheaper than three without
 
@@ -46,7 +46,7 @@ async def upload(sink: Sink, request: Request) -> None:
 
 
 async def send_pieces(sink: Sink, request: Request, pieces: AsyncIterator[bytes]) -> None:
-    length = body_length(request)
+    length = told_length(request.headers)
     try:
         if length is None:
             await send_chunked(sink, request, pieces)

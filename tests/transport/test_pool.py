@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from meshio.errors import Closed, ConnectFailed, ConnectTimedOut, Overloaded
+from meshio.errors import Closed, ConnectFailed, ConnectTimedOut, MeshError, Overloaded
 from meshio.resilience.limits import Limits
 from meshio.transport import pool as pool_module
 
@@ -348,5 +348,23 @@ def test_thousands_of_cancelled_requests_leave_no_trace(run, net):
             assert site.upstream.pending == 0 and site.upstream.connections == site.counts[0] <= 20
             assert len(asyncio.all_tasks()) <= 1 + 2 * 20 + 1
             assert (await site.get()).status == 200
+
+    run(main)
+
+
+def test_closing_between_handing_on_and_sending_starts_nothing_new(run, net):
+    async def main():
+        async with net.listening(net.always(OK)) as port:
+            for turns in range(8):
+                async with net.visiting(port, limits=Limits(connections=1)) as site:
+                    tasks = [asyncio.create_task(site.get()) for _ in range(5)]
+                    while not site.counts[2]:
+                        await asyncio.sleep(0)
+                    for _ in range(turns):
+                        await asyncio.sleep(0)
+                    await site.pools.aclose()
+                    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+                    assert all(isinstance(each, MeshError) or each.status == 200 for each in outcomes)
+                    assert site.counts == (0, 0, 1)
 
     run(main)
