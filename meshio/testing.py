@@ -24,7 +24,7 @@ from grpclib.exceptions import GRPCError
 
 from meshio.xds.bootstrap import Bootstrap, Node, Server
 from meshio.xds.discovery import Ask, DeltaAsk
-from meshio.xds.served import read_ask, read_delta_ask, write_delta_reply, write_reply
+from meshio.xds.served import read_ask, read_delta_ask, reply_of, write_delta_reply, write_reply
 from meshio.xds.stream import INCREMENTAL, WHOLE, Octets
 
 T = TypeVar("T")
@@ -62,10 +62,8 @@ class ScriptedStream:
         self, type_url: str, version: str, nonce: str, resources: Mapping[str, bytes], removed: tuple[str, ...] = ()
     ) -> None:
         """Send a response in the dialect of the stream."""
-        if self.incremental:
-            await self.send(write_delta_reply(type_url, version, nonce, resources, removed))
-        else:
-            await self.send(write_reply(type_url, version, nonce, resources))
+        write = write_delta_reply if self.incremental else write_reply
+        await self.send(write(reply_of(type_url, version, nonce, resources, removed)))
 
     async def serve_world(self, world: World) -> None:
         """Answer every request out of a world, as the smallest honest control plane would, until cancelled.

@@ -19,8 +19,7 @@ from meshio.controlplane.whole import WholeState
 from meshio.errors import ConfigError
 from meshio.xds.bootstrap import Node
 from meshio.xds.discovery import Ask, DeltaAsk, Reply
-from meshio.xds.encode.envelope import read_delta_node, read_node, write_delta_reply, write_reply
-from meshio.xds.served import read_ask, read_delta_ask
+from meshio.xds.served import read_ask, read_delta_ask, read_delta_node, read_node, write_delta_reply, write_reply
 from meshio.xds.stream import INCREMENTAL, WHOLE, Octets
 from meshio.xds.types import WORDS
 from meshio.xds.wire import Malformed

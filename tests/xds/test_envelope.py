@@ -8,7 +8,7 @@ from meshio.xds.envelope import read_delta_reply, read_reply, write_ask
 from meshio.xds.proto.envoy.service.discovery.v3 import DiscoveryRequest, DiscoveryResponse
 from meshio.xds.proto.envoy.service.discovery.v3 import Resource as ResourceMessage
 from meshio.xds.proto.google.protobuf import Any
-from meshio.xds.served import read_ask, read_delta_ask, write_delta_reply
+from meshio.xds.served import read_ask, read_delta_ask, reply_of, write_delta_reply
 from meshio.xds.types import CLUSTER, NAMES
 from meshio.xds.wire import Malformed
 
@@ -36,7 +36,7 @@ def test_a_whole_reply_is_read_as_betterproto_wrote_it(version_and_nonce, some):
 
 @given(texts, st.dictionaries(texts, st.binary(max_size=9)), st.lists(texts))
 def test_an_incremental_reply_is_read_as_it_was_written(version, resources, removed):
-    raw = write_delta_reply(CLUSTER, version, "n", resources, removed)
+    raw = write_delta_reply(reply_of(CLUSTER, version, "n", resources, removed))
     expected = tuple(Resource(name, CLUSTER, value, version) for name, value in resources.items())
     assert read_delta_reply(raw) == Reply(CLUSTER, version, "n", expected, tuple(removed))
 

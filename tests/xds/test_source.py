@@ -185,12 +185,9 @@ def test_a_resource_of_another_type_than_announced_is_refused(incremental):
 
 def stream_reply(incremental, resources):
     """Listeners in Any, under a reply that says clusters: the first type URL in the bytes is the Any's."""
-    from meshio.xds.served import write_delta_reply, write_reply
+    from meshio.xds.served import reply_of, write_delta_reply, write_reply
 
-    if incremental:
-        raw = write_delta_reply(LISTENER, "2", "odd", resources)
-    else:
-        raw = write_reply(LISTENER, "2", "odd", resources)
+    raw = (write_delta_reply if incremental else write_reply)(reply_of(LISTENER, "2", "odd", resources))
     size = len(LISTENER)
     announced = b"\x22" + bytes([size]) + LISTENER.encode()
     return raw.replace(announced, b"\x22" + bytes([len(CLUSTER)]) + CLUSTER.encode())
@@ -220,9 +217,9 @@ def test_one_name_twice_in_a_reply_is_refused(incremental):
 
 
 def stream_reply_of_clusters(incremental, name, raw):
-    from meshio.xds.served import write_delta_reply, write_reply
+    from meshio.xds.served import reply_of, write_delta_reply, write_reply
 
-    once = (write_delta_reply if incremental else write_reply)(CLUSTER, "", "", {name: raw})
+    once = (write_delta_reply if incremental else write_reply)(reply_of(CLUSTER, "", "", {name: raw}))
     tail = b"\x22" + bytes([len(CLUSTER)]) + CLUSTER.encode()
     return once.replace(tail, b"") * 2 + tail + b"\x2a\x05twice"
 
