@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from meshio.errors import BadRequest, ProtocolBroken, Reset
+from meshio.transport import h1
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 
@@ -313,6 +314,22 @@ def test_a_body_waits_for_100_continue(run, net):
             assert (await site.get(b"POST", [(b"expect", b"100-continue")], b"body")).status == 200
             assert b"expect: 100-continue" in heard[0] and heard[1] == b"body"
             assert site.counts == (1, 1, 1)
+
+    run(main)
+
+
+def test_a_peer_that_is_silent_about_100_continue_gets_the_body_after_a_while(run, net, monkeypatch):
+    monkeypatch.setattr(h1, "PATIENCE", 0.02)
+
+    async def old(reader, writer):
+        await net.read_request(reader)
+        assert await reader.readexactly(4) == b"body"
+        writer.write(OK)
+        await reader.read()
+
+    async def main():
+        async with net.listening(old) as port, net.visiting(port) as site:
+            assert (await site.get(b"POST", [(b"expect", b"100-continue")], b"body")).status == 200
 
     run(main)
 
