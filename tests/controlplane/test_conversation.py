@@ -171,6 +171,17 @@ def test_subscribing_again_to_a_name_sends_it_again():
         assert names(reply) == ["a"]
 
 
+def test_everything_can_be_subscribed_to_and_given_up_by_its_sign():
+    server = Incremental(offer(clusters={"a": "1", "b": "1"}))
+    server.hear(DeltaAsk(CLUSTER, ("a",)))
+    assert [names(reply) for reply in said(server)] == [["a"]]
+    server.hear(DeltaAsk(CLUSTER, ("*",)))
+    assert [names(reply) for reply in said(server)] == [["b"]]
+    server.hear(DeltaAsk(CLUSTER, (), ("*",)))
+    server.offer(offer(clusters={"a": "2", "b": "2"}))
+    assert [names(reply) for reply in said(server)] == [["a"]]
+
+
 @pytest.mark.parametrize("kind", ["type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret", ""])
 def test_a_kind_that_is_not_served_is_never_answered(kind: str):
     whole, delta = WholeState(), Incremental()

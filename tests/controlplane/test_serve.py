@@ -9,14 +9,17 @@ from pathlib import Path
 import pytest
 
 from meshio.controlplane.embedded import EmbeddedSource
+from meshio.controlplane.offer import offer_of
 from meshio.controlplane.serve import Offers, labels_of, serve_directory, who
 from meshio.controlplane.watch import Folder
 from meshio.errors import ConfigError
 from meshio.mesh.snapshot import Identity, Snapshot
-from meshio.upstream.endpoint import Locality
+from meshio.routing.route import RouteTable
+from meshio.upstream.endpoint import LoadAssignment, Locality
 from meshio.xds.bootstrap import Bootstrap, Node, Server, identity_of
+from meshio.xds.decode import Decoder
 from meshio.xds.source import XdsSource
-from meshio.xds.types import ROUTES
+from meshio.xds.types import ASSIGNMENT, CLUSTER, ROUTES
 
 LAB = Path(__file__).parent.parent / "lab"
 NODE = Node(
@@ -106,6 +109,15 @@ def test_what_a_client_gets_depends_on_its_namespace():
     assert ours
     assert theirs
     assert ours.version != theirs.version  # `details` is a name of its own namespace only
+
+
+def test_an_unknown_route_table_or_load_assignment_is_an_empty_one():
+    offer = offer_of(Snapshot())
+    for kind, blank in ((ROUTES, RouteTable("x", ())), (ASSIGNMENT, LoadAssignment("x"))):
+        resource = offer.blank(kind, "x")
+        assert resource
+        assert Decoder().decode(kind, "x", resource.raw) == blank
+    assert offer.blank(CLUSTER, "x") is None
 
 
 def test_clients_of_one_kind_share_their_offer_until_the_documents_change():

@@ -12,6 +12,7 @@ from meshio.balancing.cluster_provided import ClusterProvided
 from meshio.balancing.hashing import HashCookie, HashHeader, HashQuery, HashSourceIp
 from meshio.balancing.least_request import LeastRequest
 from meshio.balancing.maglev import Maglev
+from meshio.balancing.policy import Policy
 from meshio.balancing.ring_hash import RingHash
 from meshio.balancing.round_robin import RoundRobin
 from meshio.balancing.uniform import Random
@@ -339,6 +340,18 @@ LISTENERS = st.builds(Listener, WORD, st.just("10.0.0.1"), PORT, several(CHAIN, 
 NAMES_TABLE = st.dictionaries(WORD, st.builds(Name, several(WORD), WORD, WORD, several(WORD)), max_size=3)
 
 
+@given(ROUTE)
+def test_routes_survive(value: Route):
+    table = RouteTable("80", (VirtualHost("any", ("*",), (value,)),))
+    assert there_and_back(table) == table
+
+
+@given(POLICY)
+def test_policies_survive(value: Policy):
+    cluster = Cluster("a", Eds("a"), value)
+    assert there_and_back(cluster) == cluster
+
+
 @settings(max_examples=40)
 @given(TABLE)
 def test_route_tables_survive(value: RouteTable):
@@ -410,6 +423,36 @@ def test_a_matcher_of_ones_own_is_refused_by_name():
     table = RouteTable("80", (VirtualHost("any", ("*",), (Route((Lunar(),), DirectResponse(200)),)),))
     with pytest.raises(Rejected, match=r"the moon is full: match: xDS has no such matcher"):
         encode(table)
+
+
+class Whim:
+    """A policy and a layer of somebody's own."""
+
+    def over(self, candidates):
+        return lambda request: candidates[0]
+
+    def around(self, send):
+        return send
+
+    def __str__(self) -> str:
+        return "whim"
+
+
+def test_a_policy_of_ones_own_is_refused_by_name():
+    with pytest.raises(Rejected, match=r"a: policy: xDS has no name for whim"):
+        encode(Cluster("a", Eds("a"), Whim()))
+
+
+def test_a_layer_of_ones_own_is_refused_by_name():
+    route = Route((), DirectResponse(200), layers=(Whim(),))
+    with pytest.raises(Rejected, match=r"Whim: layers: xDS has no such filter"):
+        encode(RouteTable("80", (VirtualHost("any", ("*",), (route,)),)))
+
+
+def test_a_weighted_cluster_takes_only_a_literal_host():
+    forward = Forward((WeightedCluster("a", host_rewrite=HostOfEndpoint()),))
+    with pytest.raises(Rejected, match="a: host_rewrite"):
+        encode(RouteTable("80", (VirtualHost("any", ("*",), (Route((), forward),)),)))
 
 
 def test_every_redirect_status_has_its_code():
