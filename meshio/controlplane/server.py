@@ -143,21 +143,31 @@ class ControlPlane:
 
 
 async def converse(line: Line[A], first: bytes, stream: RawStream, dialect: Dialect[A]) -> None:
-    """Hear and say until the client ends the stream. Raises Malformed."""
-    speaking = asyncio.create_task(speak(line, stream, dialect))
+    """Hear and say until either ends: the client is done, or gone. Raises Malformed."""
+    both = {
+        asyncio.create_task(listen(line, first, stream, dialect)),
+        asyncio.create_task(speak(line, stream, dialect)),
+    }
     try:
-        line.hear(dialect.read(first))
-        async for request in stream:
-            line.hear(dialect.read(request))
+        done, _ = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
     finally:
-        speaking.cancel()
-        await asyncio.gather(speaking, return_exceptions=True)  # it fails where the client is gone
+        for task in both:
+            task.cancel()
+        await asyncio.gather(*both, return_exceptions=True)
+
+
+async def listen(line: Line[A], first: bytes, stream: RawStream, dialect: Dialect[A]) -> None:
+    """Take in requests until the client has no more. Raises Malformed."""
+    line.hear(dialect.read(first))
+    async for request in stream:
+        line.hear(dialect.read(request))
 
 
 async def speak(line: Line[A], stream: RawStream, dialect: Dialect[A]) -> None:
     """Send whatever there is to say. HTTP/2 flow control holds us back, and news is joined up meanwhile."""
-    while True:
-        await line.awake.wait()
+    while await line.awake.wait():
         line.awake.clear()
         while reply := line.conversation.say():
             await stream.send_message(dialect.write(reply))
