@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 import meshio
 
+CALLERS = 4  # how many requests may be under way at any moment
+
 
 @dataclass
 class Tally:
@@ -55,7 +57,7 @@ async def ask(mesh: meshio.Mesh, tally: Tally, headers: dict[str, str] | None = 
 class Load:
     """`async with Load(mesh) as tally`: so many callers send one request after the other until the block ends."""
 
-    def __init__(self, mesh: meshio.Mesh, callers: int = 4) -> None:
+    def __init__(self, mesh: meshio.Mesh, callers: int = CALLERS) -> None:
         self.tally = Tally()
         self._mesh = mesh
         self._callers = callers
@@ -65,6 +67,7 @@ class Load:
     async def _call(self) -> None:
         while not self._ended:
             await ask(self._mesh, self.tally)
+            await asyncio.sleep(0)  # an answer of the mesh's own never waits, and others want to run, too
 
     async def __aenter__(self) -> Tally:
         self._tasks = [asyncio.create_task(self._call()) for _ in range(self._callers)]

@@ -11,6 +11,7 @@ import sys
 
 import httpx
 import uvicorn
+import uvloop
 from aiohttp import web
 from fastapi import FastAPI
 
@@ -75,4 +76,4 @@ async def main(name: str, port: int, version: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], int(sys.argv[2]), sys.argv[3] if len(sys.argv) > 3 else "v1"))
+    uvloop.run(main(sys.argv[1], int(sys.argv[2]), sys.argv[3] if len(sys.argv) > 3 else "v1"))
