@@ -24,7 +24,7 @@
 from collections.abc import Callable
 from typing import TypeAlias
 
-from meshio.message import Headers, Request, Response
+from meshio.message import Header, Request, Response
 
 Finish: TypeAlias = Callable[[Request, Response], None]
 
@@ -71,7 +71,7 @@ class RequestError(MeshError):
     status = 503
     sent = False
     details = ""
-    headers: Headers = []
+    headers: tuple[Header, ...] = ()
     finish: Finish | None = None  # what the route changes about response headers: local replies, too
 
     @property
@@ -102,21 +102,21 @@ class Dropped(RequestError):
     """The control plane asks for a share of the cluster's requests to be dropped (EDS `drop_overloads`)."""
 
     flag, details, body = "DO", "drop_overload", b"drop overload"
-    headers: Headers = [(b"x-envoy-drop-overload", b"true")]
+    headers = ((b"x-envoy-drop-overload", b"true"),)
 
 
 class AllDropped(Dropped):
     """The share is all of them."""
 
     flag, details, body = "UDO", "unconditional_drop_overload", b"unconditional drop overload"
-    headers: Headers = [(b"x-envoy-unconditional-drop-overload", b"true")]
+    headers = ((b"x-envoy-unconditional-drop-overload", b"true"),)
 
 
 class ResetError(RequestError):
     """The upstream stream ended before a complete response head (Envoy's words for the local reply).
 
-    `reason` is Envoy's reset reason, `failure` its transport failure reason. `retried` is set by the
-    retry layer; Envoy's text differs after a retry.
+    `reason` is Envoy's reset reason, `failure` its transport failure reason, which only the response code
+    details tell. `retried` is set by the retry layer; Envoy's text differs after a retry.
     """
 
     reason = ""
@@ -125,48 +125,45 @@ class ResetError(RequestError):
     def __init__(self, message: str, failure: str = "") -> None:
         super().__init__(message)
         self.failure = failure
+        cause = "|".join(part.replace(" ", "_") for part in (self.reason, failure) if part)
+        self.details = f"upstream_reset_before_response_started{{{cause}}}"
 
     @property
     def body(self) -> bytes:
-        """Envoy, router.cc: `onUpstreamReset`."""
+        """Envoy, router.cc: `onUpstreamReset`. Envoy 1.40 keeps the transport failure reason to itself."""
         tale = "retried and the latest reset reason" if self.retried else "reset reason"
-        cause = f", transport failure reason: {self.failure}" if self.failure else ""
-        return f"upstream connect error or disconnect/reset before headers. {tale}: {self.reason}{cause}".encode()
+        return f"upstream connect error or disconnect/reset before headers. {tale}: {self.reason}".encode()
 
 
 class Overloaded(ResetError):
     """A circuit breaker of the cluster is open: connections, pending requests, requests or retries."""
 
-    flag, reason, details = "UO", "overflow", "upstream_reset_before_response_started{overflow}"
-    headers: Headers = [(b"x-envoy-overloaded", b"true")]
+    flag, reason = "UO", "overflow"
+    headers = ((b"x-envoy-overloaded", b"true"),)
 
 
 class ConnectFailed(ResetError):
     """No connection to the host could be made. Nothing was sent: always safe to retry."""
 
     flag, reason = "UF", "remote connection failure"
-    details = "upstream_reset_before_response_started{remote_connection_failure}"
 
 
 class ConnectTimedOut(ConnectFailed):
     """The host did not accept the connection within the cluster's connect timeout."""
 
     reason = "connection timeout"
-    details = "upstream_reset_before_response_started{connection_timeout}"
 
 
 class Reset(ResetError):
     """The connection closed or was reset after something had been sent."""
 
     flag, reason, sent = "UC", "connection termination", True
-    details = "upstream_reset_before_response_started{connection_termination}"
 
 
 class ProtocolBroken(ResetError):
     """The upstream sent what is not HTTP, or more of it than the limits allow."""
 
     flag, status, reason, sent = "UPE", 502, "protocol error", True
-    details = "upstream_reset_before_response_started{protocol_error}"
 
 
 class TimedOut(RequestError):

@@ -173,7 +173,7 @@ def refused(told: Explanation, error: RequestError) -> Explanation:
 
 def answer_of(error: RequestError) -> Answer:
     """Envoy's local reply to an error."""
-    return Answer(error.status, str(error), error.flag, texts(error.headers), text(error.body))
+    return Answer(error.status, str(error), error.flag, texts(list(error.headers)), text(error.body))
 
 
 def answered(response: Response, reason: str) -> Answer:

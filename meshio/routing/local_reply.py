@@ -23,7 +23,7 @@ def local_reply(error: RequestError, request: Request) -> Response:
     if error.flag not in ("-", *record.flags):
         record.flags.append(error.flag)
     record.details = error.details or record.details
-    return answer(request, error.status, error.body, Shape(finish=error.finish, extra=error.headers))
+    return answer(request, error.status, error.body, Shape(finish=error.finish, extra=list(error.headers)))
 
 
 @dataclass(frozen=True, slots=True)

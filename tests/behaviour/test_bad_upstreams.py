@@ -76,8 +76,11 @@ def test_nobody_listens(run, tmp_path):
             reply = await mesh.get("http://web/")
             assert (reply.status, reply.mesh.flags) == (503, ["UF"])
             assert reply.text == (
-                "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure,"
-                " transport failure reason: delayed connect error: Connection refused"
+                "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure"
+            )
+            assert reply.mesh.details == (
+                "upstream_reset_before_response_started"
+                "{remote_connection_failure|delayed_connect_error:_Connection_refused}"
             )
 
     run(scenario())

@@ -176,9 +176,9 @@ def test_a_refused_dial_fails_everybody_who_waits(run, net):
             assert [type(failure) for failure in failures] == [ConnectFailed] * 3
             assert len(set(map(id, failures))) == 3
             assert failures[0].body == (
-                b"upstream connect error or disconnect/reset before headers. reset reason: remote connection failure, "
-                b"transport failure reason: delayed connect error: Connection refused"
+                b"upstream connect error or disconnect/reset before headers. reset reason: remote connection failure"
             )
+            assert failures[0].failure == "delayed connect error: Connection refused"
             await site.settled(0, 0, 0)
             assert site.upstream.connections == 0
 
