@@ -15,6 +15,7 @@ from meshio.routing.local_reply import local_reply, stamped
 from meshio.upstream.cluster import Cluster, Dns, Eds, Static
 from meshio.upstream.endpoint import LoadAssignment
 from meshio.upstream.host import Host
+from meshio.upstream.roster import Roster
 from meshio.upstream.upstream import Upstream
 
 STEP = 0.005  # seconds that preparing a snapshot may keep the loop before it yields
@@ -40,6 +41,7 @@ class Dataplane:
         self._composer = Composer(self.upstreams, attempt, self._start, identity.address)
         self._tables = Tables()
         self._fresh: dict[str, Upstream] = {}
+        self._rosters: dict[str, Roster] = {}
         self._shadows: set[asyncio.Task[None]] = set()
         self._sweep: asyncio.TimerHandle | None = None
 
@@ -55,7 +57,7 @@ class Dataplane:
         return await self.route(request)(request)
 
     async def prepare(self, snapshot: Snapshot) -> None:
-        """Build the upstreams that a snapshot adds, in steps, so that `publish` has little left to do.
+        """Build the upstreams and hosts that a snapshot adds, in steps, so that `publish` has little left to do.
 
         They serve nobody before they are published, so it does not matter that this awaits. To be followed
         by `publish` of the same snapshot.
@@ -68,10 +70,17 @@ class Dataplane:
 
     def _preparations(self, snapshot: Snapshot) -> Iterator[None]:
         self._fresh.clear()
-        for name in snapshot.clusters.keys() - self.upstreams.keys():
-            self._fresh[name] = upstream = Upstream()
-            cluster = snapshot.clusters[name]
-            upstream.update(cluster, assignment_of(cluster, snapshot) or LoadAssignment(name))
+        self._rosters.clear()
+        for name, cluster in snapshot.clusters.items():
+            if self._unchanged(name, snapshot):
+                continue
+            upstream = self.upstreams.get(name)
+            if upstream is None:
+                upstream = self._fresh[name] = Upstream()
+            assignment = assignment_of(cluster, snapshot)
+            if assignment is not None and (roster := upstream.draft(cluster, assignment)) is not None:
+                yield from roster.steps()
+                self._rosters[name] = roster
             yield
         for table in snapshot.routes.values():
             self._tables.told(table)
@@ -81,7 +90,7 @@ class Dataplane:
         """Put a snapshot in service and return the hosts that left. Does not await: atomic by construction."""
         left = self._update_upstreams(snapshot)
         gone = self.upstreams.keys() - snapshot.clusters.keys()
-        left += [host for name in gone for host in self.upstreams.pop(name).hosts.values()]
+        left += [host for name in gone for host in self.upstreams.pop(name).retire()]
         if self.plan is None or rebinds(self.snapshot, snapshot):
             self._tables.forget_others(snapshot.routes)
             locator = Locator(snapshot, self.identity, self._tables)
@@ -118,13 +127,11 @@ class Dataplane:
         for name, cluster in new.clusters.items():
             if self._unchanged(name, new):
                 continue
-            fresh = self._fresh.pop(name, None)
-            if fresh is not None and name not in self.upstreams:
-                self.upstreams[name] = fresh
-                continue
-            upstream = self.upstreams.setdefault(name, Upstream())
+            upstream = self.upstreams.get(name)
+            if upstream is None:
+                upstream = self.upstreams[name] = self._fresh.get(name) or Upstream()
             assignment = assignment_of(cluster, new) or resolved_before(cluster, upstream)
-            left += upstream.update(cluster, assignment)
+            left += upstream.update(cluster, assignment, self._rosters.pop(name, None))
         return left
 
     def _unchanged(self, name: str, new: Snapshot) -> bool:

@@ -65,14 +65,14 @@ def read_table(table: RouteTable) -> Told:
     )
 
 
-def service_ports(snapshot: Snapshot, tables: Tables) -> Mapping[str, list[int]]:
+def service_ports(snapshot: Snapshot, tables: Tables) -> Mapping[str, tuple[int, ...]]:
     """For every domain that a virtual host names: on which ports."""
-    ports: dict[str, list[int]] = {}
+    ports: dict[str, tuple[int, ...]] = {}
     for table in snapshot.routes.values():
         told = tables.told(table)
         if told.port is not None:
             for domain in told.domains:
-                ports.setdefault(domain, []).append(told.port)
+                ports[domain] = (*ports.get(domain, ()), told.port)
     return ports
 
 

@@ -60,7 +60,7 @@ class Locator:
         """The URL's port; for a bare service name the service's only HTTP port, if port 80 knows it not."""
         if destination.port_given or destination.tls:
             return destination.port
-        ports = self._ports.get(destination.host.lower(), [])
+        ports = self._ports.get(destination.host.lower(), ())
         return ports[0] if len(ports) == 1 else destination.port
 
     def target(self, destination: Destination) -> Target:

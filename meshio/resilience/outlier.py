@@ -57,7 +57,7 @@ class Watched(Protocol):
     """What the detector has to know about a host, and the one thing it changes."""
 
     ejected: bool
-    streaks: Streaks
+    streaks: Streaks | None
 
 
 W = TypeVar("W", bound=Watched)
@@ -87,6 +87,10 @@ class Outliers(Generic[W]):
         if local and self.settings.split_external_local_origin_errors:
             return self._observe_local(host, now)
         streaks = host.streaks
+        if streaks is None:
+            if status < 500:
+                return False
+            streaks = streaks_of(host)
         streaks.local = 0
         if status < 500:
             streaks.errors = streaks.gateway = 0
@@ -94,7 +98,7 @@ class Outliers(Generic[W]):
         return self._observe_error(host, status, now)
 
     def _observe_local(self, host: W, now: float) -> bool:
-        settings, streaks = self.settings, host.streaks
+        settings, streaks = self.settings, streaks_of(host)
         streaks.local += 1
         if streaks.local != settings.consecutive_local_origin_failure:
             return False
@@ -102,7 +106,7 @@ class Outliers(Generic[W]):
         return self._eject(host, settings.enforcing_consecutive_local_origin_failure, now)
 
     def _observe_error(self, host: W, status: int, now: float) -> bool:
-        settings, streaks, ejected = self.settings, host.streaks, False
+        settings, streaks, ejected = self.settings, streaks_of(host), False
         streaks.errors += 1
         streaks.gateway = streaks.gateway + 1 if 502 <= status <= 504 else 0
         if streaks.gateway == settings.consecutive_gateway_failure:
@@ -116,7 +120,7 @@ class Outliers(Generic[W]):
     def _eject(self, host: W, enforcing: int, now: float) -> bool:
         if host.ejected or host not in self.hosts or not self._may_eject() or random() * 100 >= enforcing:
             return False
-        settings, streaks = self.settings, host.streaks
+        settings, streaks = self.settings, streaks_of(host)
         longest = max(settings.max_ejection_time, settings.base_ejection_time)
         if settings.base_ejection_time * streaks.backoff < longest + settings.base_ejection_time:
             streaks.backoff += 1
@@ -139,7 +143,7 @@ class Outliers(Generic[W]):
         returned = [host for host in self.hosts if self._returns(host, now)]
         for host in returned:
             host.ejected = False
-            host.streaks.forget()
+            streaks_of(host).forget()
         self.ejected -= len(returned)
         return bool(returned)
 
@@ -151,7 +155,17 @@ class Outliers(Generic[W]):
 
     @staticmethod
     def _returns(host: W, now: float) -> bool:
+        streaks = host.streaks
+        if streaks is None:
+            return False
         if host.ejected:
-            return host.streaks.returns <= now
-        host.streaks.backoff = max(0, host.streaks.backoff - 1)
+            return streaks.returns <= now
+        streaks.backoff = max(0, streaks.backoff - 1)
         return False
+
+
+def streaks_of(host: Watched) -> Streaks:
+    """What is remembered of a host, from its first failure on: most hosts never fail."""
+    if host.streaks is None:
+        host.streaks = Streaks()
+    return host.streaks

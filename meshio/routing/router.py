@@ -26,9 +26,10 @@ def compile_router(table: RouteTable, bind: Bind[T]) -> Router[T]:
 
     The router raises NoRoute, whose text says whether the virtual host or the route was missing. An
     authority is looked up once and remembered, so that the price does not depend on the table's size.
+    A virtual host is compiled for the first request that it gets: of a thousand, a process uses a few.
     """
     find = index_domains(table)
-    hosts = {id(host): compile_host(table, host, bind) for host in table.hosts}
+    hosts: dict[int, Router[T]] = {}
     known: dict[bytes, Router[T]] = {}
 
     def enter(authority: bytes) -> Router[T]:
@@ -37,7 +38,10 @@ def compile_router(table: RouteTable, bind: Bind[T]) -> Router[T]:
             raise NoRoute(f"route table {table.name!r} has no virtual host for {authority.decode('latin-1')!r}")
         if len(known) >= REMEMBERED:
             known.clear()
-        router = known[authority] = hosts[id(claim.host)]
+        router = hosts.get(id(claim.host))
+        if router is None:
+            router = hosts[id(claim.host)] = compile_host(table, claim.host, bind)
+        known[authority] = router
         return router
 
     def route(request: Request) -> T:

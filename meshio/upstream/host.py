@@ -15,7 +15,7 @@ class Host:
     weight      of the balancing policy
     inflight    requests under way; latency: moving average in seconds
     requests, failures   since it was first seen; a failure is a 5xx or a failure of the connection
-    ejected, streaks     outlier detection
+    ejected, streaks     outlier detection; no streaks before the first failure
     used        when a request last ended, for original destinations
     tls         what the cluster's transport sockets say for this endpoint; None is plaintext
     pool, tls_pools      owned by `transport`
@@ -37,7 +37,7 @@ class Host:
         self.inflight = self.requests = self.failures = 0
         self.latency = 0.0
         self.ejected = False
-        self.streaks = Streaks()
+        self.streaks: Streaks | None = None
         self.used: float | None = None
         self.pool: object | None = None
         self.tls_pools: dict[str, object] | None = None

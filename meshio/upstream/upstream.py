@@ -14,27 +14,32 @@ from meshio.message import Request
 from meshio.resilience.outlier import Outliers
 from meshio.upstream.cluster import ClientTls, Cluster, OriginalDestination
 from meshio.upstream.destinations import Destinations
-from meshio.upstream.endpoint import Address, LoadAssignment, LocalityEndpoints
+from meshio.upstream.endpoint import Address, LoadAssignment
 from meshio.upstream.host import DEGRADED, FIT, UNFIT, Host
+from meshio.upstream.roster import Groups, Roster, enlist
 from meshio.upstream.sockets import tls_of
 
 NO_OUTCOME = 0  # a status for `settle`: the request was given up and says nothing about the host
 EMPTY = LoadAssignment("")
+FEW = 256  # endpoints whose hosts are made when the first request asks for them: a fraction of a millisecond
 SMOOTHING = 0.2  # weight of the newest latency in the moving average
 
 
 class Upstream:
     """The live state of one cluster. One writer; nothing in here awaits.
 
+    Of the thousands of clusters that a control plane tells, a process uses a few: hosts and pick are made when
+    somebody asks for them, unless there are so many that the first request would wait for it.
+
     active                requests under way; `limits.requests` bounds it
     connections, pending  counted by `transport` against `limits.connections` and `limits.pending`
     retries               retries under way; `limits.retries` or the budget bounds it
-    pick, serving         the compiled choice among the hosts, replaced whole; whether there is any to choose
+    pick                  the compiled choice among the hosts, replaced whole
     """
 
     __slots__ = (
-        "_destinations", "_groups", "_max_requests", "active", "assignment", "cluster", "connections", "hosts",
-        "name", "outliers", "pending", "pick", "retries", "serving",
+        "_awake", "_destinations", "_groups", "_hosts", "_max_requests", "_serving", "active", "assignment", "cluster",
+        "connections", "name", "outliers", "pending", "pick", "retries",
     )  # fmt: skip
 
     cluster: Cluster
@@ -43,16 +48,35 @@ class Upstream:
     def __init__(self) -> None:
         self.name = ""
         self.assignment: LoadAssignment = EMPTY
-        self.hosts: dict[Address, Host] = {}
         self.active = self.pending = self.connections = self.retries = 0
         self.outliers: Outliers[Host] | None = None
         self.pick: Pick[Host] = self._nobody
-        self.serving = False
+        self._awake = True
+        self._hosts: dict[Address, Host] = {}
+        self._serving = False
         self._destinations: Destinations | None = None
-        self._groups: list[tuple[LocalityEndpoints, tuple[Host, ...]]] = []
+        self._groups: Groups = ()
         self._max_requests = 0
 
-    def update(self, cluster: Cluster, assignment: LoadAssignment) -> list[Host]:
+    @property
+    def hosts(self) -> dict[Address, Host]:
+        """The hosts by address."""
+        self._wake()
+        return self._hosts
+
+    @property
+    def serving(self) -> bool:
+        """Whether there is any host to pick."""
+        self._wake()
+        return self._serving
+
+    def draft(self, cluster: Cluster, assignment: LoadAssignment) -> Roster | None:
+        """A roster to be filled in steps and given to `update`; None where the update is quick without."""
+        several = sum(len(group.endpoints) for group in assignment.localities) > FEW
+        wanted = several and not isinstance(cluster.discovery, OriginalDestination)
+        return Roster(cluster, assignment, self._hosts) if wanted else None
+
+    def update(self, cluster: Cluster, assignment: LoadAssignment, roster: Roster | None = None) -> list[Host]:
         """Take over new values and return the hosts that left.
 
         A host that stays keeps its counters and connections; one whose TLS settings changed is another host.
@@ -60,38 +84,47 @@ class Upstream:
         self.name, self.cluster, self.assignment = cluster.name, cluster, assignment
         self._max_requests = cluster.limits.requests
         if isinstance(cluster.discovery, OriginalDestination):
+            self._awake = True
             return self._update_destinations()
-        left, self.hosts, self._destinations = self.hosts, {}, None
-        self._groups = [(group, self._take_over(group, left)) for group in assignment.localities]
+        self._destinations = None
+        if roster is None and not self._hosts:
+            self._awake, self.pick = False, self._first
+            self._watch()  # who sweeps asks at once when to come
+            return []
+        if roster is None or roster.before is not self._hosts or roster.assignment is not assignment:
+            roster = enlist(cluster, assignment, self._hosts)
+        return self._enlist(roster)
+
+    def retire(self) -> list[Host]:
+        """The cluster is gone: the hosts that were ever made."""
+        return list(self._hosts.values())
+
+    def _enlist(self, roster: Roster) -> list[Host]:
+        self._awake = True
+        self._hosts, self._groups = roster.hosts, roster.groups
+        for host, endpoint, group in roster.renewed:
+            host.describe(endpoint, group.locality, group.priority)
         self._watch()
         self.rebuild_pick()
-        return list(left.values())
+        return roster.left()
 
-    def _take_over(self, group: LocalityEndpoints, left: dict[Address, Host]) -> tuple[Host, ...]:
-        """The hosts of one locality; those that were there before move over from `left`."""
-        hosts = []
-        for endpoint in group.endpoints:
-            if endpoint.address in self.hosts:
-                continue  # named twice: the first one counts, as in Envoy
-            tls = tls_of(self.cluster, endpoint)
-            host = left.get(endpoint.address)
-            if host is None or host.tls != tls:
-                host = Host(endpoint, tls)
-            else:
-                del left[endpoint.address]
-            host.describe(endpoint, group.locality, group.priority)
-            self.hosts[endpoint.address] = host
-            hosts.append(host)
-        return tuple(hosts)
+    def _wake(self) -> None:
+        if not self._awake:
+            self._enlist(enlist(self.cluster, self.assignment, {}))
+
+    def _first(self, request: Request) -> Host:
+        """The pick before anybody has asked for a host."""
+        self._wake()
+        return self.pick(request)
 
     def _update_destinations(self) -> list[Host]:
         """Endpoints that the control plane does not know cannot leave; they leave when the TLS settings change."""
-        self.outliers, self._groups = None, []  # Envoy goes to the original destination whatever its health
-        kept = {address: host for address, host in self.hosts.items() if self._keeps(host)}
-        left = [host for address, host in self.hosts.items() if address not in kept]
-        self.hosts = kept
+        self.outliers, self._groups = None, ()  # Envoy goes to the original destination whatever its health
+        kept = {address: host for address, host in self._hosts.items() if self._keeps(host)}
+        left = [host for address, host in self._hosts.items() if address not in kept]
+        self._hosts = kept
         self._destinations = Destinations(kept, self.cluster)
-        self.pick, self.serving = self._destinations.pick, True
+        self.pick, self._serving = self._destinations.pick, True
         return left
 
     def _keeps(self, host: Host) -> bool:
@@ -103,17 +136,17 @@ class Upstream:
         settings = self.cluster.outlier
         if settings is None:
             self.outliers = None
-            for host in self.hosts.values():
+            for host in self._hosts.values():
                 host.ejected = False
             return
         if self.outliers is None or self.outliers.settings != settings:
             self.outliers = Outliers(settings)
-        self.outliers.watch(self.hosts.values())
+        self.outliers.watch(self._hosts.values())
 
     def rebuild_pick(self) -> None:
         """After an update, an ejection or a return."""
         found = compose(self.cluster.policy, self.tiers(), self.spread())
-        self.serving, pick = found is not None, found or self._nobody
+        self._serving, pick = found is not None, found or self._nobody
         self.pick = dropping(pick, self.assignment.drop) if self.assignment.drop else pick
 
     def spread(self) -> Spread:
@@ -130,7 +163,7 @@ class Upstream:
         return [tuple(tier) for tier in tiers]
 
     def _nobody(self, request: Request) -> NoReturn:
-        raise NoHealthyHost(f"cluster {self.name!r} has no host that may be picked, of {len(self.hosts)}")
+        raise NoHealthyHost(f"cluster {self.name!r} has no host that may be picked, of {len(self._hosts)}")
 
     def admit(self, request: Request, avoid: int = 0) -> Host:
         """Choose a host and count the request in; `settle` counts it out.
@@ -201,7 +234,8 @@ class Upstream:
     def candidates(self) -> list[tuple[Host, str]]:
         """Every host and, in words, whether it takes requests or why it does not."""
         if self._destinations is not None:
-            return [(host, "takes the requests to its address") for host in self.hosts.values()]
+            return [(host, "takes the requests to its address") for host in self._hosts.values()]
+        self._wake()
         loads = spread_loads(self.tiers(), self.spread())
         return [
             (host, standing(host, loads.healthy[p], loads.degraded[p], loads.panic[p]))

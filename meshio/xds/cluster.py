@@ -24,6 +24,7 @@ from meshio.xds.proto.envoy.config.cluster.v3 import Cluster as ClusterMessage
 from meshio.xds.proto.envoy.config.cluster.v3 import OutlierDetection as OutlierMessage
 from meshio.xds.proto.envoy.config.core.v3 import RoutingPriority
 from meshio.xds.protocol import http_options, upstream_options
+from meshio.xds.shared import shared
 from meshio.xds.tls import translate_matches, translate_socket
 
 INBOUND = ("inbound|", "InboundPassthroughCluster")
@@ -57,12 +58,12 @@ def translate_cluster(name: str, raw: bytes) -> Cluster:
         name=message.name,
         discovery=found,
         policy=policy,
-        limits=limits(place.at("circuit_breakers"), message.circuit_breakers),
-        outlier=outlier(place.at("outlier_detection"), message.outlier_detection),
+        limits=shared(limits(place.at("circuit_breakers"), message.circuit_breakers)),
+        outlier=shared(outlier(place.at("outlier_detection"), message.outlier_detection)),
         connect_timeout=positive(place.at("connect_timeout"), timeout) if timeout is not None else 5.0,
         tls=translate_socket(place.at("transport_socket"), message.transport_socket, sni),
         tls_matches=translate_matches(place, message.transport_socket_matches, sni),
-        http=http_options(place, message, http),
+        http=shared(http_options(place, message, http)),
         panic_threshold=panic_threshold(place, message),
         locality_weighted=weighted,
         alt_stat_name=message.alt_stat_name,

@@ -32,9 +32,9 @@ from meshio.xds.proto.envoy.config.endpoint.v3 import (
 )
 from meshio.xds.proto.envoy.config.endpoint.v3 import Endpoint as EndpointMessage
 from meshio.xds.proto.google.protobuf import UInt32Value
+from meshio.xds.shared import shared
 from meshio.xds.wire import BYTES, VARINT, Field, Malformed, entry, portions, sole, split
 
-RULES = ENDPOINT_FIELDS | CORE_FIELDS
 RULES = ENDPOINT_FIELDS | CORE_FIELDS
 PORTION = 64  # endpoints between two turns of the loop: about a millisecond
 HEALTH: tuple[Health, ...] = ("unknown", "healthy", "unhealthy", "draining", "timeout", "degraded")
@@ -124,7 +124,7 @@ class AssignmentReader:
                     endpoints.append(endpoint)
                 elif key == LOCALITY and isinstance(value, bytes) and locality is NOWHERE:
                     message = open_message(place.at("locality"), LocalityMessage, value)
-                    locality = Locality(message.region, message.zone, message.sub_zone)
+                    locality = shared(Locality(message.region, message.zone, message.sub_zone))
                 elif key == LOCALITY_WEIGHT and not weight:
                     weight = wrapped(place.at("load_balancing_weight"), value)
                 elif key == PRIORITY and isinstance(value, int) and value <= LOWEST_PRIORITY:

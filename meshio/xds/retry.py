@@ -5,6 +5,7 @@ from meshio.xds.duration import positive, seconds
 from meshio.xds.extension import type_of
 from meshio.xds.place import Place
 from meshio.xds.proto.envoy.config.route.v3 import RetryPolicy, RetryPolicyRetryHostPredicate
+from meshio.xds.shared import shared
 
 CONDITIONS = frozenset(
     "5xx gateway-error reset reset-before-request connect-failure refused-stream retriable-4xx "
@@ -28,7 +29,7 @@ def translate_retry(place: Place, policy: RetryPolicy, buffer_limit: int | None)
     if not on or not attempts:
         return None
     first, longest = backoff(place.at("retry_back_off"), policy)
-    return Retry(
+    retry = Retry(
         on=on,
         attempts=attempts,
         statuses=frozenset(policy.retriable_status_codes),
@@ -39,6 +40,7 @@ def translate_retry(place: Place, policy: RetryPolicy, buffer_limit: int | None)
         host_attempts=policy.host_selection_retry_max_attempts or 1,
         buffer_limit=BUFFER_LIMIT if buffer_limit is None else buffer_limit,
     )
+    return shared(retry)
 
 
 def retry_conditions(place: Place, words: str) -> frozenset[str]:

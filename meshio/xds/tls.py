@@ -18,6 +18,7 @@ from meshio.xds.proto.envoy.extensions.transport_sockets.tls.v3 import (
     UpstreamTlsContext,
 )
 from meshio.xds.proto.envoy.type.matcher.v3 import StringMatcher
+from meshio.xds.shared import shared
 
 TLS = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
 RAW = "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer"
@@ -63,7 +64,8 @@ def translate_one(place: Place, each: ClusterTransportSocketMatch, http: Auto) -
     wanted = tuple(sorted((key, value.string_value) for key, value in texts.items() if value.string_value is not None))
     if len(wanted) != len(texts):
         raise place.rejected("only texts can be compared", "match")
-    return TlsMatch(each.name, wanted, translate_socket(place.at("transport_socket"), each.transport_socket, http))
+    tls = translate_socket(place.at("transport_socket"), each.transport_socket, http)
+    return shared(TlsMatch(each.name, shared(wanted), tls))
 
 
 def client_tls(place: Place, context: UpstreamTlsContext, http: Auto) -> ClientTls:

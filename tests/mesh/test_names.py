@@ -73,7 +73,7 @@ def test_literals_are_told_from_names(text, answer):
 
 def test_a_services_ports_are_those_of_the_tables_that_name_it():
     ports = service_ports(SNAPSHOT, Tables())
-    assert ports["reviews"] == ports["reviews.default"] == [9080]
+    assert ports["reviews"] == ports["reviews.default"] == (9080,)
 
 
 def test_what_a_table_tells_is_read_once():

@@ -134,12 +134,14 @@ def test_the_error_says_whether_virtual_host_or_route_is_missing():
         found(RouteTable("t", (VirtualHost("empty", ("*",), ()),)), ask())
 
 
-def test_each_route_is_bound_once():
+def test_a_route_is_bound_once_and_only_when_its_virtual_host_is_asked_for():
     bound = []
     route = compile_router(DOMAINS, lambda table, host, route: bound.append(route.name) or route)
+    assert bound == []
     for _ in range(3):
         route(ask(b"api.example.com"))
-    assert bound == [host.name for host in DOMAINS.hosts]
+        route(ask(b"API.example.com"))
+    assert bound == ["exact"]
 
 
 def test_a_flood_of_authorities_is_forgotten_again():

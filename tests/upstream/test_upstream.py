@@ -332,3 +332,41 @@ def test_hosts_say_who_they_are() -> None:
     assert Host(at(1)).key == b"10.0.0.1:9080"
     assert repr(Host(at(1, "draining"))) == "<Host 10.0.0.1:9080 unfit inflight=0>"
     assert str(serving(at(1)).hosts["10.0.0.1", 9080].locality) == "r/z"
+
+
+def test_hosts_are_made_for_the_first_request_and_their_ejections_are_swept_from_the_start() -> None:
+    upstream = serving(at(1), at(2), outlier=EJECTS_ALL)
+    assert upstream.retire() == []
+    assert upstream.sweep(0.0) == 10.0
+    assert upstream.admit(asked()) in upstream.retire()
+
+
+def crowd(first: int, last: int) -> LoadAssignment:
+    return assigned(locality(*(Endpoint((f"10.1.{n >> 8}.{n & 255}", 80)) for n in range(first, last))))
+
+
+def test_a_roster_filled_in_steps_gives_what_an_update_in_one_go_gives() -> None:
+    upstream, plain = Upstream(), Upstream()
+    for assignment in (crowd(0, 600), crowd(200, 700), crowd(200, 700)):
+        roster = upstream.draft(cluster(), assignment)
+        assert roster is not None
+        before = dict(upstream.hosts)
+        for _ in roster.steps():
+            pass
+        assert upstream.hosts == before
+        left = upstream.update(cluster(), assignment, roster)
+        assert set(left) == set(before.values()) - set(upstream.hosts.values())
+        assert [host.name for host in left] == [host.name for host in plain.update(cluster(), assignment)]
+        assert list(plain.hosts) == list(upstream.hosts)
+
+
+def test_a_roster_that_another_update_overtook_is_not_used() -> None:
+    upstream, late = serving(at(1)), crowd(0, 300)
+    host, roster = upstream.admit(asked()), upstream.draft(cluster(), late)
+    assert roster is not None
+    for _ in roster.steps():
+        pass
+    assert upstream.update(cluster(), crowd(0, 10)) == [host]
+    known = set(upstream.hosts.values())
+    assert upstream.update(cluster(), late, roster) == []
+    assert known < set(upstream.hosts.values())
