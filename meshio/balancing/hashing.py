@@ -9,6 +9,7 @@ from xxhash import xxh64_intdigest
 from meshio.message import PSEUDO_HEADERS, Request
 
 Key: TypeAlias = Callable[[Request], int | None]
+Cookies: TypeAlias = Callable[[Request], list[bytes]]
 Substitute: TypeAlias = Callable[[str, str], Callable[[bytes], bytes]]
 WORD = 2**64 - 1
 
@@ -25,7 +26,10 @@ class HashHeader:
 
 @dataclass(frozen=True, slots=True)
 class HashCookie:
-    """Hash a cookie. `ttl` (seconds): when the cookie is absent, make one and set it; None: then no hash."""
+    """Hash a cookie. `ttl` (seconds): when the cookie is absent, make one and set it; None: then no hash.
+
+    A `ttl` of 0 makes a cookie of the session, without an age.
+    """
 
     name: str
     ttl: float | None = None
@@ -64,10 +68,9 @@ def compile_hash(policies: tuple[HashPolicy, ...], address: str, substitute: Sub
     def combined(request: Request) -> int | None:
         result: int | None = None
         for key, terminal in keys:
-            if (found := key(request)) is None:
-                continue
-            result = found if result is None else rotated(result) ^ found
-            if terminal:
+            if (found := key(request)) is not None:
+                result = found if result is None else rotated(result) ^ found
+            if terminal and result is not None:
                 break
         return result
 
@@ -145,13 +148,37 @@ def cookie(request: Request, name: bytes) -> bytes:
 
 def new_cookie(request: Request, address: str) -> bytes:
     """The value that a cookie with a lifetime gets when the request has none: the same for one pair of addresses."""
-    return b"%x" % xxh64_intdigest(f"{address}{request.host}:{request.port}".encode())
+    return b"%016x" % xxh64_intdigest(f"{address}{request.host}:{request.port}".encode())
+
+
+def compile_cookies(policies: tuple[HashPolicy, ...], address: str, substitute: Substitute) -> Cookies | None:
+    """The `set-cookie` values that tell a client which cookies were made up for its request.
+
+    None when none ever is. Policies behind a terminal one that decides have no say. The arguments are those of
+    `compile_hash`.
+    """
+    if not any(isinstance(policy, HashCookie) and policy.ttl is not None for policy in policies):
+        return None
+    keys = [(policy, key_of(policy, address, substitute)) for policy in policies]
+
+    def cookies(request: Request) -> list[bytes]:
+        values, decided = [], False
+        for policy, key in keys:
+            if isinstance(policy, HashCookie) and (value := set_cookie(policy, request, address)) is not None:
+                values.append(value)
+            decided = decided or key(request) is not None
+            if policy.terminal and decided:
+                break
+        return values
+
+    return cookies
 
 
 def set_cookie(policy: HashCookie, request: Request, address: str) -> bytes | None:
     """The `set-cookie` value that tells a client its new cookie; None when it has one, or none is to be made."""
     if policy.ttl is None or cookie(request, policy.name.encode()):
         return None
+    age = f"; Max-Age={seconds}" if (seconds := int(policy.ttl)) else ""
     path = f"; Path={policy.path}" if policy.path else ""
     value = new_cookie(request, address).decode()
-    return f'{policy.name}="{value}"; Max-Age={policy.ttl:.0f}{path}; HttpOnly'.encode()
+    return f'{policy.name}="{value}"{age}{path}; HttpOnly'.encode()

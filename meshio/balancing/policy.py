@@ -1,6 +1,7 @@
 """What a balancing policy is: a frozen value that builds a pick over candidates."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from meshio.message import Request
@@ -36,6 +37,12 @@ class ConsistentPolicy(Policy, Protocol):
 
     def over_shares(self, candidates: tuple[C, ...], shares: tuple[float, ...]) -> Pick[C]:
         """Build the pick for candidates with these shares of the keys; they sum up to 1."""
+
+
+@cache
+def reads_keys(kind: type[Policy]) -> bool:
+    """Whether a policy of this class looks at the key of a request."""
+    return issubclass(kind, ConsistentPolicy)
 
 
 def shares_of(candidates: tuple[C, ...]) -> tuple[float, ...]:

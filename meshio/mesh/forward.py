@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from time import time
 from typing import Any, TypeAlias
 
-from meshio.balancing.hashing import compile_hash
 from meshio.errors import Finish, NoCluster, RequestError
+from meshio.mesh.affinity import hashed
 from meshio.message import Layer, Request, Response, Send
 from meshio.resilience.timeout import Timeout
 from meshio.routing.listener import HttpChain, TcpChain
@@ -19,7 +19,6 @@ from meshio.routing.local_reply import stamped
 from meshio.routing.mirror import mirror
 from meshio.routing.prepare import PrepareRequest, count_attempt, prepare_request, prepare_response
 from meshio.routing.redirect import redirect
-from meshio.routing.regex import compile_regex
 from meshio.routing.respond import respond
 from meshio.routing.rewrite import HostOfEndpoint
 from meshio.routing.route import DirectResponse, Forward, Redirect, Route, RouteTable, VirtualHost, WeightedCluster
@@ -85,8 +84,8 @@ class Composer:
         action = route.action
         assert isinstance(action, Forward)
         send = self.tried(action, host, entry)
-        if action.hash_policies:
-            send = hashed(send, compile_hash(action.hash_policies, self.address, compile_regex))
+        if action.hash_policies and (upstream := self.upstreams.get(entry.name)) is not None:
+            send = hashed(send, upstream, action.hash_policies, self.address)
         if action.mirrors:
             send = mirror(action.mirrors, lambda cluster: self.shadow(cluster, action.timeout), self.start)(send)
         if action.timeout:
@@ -140,14 +139,6 @@ def named(send: Send, host: str, route: str) -> Send:
 
 def drawn(draw: Callable[[], Send]) -> Send:
     return lambda request: draw()(request)
-
-
-def hashed(send: Send, key: Callable[[Request], int | None]) -> Send:
-    def hashing(request: Request) -> Awaitable[Response]:
-        request.hash = key(request)
-        return send(request)
-
-    return hashing
 
 
 def finished(send: Send, finish: Finish | None) -> Send:

@@ -11,6 +11,7 @@ from meshio.balancing.hashing import (
     HashPolicy,
     HashQuery,
     HashSourceIp,
+    compile_cookies,
     compile_hash,
     set_cookie,
 )
@@ -91,9 +92,33 @@ def test_a_made_up_cookie_is_told_to_the_client_and_keeps_its_host() -> None:
     assert key(back, policy) == key(request(), policy)
     assert set_cookie(policy, back, OWN) is None
     assert set_cookie(HashCookie("sid"), request(), OWN) is None
-    bare = set_cookie(HashCookie("sid", ttl=0.0), request(), OWN)
-    assert bare is not None
-    assert b"Path" not in bare
+
+
+@pytest.mark.parametrize(("ttl", "rest"), [(0.0, b"HttpOnly"), (0.9, b"HttpOnly"), (1.7, b"Max-Age=1; HttpOnly")])
+def test_ages_are_whole_seconds_and_a_session_has_none(ttl: float, rest: bytes) -> None:
+    told = set_cookie(HashCookie("sid", ttl), request(), OWN)
+    assert told is not None
+    pair, _, attributes = told.partition(b"; ")
+    assert attributes == rest
+    assert len(pair) == len('sid="0123456789abcdef"')
+
+
+def told(asked: Request, *policies: HashPolicy) -> list[bytes] | None:
+    cookies = compile_cookies(policies, OWN, rewrite)
+    return None if cookies is None else [value.partition(b"=")[0] for value in cookies(asked)]
+
+
+def test_each_missing_cookie_with_a_lifetime_is_told() -> None:
+    one, two = HashCookie("one", 60.0), HashCookie("two", 60.0)
+    assert told(request(), one, two) == [b"one", b"two"]
+    assert told(request((b"cookie", b"two=9")), one, two) == [b"one"]
+    assert told(request(), HashCookie("one"), HashHeader("x-user")) is None
+
+
+def test_behind_a_terminal_policy_that_decides_no_cookie_is_made() -> None:
+    header, cookie = HashHeader("x-user", terminal=True), HashCookie("sid", 60.0)
+    assert told(request((b"x-user", b"alice")), header, cookie) == []
+    assert told(request(), header, cookie) == [b"sid"]
 
 
 def test_several_policies_are_combined() -> None:
@@ -103,3 +128,10 @@ def test_several_policies_are_combined() -> None:
     assert key(both, HashHeader("x-user", terminal=True), query) == ALICE
     assert key(both, HashHeader("x-none", terminal=True), query) == xxh64_intdigest(b"1")
     assert key(request(), header, query) is None
+
+
+def test_a_terminal_policy_ends_it_as_soon_as_any_policy_had_a_say() -> None:
+    """Envoy 1.40: the terminal policy need not be the one that had it."""
+    asked = request((b"x-user", b"alice"), path=b"/?q=1")
+    silent = HashHeader("x-none", terminal=True)
+    assert key(asked, HashQuery("q"), silent, HashHeader("x-user")) == xxh64_intdigest(b"1")

@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from meshio.balancing.hashing import HashCookie
+from meshio.balancing.ring_hash import RingHash
 from meshio.balancing.round_robin import RoundRobin
 from meshio.errors import Closed, NoRoute
 from meshio.matching import Exact, Header, PathPrefix
@@ -252,6 +254,41 @@ def test_headers_change_on_the_way_out_and_back_and_the_callers_list_does_not():
         assert response.header(b"x-back") == b"2"
         assert peer.seen[0].header(b"x-out") == b"1"
         assert mine == [(b"accept", b"*/*")]
+
+    run(scenario)
+
+
+STICKY = {"hash_policies": (HashCookie("sid", ttl=60.0, path="/"),)}
+
+
+def test_a_client_without_a_cookie_gets_one_and_stays_where_it_was():
+    async def scenario(plane, peer):
+        ring = replace(cluster("a"), policy=RingHash())
+        endpoints = assignment("a", *range(1, 20))
+        plane.publish(snapshot(ring, routes=[table(Route(ANY, to("a", **STICKY)))], assignments=[endpoints]))
+        first = await plane.send(get())
+        cookie = first.header(b"set-cookie")
+        pair, _, rest = cookie.partition(b"; ")
+        assert rest == b"Max-Age=60; Path=/; HttpOnly"
+        back = await plane.send(get(headers=[(b"cookie", b"a=b; " + pair)]))
+        assert back.header(b"set-cookie") is None
+        assert back.header(b"x-from") == first.header(b"x-from")
+
+    run(scenario)
+
+
+def test_no_cookie_where_the_cluster_does_not_hash_or_nobody_answers():
+    async def scenario(plane, peer):
+        routes = [table(Route(ANY, to("a", **STICKY)))]
+        plane.publish(snapshot(cluster("a"), routes=routes))
+        assert (await plane.send(get())).header(b"set-cookie") is None
+        assert peer.seen[0].hash is None
+        ring = replace(cluster("a"), policy=RingHash())
+        plane.publish(snapshot(ring, routes=routes))
+        assert (await plane.send(get())).header(b"set-cookie") is not None
+        plane.publish(snapshot(ring, routes=routes, assignments=[assignment("a")]))
+        response = await plane.send(get())
+        assert (response.status, response.header(b"set-cookie")) == (503, None)
 
     run(scenario)
 
