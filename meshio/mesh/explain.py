@@ -16,6 +16,7 @@ from meshio.mesh.forward import merged
 from meshio.mesh.plan import Destination, Locator
 from meshio.message import Headers, Request, Response
 from meshio.record import Record
+from meshio.routing.internal import strip_internal
 from meshio.routing.listener import FilterChain, HttpChain, Listener, TcpChain
 from meshio.routing.normalise import normalise
 from meshio.routing.prepare import prepare_request
@@ -70,6 +71,7 @@ class Story:
         if table is None:
             return refused(told, NoRoute(f"the control plane knows no route table {chain.routes!r}"))
         told = replace(told, table=table.name)
+        strip_internal(request)
         change = normalise(chain.paths)
         if change is not None:
             path = change(request.path)

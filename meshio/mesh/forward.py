@@ -7,7 +7,7 @@ retry, and the attempt at one host.
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from time import time
+from time import monotonic, time
 from typing import Any, TypeAlias
 
 from meshio.errors import Finish, NoCluster, RequestError
@@ -17,7 +17,7 @@ from meshio.resilience.timeout import Timeout
 from meshio.routing.listener import HttpChain, TcpChain
 from meshio.routing.local_reply import stamped
 from meshio.routing.mirror import mirror
-from meshio.routing.prepare import PrepareRequest, count_attempt, prepare_request, prepare_response
+from meshio.routing.prepare import PrepareRequest, prepare_request, prepare_response, prepare_retry
 from meshio.routing.redirect import redirect
 from meshio.routing.respond import respond
 from meshio.routing.rewrite import HostOfEndpoint
@@ -102,7 +102,7 @@ class Composer:
         send = self.attempt(upstream, Manner(avoid, isinstance(rewrite, HostOfEndpoint)))
         if retry is None:
             return send
-        return retry.around(begun(send, count_attempt(host)), upstream)
+        return retry.around(begun(send, prepare_retry(host, action, monotonic)), upstream)
 
     def single(self, cluster: str) -> Send | None:
         upstream = self.upstreams.get(cluster)

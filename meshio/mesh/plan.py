@@ -16,6 +16,7 @@ from meshio.mesh.forward import Composer, answered
 from meshio.mesh.names import Tables, is_address, name_addresses, resolve_name, service_ports
 from meshio.mesh.snapshot import Identity, Snapshot
 from meshio.message import Request, Send
+from meshio.routing.internal import strip_internal
 from meshio.routing.listener import HttpChain, PathNormalisation, TcpChain
 from meshio.routing.normalise import normalise
 from meshio.routing.route import RouteTable
@@ -138,7 +139,7 @@ class Plan:
         if key not in self._routers:
             composer = self._composer
             router = compile_router(table, lambda table, host, route: composer.http(chain, table, host, route))
-            self._routers[key] = Compiled(table, self._bound(table), normalised(router, chain.paths))
+            self._routers[key] = Compiled(table, self._bound(table), cleaned(router, chain.paths))
         return self._routers[key].router
 
 
@@ -152,11 +153,12 @@ def moved(router: Router[Send], port: int) -> Router[Send]:
     return elsewhere
 
 
-def normalised(router: Router[Send], paths: PathNormalisation) -> Router[Send]:
-    """Routes see the path as the connection manager leaves it."""
+def cleaned(router: Router[Send], paths: PathNormalisation) -> Router[Send]:
+    """Routes see headers and path as the connection manager leaves them."""
     change = normalise(paths)
 
     def clean(request: Request) -> Send:
+        strip_internal(request)
         path = change(request.path)
         if isinstance(path, bytes):
             request.path = path

@@ -15,6 +15,7 @@ from meshio.routing.route import Forward, Route, RouteTable, VirtualHost, Weight
 from meshio.routing.substitution import Known
 
 PrepareRequest: TypeAlias = Callable[[Request], None]
+Clock: TypeAlias = Callable[[], float]
 PrepareResponse: TypeAlias = Callable[[Request, Response], None]
 ATTEMPTS, EXPECTED = b"x-envoy-attempt-count", b"x-envoy-expected-rq-timeout-ms"
 
@@ -76,16 +77,37 @@ def expected_timeout(action: Forward) -> int:
     return int(1000 * (each if 0 < each and (not whole or each < whole) else whole))
 
 
-def count_attempt(host: VirtualHost) -> PrepareRequest | None:
-    """To be run before every attempt, inside the retry: tells the upstream which attempt this is."""
-    if not host.attempt_count:
+def prepare_retry(host: VirtualHost, action: Forward, clock: Clock) -> PrepareRequest | None:
+    """To be run before every attempt, inside the retry: which attempt this is, and how long it may still take.
+
+    `clock` is that of `request.deadline`, which the timeouts have set by then.
+    """
+    steps: list[PrepareRequest] = []
+    if expected_timeout(action):
+        steps.append(lambda request: expect(request, clock()))
+    if host.attempt_count:
+        steps.append(count_attempt)
+    prepare = in_turn(steps)
+    if prepare is None:
         return None
+    again = prepare
 
-    def count(request: Request) -> None:
-        if request.record.attempts:  # the first one was counted by `prepare_request`
-            request.headers = with_header(request.headers, ATTEMPTS, b"%d" % (request.record.attempts + 1))
+    def prepare_again(request: Request) -> None:
+        if request.record.attempts:  # the first one was prepared by `prepare_request`
+            again(request)
 
-    return count
+    return prepare_again
+
+
+def expect(request: Request, now: float) -> None:
+    """Tell the upstream what is left of the time: of this try's, or of the route's where that is less."""
+    if request.deadline is not None:
+        left = max(0.0, request.deadline - now)
+        request.headers = with_header(request.headers, EXPECTED, b"%d" % round(1000 * left))
+
+
+def count_attempt(request: Request) -> None:
+    request.headers = with_header(request.headers, ATTEMPTS, b"%d" % (request.record.attempts + 1))
 
 
 def setting(name: bytes, value: bytes) -> PrepareRequest:

@@ -13,8 +13,9 @@ from meshio.matching import Exact, Header, PathPrefix
 from meshio.mesh.dataplane import Dataplane
 from meshio.mesh.forward import Manner
 from meshio.mesh.snapshot import Identity, Snapshot
-from meshio.message import Body, Request, Response, Send
+from meshio.message import Body, Headers, Request, Response, Send
 from meshio.resilience.fault import Fault, Fraction
+from meshio.resilience.retry import Retry
 from meshio.routing.listener import ChainMatch, FilterChain, HttpChain, Listener, TcpChain
 from meshio.routing.mutation import HeaderMutation, HeaderValue
 from meshio.routing.route import DirectResponse, Forward, Route, RouteTable, VirtualHost, WeightedCluster
@@ -60,13 +61,17 @@ class Peer:
 
     def __init__(self):
         self.seen: list[Request] = []
+        self.told: list[Headers] = []
+        self.status = 200
 
     def attempt(self, upstream: Upstream, manner: Manner) -> Send:
         async def send(request: Request) -> Response:
             host = upstream.admit(request, manner.avoid)
             self.seen.append(request)
-            upstream.settle(host, 200, False, 0.0, 0.0)
-            return Response(200, [(b"x-from", f"{upstream.name} {host.name}".encode())], Body(), request.record)
+            self.told.append(request.headers)
+            request.record.attempts += 1
+            upstream.settle(host, self.status, False, 0.0, 0.0)
+            return Response(self.status, [(b"x-from", f"{upstream.name} {host.name}".encode())], Body(), request.record)
 
         return send
 
@@ -289,6 +294,42 @@ def test_no_cookie_where_the_cluster_does_not_hash_or_nobody_answers():
         plane.publish(snapshot(ring, routes=routes, assignments=[assignment("a")]))
         response = await plane.send(get())
         assert (response.status, response.header(b"set-cookie")) == (503, None)
+
+    run(scenario)
+
+
+def test_what_an_application_says_to_envoy_is_taken_off_and_all_else_passes():
+    mine = [
+        (b"x-envoy-retry-on", b"5xx"),
+        (b"x-envoy-upstream-rq-timeout-ms", b"1"),
+        (b"x-envoy-expected-rq-timeout-ms", b"1"),
+        (b"x-envoy-original-path", b"/z"),
+        (b"x-user", b"ann"),
+    ]
+    asks = Route((Header(b"x-envoy-retry-on", Exact(b"5xx")),), DirectResponse(299))
+
+    async def scenario(plane, peer):
+        plane.publish(snapshot(cluster("a"), routes=[table(asks, Route(ANY, to("a")))]))
+        request = Request(b"GET", b"a", b"/", mine, host="a")
+        assert (await plane.send(request)).status == 200
+        assert peer.seen[0].headers == mine[3:]
+        assert len(mine) == 5
+
+    run(scenario)
+
+
+def test_a_retry_says_which_it_is_and_what_time_is_left():
+    again = Retry(frozenset({"5xx"}), 1, per_try_timeout=5.0, first_delay=0.0, longest_delay=0.0)
+
+    async def scenario(plane, peer):
+        peer.status = 503
+        route = Route(ANY, Forward((WeightedCluster("a"),), timeout=60.0, retry=again))
+        hosts = (VirtualHost("v", ("*",), (route,), attempt_count=True),)
+        plane.publish(snapshot(cluster("a"), routes=[RouteTable("80", hosts)]))
+        assert await reached(plane) == "a 10.0.0.1:1"
+        told = [dict(each) for each in peer.told]
+        assert [each[b"x-envoy-attempt-count"] for each in told] == [b"1", b"2"]
+        assert [each[b"x-envoy-expected-rq-timeout-ms"] for each in told] == [b"5000", b"5000"]
 
     run(scenario)
 
