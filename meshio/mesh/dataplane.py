@@ -50,11 +50,16 @@ class Dataplane:
         try:
             return await self.route(request)(request)
         except RequestError as error:
+            await asyncio.sleep(0)  # see `answered`
             return stamped(local_reply(error, request), time())
 
     async def dispatch(self, request: Request) -> Response:
         """Send a request; failures inside the mesh raise their RequestError."""
-        return await self.route(request)(request)
+        try:
+            return await self.route(request)(request)
+        except RequestError:
+            await asyncio.sleep(0)
+            raise
 
     async def prepare(self, snapshot: Snapshot) -> None:
         """Build the upstreams and hosts that a snapshot adds, in steps, so that `publish` has little left to do.
@@ -71,9 +76,7 @@ class Dataplane:
     def _preparations(self, snapshot: Snapshot) -> Iterator[None]:
         self._fresh.clear()
         self._rosters.clear()
-        for name, cluster in snapshot.clusters.items():
-            if self._unchanged(name, snapshot):
-                continue
+        for name, cluster in self._changed(snapshot):
             upstream = self.upstreams.get(name)
             if upstream is None:
                 upstream = self._fresh[name] = Upstream()
@@ -124,9 +127,7 @@ class Dataplane:
 
     def _update_upstreams(self, new: Snapshot) -> list[Host]:
         left: list[Host] = []
-        for name, cluster in new.clusters.items():
-            if self._unchanged(name, new):
-                continue
+        for name, cluster in self._changed(new):
             upstream = self.upstreams.get(name)
             if upstream is None:
                 upstream = self.upstreams[name] = self._fresh.get(name) or Upstream()
@@ -134,13 +135,17 @@ class Dataplane:
             left += upstream.update(cluster, assignment, self._rosters.pop(name, None))
         return left
 
-    def _unchanged(self, name: str, new: Snapshot) -> bool:
-        old, cluster = self.snapshot, new.clusters[name]
-        return (
-            name in self.upstreams
-            and cluster is old.clusters.get(name)
-            and assignment_of(cluster, new) is assignment_of(cluster, old)
-        )
+    def _changed(self, new: Snapshot) -> list[tuple[str, Cluster]]:
+        """The clusters whose settings or endpoints are not the objects that are in service."""
+        clusters, old, fresh, known = self.snapshot.clusters, self.snapshot.assignments, new.assignments, self.upstreams
+        changed = []
+        for name, cluster in new.clusters.items():
+            if clusters.get(name) is cluster and name in known:
+                discovery = cluster.discovery
+                if not isinstance(discovery, Eds) or old.get(discovery.service) is fresh.get(discovery.service):
+                    continue
+            changed.append((name, cluster))
+        return changed
 
     def _start(self, shadow: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(shadow)

@@ -351,3 +351,20 @@ def test_local_answers_carry_a_date():
         assert (await plane.send(get(port=81))).header(b"date")
 
     run(scenario)
+
+
+def test_who_asks_in_a_loop_does_not_keep_the_loop_to_himself():
+    """Answers of the mesh itself come without any I/O; an update must get through between two of them."""
+
+    async def scenario(plane, peer):
+        plane.publish(snapshot(cluster("a"), routes=[table(Route((PathPrefix(b"/x"),), DirectResponse(200)))]))
+        better = snapshot(cluster("a"), routes=[table(Route(ANY, to("a")))])
+        asyncio.get_running_loop().call_soon(plane.publish, better)
+        answers = [await reached(plane, get(b"/x")) for _ in range(3)]
+        assert answers[-1] == "a 10.0.0.1:1"
+        plane.publish(snapshot(cluster("a"), routes=[table(Route((PathPrefix(b"/x"),), to("a")))]))
+        asyncio.get_running_loop().call_soon(plane.publish, better)
+        answers = [await reached(plane) for _ in range(3)]
+        assert answers[-1] == "a 10.0.0.1:1"
+
+    run(scenario)
