@@ -19,6 +19,7 @@ PORTION = 512  # endpoints between two turns of the loop: less than a millisecon
 class Roster:
     """Who belongs to a cluster once `cluster` and `assignment` hold, seen from who belonged to it `before`.
 
+    former    what the cluster's settings were then; None where that is not known
     groups    the hosts of each locality
     renewed   hosts that stay, with what they are to be told; nothing is said to them before the update
     """
@@ -26,6 +27,7 @@ class Roster:
     cluster: Cluster
     assignment: LoadAssignment
     before: dict[Address, Host]
+    former: Cluster | None = None
     hosts: dict[Address, Host] = field(default_factory=dict)
     groups: Groups = ()
     renewed: list[tuple[Host, Endpoint, LocalityEndpoints]] = field(default_factory=list)
@@ -36,28 +38,35 @@ class Roster:
         for group in self.assignment.localities:
             hosts: list[Host] = []
             for start in range(0, len(group.endpoints), PORTION):
-                hosts += self._enlist(group, group.endpoints[start : start + PORTION], socket)
+                self._enlist(group, group.endpoints[start : start + PORTION], socket, hosts.append)
                 yield
             self.groups += ((group, tuple(hosts)),)
 
     def _enlist(
-        self, group: LocalityEndpoints, endpoints: tuple[Endpoint, ...], socket: Socket
-    ) -> Generator[Host, None, None]:
+        self, group: LocalityEndpoints, endpoints: tuple[Endpoint, ...], socket: Socket, add: Callable[[Host], None]
+    ) -> None:
         """The hosts of some endpoints. A host stays as long as its address and its TLS settings do."""
-        hosts, before, locality, priority = self.hosts, self.before, group.locality, group.priority
+        hosts, before, same = self.hosts, self.before, self.cluster is self.former
+        locality, priority = group.locality, group.priority
         for endpoint in endpoints:
             address = endpoint.address
             if address in hosts:
                 continue  # named twice: the first one counts, as in Envoy
-            tls = socket(endpoint)
             host = before.get(address)
-            if host is None or (host.tls is not tls and host.tls != tls):
-                host = Host(endpoint, tls)
-                host.describe(endpoint, locality, priority)
-            elif host.endpoint is not endpoint or host.locality is not locality or host.priority != priority:
+            if host is None or not (same and host.endpoint is endpoint):
+                tls = socket(endpoint)
+                if host is None or host.tls != tls:
+                    host = Host(endpoint, tls)
+                    host.describe(endpoint, locality, priority)
+            if host.endpoint is not endpoint or host.locality is not locality or host.priority != priority:
                 self.renewed.append((host, endpoint, group))
             hosts[address] = host
-            yield host
+            add(host)
+
+    def joined(self) -> list[Host]:
+        """Who did not belong to the cluster before."""
+        get = self.before.get
+        return [host for address, host in self.hosts.items() if get(address) is not host]
 
     def left(self) -> list[Host]:
         """Who belonged to the cluster before, and does not any more."""

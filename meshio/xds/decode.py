@@ -36,7 +36,8 @@ class Decoder:
     """Translates resources and remembers them, by type and name, until they are forgotten."""
 
     def __init__(self) -> None:
-        self._values: dict[tuple[str, str], tuple[bytes, Value]] = {}
+        self._raw: dict[tuple[str, str], bytes] = {}
+        self._values: dict[tuple[str, str], Value] = {}
         self._tables: dict[str, RouteReader] = {}
         self._assignments: dict[str, AssignmentReader] = {}
 
@@ -66,9 +67,8 @@ class Decoder:
     def steps(self, type_url: str, name: str, raw: bytes) -> Steps:
         """The value as what a generator returns; it yields about every millisecond. Raises Rejected."""
         key = (type_url, name)
-        known = self._values.get(key)
-        if known is not None and known[0] == raw:
-            return known[1]
+        if self._raw.get(key) == raw:
+            return self._values[key]
         try:
             value = yield from self._translate(type_url, name, raw)
         except Rejected as error:
@@ -76,21 +76,29 @@ class Decoder:
         said = getattr(value, "cluster" if type_url == ASSIGNMENT else "name", name)
         if said != name:
             raise Rejected(name, "name", f"the resource itself says {said!r}")
-        self._values[key] = (raw, value)
+        self._raw[key], self._values[key] = raw, value
         return value
 
     def _translate(self, type_url: str, name: str, raw: bytes) -> Steps:
         if type_url == ROUTES:
             return (yield from self._tables.setdefault(name, RouteReader()).steps(name, raw))
         if type_url == ASSIGNMENT:
-            return (yield from self._assignments.setdefault(name, AssignmentReader()).steps(Place(name), raw))
+            return (yield from self._read_assignment(name, raw))
         translate = WHOLE.get(type_url)
         if translate is None:
             raise Rejected(name, "type_url", f"{type_url} was not asked for")
         return translate(name, raw)
 
+    def _read_assignment(self, name: str, raw: bytes) -> Steps:
+        reader = self._assignments.pop(name, None) or AssignmentReader()
+        assignment = yield from reader.steps(Place(name), raw)
+        if reader.memorable:
+            self._assignments[name] = reader
+        return assignment
+
     def forget(self, type_url: str, name: str) -> None:
         """A resource is gone: its bytes need not be remembered."""
+        self._raw.pop((type_url, name), None)
         self._values.pop((type_url, name), None)
         if type_url == ROUTES:
             self._tables.pop(name, None)

@@ -36,6 +36,7 @@ from meshio.xds.shared import shared
 from meshio.xds.wire import BYTES, VARINT, Field, Malformed, entry, portions, sole, split
 
 RULES = ENDPOINT_FIELDS | CORE_FIELDS
+FEW = 64  # endpoints that are read anew faster than they are worth remembering
 PORTION = 64  # endpoints between two turns of the loop: about a millisecond
 HEALTH: tuple[Health, ...] = ("unknown", "healthy", "unhealthy", "draining", "timeout", "degraded")
 MOST_ENDPOINT_WEIGHT = 2**32 - 1
@@ -83,10 +84,12 @@ NO_TRAITS = Traits()
 class AssignmentReader:
     """Reads one load assignment again and again, remembering its endpoints.
 
-    `named` allows host names as addresses, as clusters with DNS have them.
+    `named` allows host names as addresses, as clusters with DNS have them. `memorable` says, after it has read,
+    whether there was enough to make a second reading faster.
     """
 
     def __init__(self, named: bool = False) -> None:
+        self.memorable = False
         self._named = named
         self._known: dict[bytes, Endpoint] = {}
         self._traits: dict[bytes, Traits] = {}
@@ -108,6 +111,7 @@ class AssignmentReader:
             else:
                 refuse(place, ClusterLoadAssignment, key, value)
         self._known, self._traits, self._entries = found, {}, {}
+        self.memorable = len(found) > FEW
         factor, drop = shares(place.at("policy"), policy)
         return LoadAssignment(name, tuple(localities), factor, drop)
 

@@ -20,6 +20,7 @@ from meshio.xds.proto.envoy.config.route.v3 import RetryPolicy, RouteConfigurati
 from meshio.xds.proto.envoy.config.route.v3 import Route as RouteMessage
 from meshio.xds.proto.envoy.config.route.v3 import VirtualHost as VirtualHostMessage
 from meshio.xds.retry import translate_retry
+from meshio.xds.shared import shared
 from meshio.xds.wire import BYTES, Malformed, join, split
 
 VIRTUAL_HOST = 2 << 3 | BYTES
@@ -136,7 +137,7 @@ def translate_route(place: Place, level: Level, route: RouteMessage) -> Route:
         raise place.rejected("has no match", "match")
     filters = (route.typed_per_filter_config, level.host.typed_per_filter_config, level.config.typed_per_filter_config)
     return Route(
-        match=translate_match(place.at("match"), route.match),
+        match=shared(translate_match(place.at("match"), route.match)),
         action=translate_action(place, level, route),
         name=route.name,
         request_headers=request_mutation(place, route),

@@ -65,7 +65,8 @@ def translate_one(place: Place, each: ClusterTransportSocketMatch, http: Auto) -
     if len(wanted) != len(texts):
         raise place.rejected("only texts can be compared", "match")
     tls = translate_socket(place.at("transport_socket"), each.transport_socket, http)
-    return shared(TlsMatch(each.name, shared(wanted), tls))
+    match = TlsMatch(each.name, shared(wanted), tls)
+    return shared(match) if tls is None else match
 
 
 def client_tls(place: Place, context: UpstreamTlsContext, http: Auto) -> ClientTls:
