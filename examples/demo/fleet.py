@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 HERE = Path(__file__).parent
-PATIENCE = 15.0  # seconds until a process has to accept connections
+PATIENCE = 45.0  # seconds until a process has to accept connections; seven interpreters start at once
 CONTROL_PLANE = "control plane"
 PORTS = {  # as the YAML in mesh/ has them; each run replaces them with free ones
     CONTROL_PLANE: 15010,
