@@ -69,12 +69,14 @@ def run_in_one_bash(steps: list[Command], folder: Path) -> list[tuple[str, int]]
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     try:
-        output, _ = shell.communicate(f"trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT\n{script}", timeout=PATIENCE)
+        output, _ = shell.communicate(
+            f"trap 'kill -KILL $(jobs -p) 2>/dev/null; wait' EXIT\n{script}", timeout=PATIENCE
+        )
     finally:
         if shell.poll() is None:
             os.killpg(shell.pid, signal.SIGKILL)
             shell.communicate()
-    parts = re.split(rf"^{END} (\d+)\n", output, flags=re.MULTILINE)
+    parts = re.split(rf"{END} (\d+)\n", output)
     return [(text, int(status)) for text, status in zip(parts[0::2], parts[1::2], strict=False)]
 
 
