@@ -14,7 +14,7 @@ from meshio.xds.proto.envoy.service.discovery.v3 import DeltaDiscoveryRequest, D
 from meshio.xds.proto.google.protobuf import Struct
 from meshio.xds.proto.google.rpc import Status
 from meshio.xds.types import NAMES
-from meshio.xds.wire import BYTES, Malformed, split
+from meshio.xds.wire import BYTES, Field, Malformed, join, octets, split, text
 
 INVALID_ARGUMENT = 3  # the status code that Envoy and grpc-go give in a NACK
 WRAPPER = "type.googleapis.com/envoy.service.discovery.v3.Resource"
@@ -92,7 +92,7 @@ def first_field(raw: bytes) -> str:
         return ""
 
 
-def split_long(raw: bytes) -> list[tuple[int, int | bytes]]:
+def split_long(raw: bytes) -> list[Field]:
     """A name of 128 bytes up to 16 KiB: its length takes two bytes."""
     if len(raw) < 3 or raw[2] > 127:
         raise Malformed("a name is too long")
@@ -116,27 +116,13 @@ def write_ask(ask: Ask | DeltaAsk, node: Node | None) -> bytes:
         )
         return bytes(whole) + strings(THREE, ask.names)
     change = DeltaDiscoveryRequest(node=who, type_url=ask.type_url, response_nonce=ask.nonce, error_detail=error)
-    known = (strings(ONE, (name,)) + strings(TWO, (version,)) for name, version in ask.known.items())
-    return bytes(change) + strings(THREE, ask.subscribe) + strings(FOUR, ask.unsubscribe) + chunks(FIVE, known)
+    known = join((FIVE, join(((ONE, name.encode()), (TWO, version.encode())))) for name, version in ask.known.items())
+    return bytes(change) + strings(THREE, ask.subscribe) + strings(FOUR, ask.unsubscribe) + known
 
 
 def strings(key: int, values: Iterable[str]) -> bytes:
     """A repeated string field."""
-    return chunks(key, (value.encode() for value in values))
-
-
-def chunks(key: int, values: Iterable[bytes]) -> bytes:
-    """A repeated field of bytes or messages."""
-    return b"".join(bytes((key,)) + size(len(value)) + value for value in values)
-
-
-def size(number: int) -> bytes:
-    """A varint."""
-    found = bytearray()
-    while number > 127:
-        found.append(number & 127 | 128)
-        number >>= 7
-    return bytes((*found, number))
+    return join((key, value.encode()) for value in values)
 
 
 def node_message(node: Node) -> NodeMessage:
@@ -148,16 +134,3 @@ def node_message(node: Node) -> NodeMessage:
         locality=Locality(region=place.region, zone=place.zone, sub_zone=place.subzone),
         user_agent_name="meshio",
     )
-
-
-def octets(value: int | bytes) -> bytes:
-    if isinstance(value, int):
-        raise Malformed("a number where bytes belong")
-    return value
-
-
-def text(value: int | bytes) -> str:
-    try:
-        return octets(value).decode()
-    except UnicodeDecodeError:
-        raise Malformed("a string is not UTF-8") from None

@@ -14,7 +14,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 from betterproto2 import FieldMetadata, Message
 
-from meshio.xds.wire import BYTES, FIXED32, FIXED64, VARINT, Malformed, split, varint
+from meshio.xds.wire import BYTES, FIXED32, FIXED64, VARINT, Malformed, split, text, varint
 
 M = TypeVar("M", bound=Message)
 Convert = Callable[[Any, int], object]
@@ -172,13 +172,6 @@ def signed(value: int, bits: int) -> int:
     return value - (1 << bits) if value >> (bits - 1) else value
 
 
-def text(value: bytes, depth: int) -> str:
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        raise Malformed("a string is not UTF-8") from None
-
-
 def fixed(form: str) -> Convert:
     def read(value: bytes, depth: int) -> object:
         try:
@@ -190,7 +183,7 @@ def fixed(form: str) -> Convert:
 
 
 SCALARS: dict[str, tuple[int, Convert]] = {
-    "string": (BYTES, text),
+    "string": (BYTES, lambda value, depth: text(value)),
     "bytes": (BYTES, lambda value, depth: value),
     "bool": (VARINT, lambda value, depth: value != 0),
     "int32": (VARINT, lambda value, depth: signed(value, 32)),

@@ -90,6 +90,21 @@ def entry(raw: bytes) -> tuple[bytes, bytes]:
     return key, value
 
 
+def octets(value: int | bytes) -> bytes:
+    """The value of a field that holds bytes. Raises Malformed."""
+    if isinstance(value, int):
+        raise Malformed("a number where bytes belong")
+    return value
+
+
+def text(value: int | bytes) -> str:
+    """The value of a string field. Raises Malformed."""
+    try:
+        return octets(value).decode()
+    except UnicodeDecodeError:
+        raise Malformed("a string is not UTF-8") from None
+
+
 def varint(raw: bytes, at: int) -> tuple[int, int]:
     """The variable-length integer at a position, and the position behind it. Raises Malformed, IndexError."""
     byte = raw[at]
