@@ -39,6 +39,7 @@ class Figures:
         self.title = title
         self.rows: list[tuple[str, float, Mapping[str, float]]] = []
         self.bars: list[tuple[str, float, float]] = []
+        self.aims: list[tuple[str, float, float]] = []
 
     def add(self, name: str, value: float, more: Mapping[str, float] | None = None) -> None:
         """A measured value, with others beside it."""
@@ -47,6 +48,10 @@ class Figures:
     def bar(self, name: str, value: float, most: float) -> None:
         """A promise: `value` is at most `most`."""
         self.bars.append((name, value, most))
+
+    def aim(self, name: str, value: float, most: float) -> None:
+        """Where the next version is to be; to miss it is no failure."""
+        self.aims.append((name, value, most))
 
     def finish(self) -> int:
         """Print the table, write JSON where `--json FILE` asks for it; 1 when a bar is missed."""
@@ -67,6 +72,8 @@ class Figures:
         for name, value, most in self.bars:
             verdict = "[green]met[/]" if value <= most else "[red]missed[/]"
             console.print(f"{verdict}  {name}: {value:.3g}, at most {most:g}")
+        for name, value, most in self.aims:
+            console.print(f"[dim]{'there' if value <= most else 'aim'}  {name}: {value:.3g}, next {most:g}[/]")
 
     def as_dict(self) -> dict[str, object]:
         return {
@@ -74,6 +81,7 @@ class Figures:
             "when": datetime.now(UTC).isoformat(timespec="seconds"),
             "machine": machine(),
             "rows": [{"name": name, "value": value, **more} for name, value, more in self.rows],
+            "aims": [{"name": name, "value": value, "at most": most} for name, value, most in self.aims],
             "bars": [{"name": name, "value": value, "at most": most} for name, value, most in self.bars],
         }
 

@@ -5,12 +5,14 @@ from typing import Any
 
 import orjson
 
-from meshio.message import Headers, Response
+from meshio.message import Body, Headers, Response
 from meshio.record import Record
 
 
 class ReplyHeaders(Mapping[str, str]):
     """Response headers by case-insensitive name; several values of one name are joined with ", "."""
+
+    __slots__ = ("raw",)
 
     def __init__(self, raw: Headers) -> None:
         self.raw = raw
@@ -51,7 +53,13 @@ class Reply:
         self.headers = ReplyHeaders(response.headers)
         self.mesh: Record = response.record
         self._response = response
-        self._content: bytes | None = None
+        body = response.body
+        self._content: bytes | None = body.data if type(body) is Body else None
+
+    @property
+    def complete(self) -> bool:
+        """The body is at hand: `content` does not raise."""
+        return self._content is not None
 
     async def read(self) -> bytes:
         """The whole body. Raises RequestError when the upstream cuts it short."""

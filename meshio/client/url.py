@@ -55,6 +55,16 @@ def host_header(netloc: str) -> bytes:
 
 def split_url(url: str, params: ParamTypes | None) -> tuple[Origin, bytes]:
     """The origin, and path and query as bytes. A fragment is left out: it is never sent."""
+    return split_known(url) if params is None else split(url, params)
+
+
+@lru_cache(maxsize=1024)
+def split_known(url: str) -> tuple[Origin, bytes]:
+    """Programs ask for the same URLs again and again."""
+    return split(url, None)
+
+
+def split(url: str, params: ParamTypes | None) -> tuple[Origin, bytes]:
     start = url.find("/", url.find("://") + 3)
     mark = url.find("?")
     cut = min((at for at in (start, mark) if at > 0), default=len(url))
@@ -76,11 +86,24 @@ def encode_headers(headers: HeaderTypes | None) -> Headers:
     if headers is None:
         return []
     pairs = headers.items() if isinstance(headers, Mapping) else headers
-    return [(as_bytes(name).lower(), as_bytes(value)) for name, value in pairs]
+    return [
+        (header_name(name), value if isinstance(value, bytes) else value.encode("latin-1")) for name, value in pairs
+    ]
 
 
-def as_bytes(text: str | bytes) -> bytes:
-    return text if isinstance(text, bytes) else text.encode("latin-1")
+@lru_cache(maxsize=1024)
+def header_name(name: str | bytes) -> bytes:
+    """In lower case."""
+    return (name if isinstance(name, bytes) else name.encode("latin-1")).lower()
+
+
+@lru_cache(maxsize=64)
+def method_bytes(method: str) -> bytes:
+    """In upper case. Raises BadRequest."""
+    try:
+        return method.upper().encode("ascii")
+    except UnicodeEncodeError:
+        raise BadRequest(f"not a method: {method!r}") from None
 
 
 def take_host(headers: Headers) -> tuple[bytes | None, Headers]:

@@ -66,8 +66,13 @@ class Retry:
         worthwhile, limit = self.judge(), self.buffer_limit
 
         async def retrying(request: Request) -> Response:
-            request.body = replayable(request.body, limit)
-            outcome = await outcome_of(once, request)
+            if request.body != b"":
+                request.body = replayable(request.body, limit)
+            outcome: Outcome
+            try:
+                outcome = await once(request)
+            except RequestError as error:
+                outcome = error
             if worthwhile(outcome):
                 outcome = await self._again(request, outcome, once, worthwhile, allowance)
             if isinstance(outcome, RequestError):
