@@ -25,7 +25,7 @@ def compose(text: str, file: str) -> tuple[list[yaml.Node], list[Problem]]:
     """The documents of a file up to the first syntax error, and that error."""
     nodes: list[yaml.Node] = []
     try:
-        if deepest(text) > DEEPEST:
+        if is_bottomless(text):
             return [], [error(Place(file), f"nested more than {DEEPEST} deep")]
         loader = _Loader(text)
         try:
@@ -43,20 +43,22 @@ def compose(text: str, file: str) -> tuple[list[yaml.Node], list[Problem]]:
     return nodes, []
 
 
-def deepest(text: str) -> int:
-    """How deep a text is nested, or a smaller number that is harmless.
+def is_bottomless(text: str) -> bool:
+    """Whether a text is nested more than `DEEPEST` deep.
 
-    PyYAML's C composer calls itself for each level, and the process dies where the stack ends; its parser does not.
+    PyYAML's C composer calls itself for each level, and the process dies where the stack ends; its parser does not,
+    but takes time that grows with the square of the depth, so it is stopped as soon as the answer is known.
     Brackets and the length of lines bound the depth, so that ordinary files are not parsed twice.
     """
     bound = text.count("[") + text.count("{") + max(map(len, text.splitlines()), default=0)
     if bound <= DEEPEST:
-        return bound
-    depth = greatest = 0
+        return False
+    depth = 0
     for event in yaml.parse(text, Loader=_Loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        greatest = max(greatest, depth)
-    return greatest
+        if depth > DEEPEST:
+            return True
+    return False
 
 
 def syntax_error(problem: yaml.YAMLError, file: str) -> Problem:

@@ -438,7 +438,7 @@ def test_an_alias_bomb_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["[" * 100_000, "a: " + "[" * 9_000 + "]" * 9_000, "- " * 5_000 + "x"])
 def test_nesting_without_end_is_refused(text: str) -> None:
     (problem,) = load_text(text)[1]
-    assert "nested" in problem.text or "not YAML" in problem.text
+    assert "nested" in problem.text
 
 
 def test_the_mesh_config_is_checked_too(tmp_path: Path) -> None:
