@@ -13,19 +13,25 @@ from random import random
 
 from meshio.balancing.edf import first_deadlines
 from meshio.balancing.policy import C, Pick
+from meshio.balancing.slow_start import SlowStart
 from meshio.message import Request
 
 
 @dataclass(frozen=True, slots=True)
 class LeastRequest:
-    """choices: how many are drawn; bias: how much load counts against weight (0 not at all, Envoy's default 1)."""
+    """choices      how many are drawn
+    bias         how much load counts against weight: 0 not at all, Envoy's default 1
+    slow_start   how new candidates grow to their weight; None: they have it at once
+    """
 
     choices: int = 2
     bias: float = 1.0
+    slow_start: SlowStart | None = None
 
     def over(self, candidates: tuple[C, ...]) -> Pick[C]:
         """Build the pick."""
-        if len({candidate.weight for candidate in candidates}) > 1:
+        weights = {candidate.weight for candidate in candidates}
+        if len(weights) > 1 or any(isinstance(candidate.weight, float) for candidate in candidates):
             return lighter_turns(candidates, self.bias)
         return least_of_two(candidates) if self.choices == 2 else least_of(candidates, self.choices)
 
@@ -55,7 +61,7 @@ def least_of(candidates: tuple[C, ...], choices: int) -> Pick[C]:
 
 
 def lighter_turns(candidates: tuple[C, ...], bias: float) -> Pick[C]:
-    """Earliest deadline first; how soon a candidate is due again depends on its load at this moment."""
+    """Earliest deadline first; how soon a candidate is due again depends on its weight and load at this moment."""
     owners, queue = first_deadlines(candidates, [1 / candidate.weight for candidate in candidates])
 
     def pick(request: Request) -> C:

@@ -10,11 +10,12 @@ from meshio.message import Request
 class Candidate(Protocol):
     """What a policy may know about the things it chooses from.
 
-    `weight` is at least 1, `inflight` counts requests under way, `latency` is a moving average in
+    `weight` is a whole number from 1, but a float while a new candidate grows to it: then it changes under the
+    pick, which has to look at it each time. `inflight` counts requests under way, `latency` is a moving average in
     seconds, `key` is what consistent hashing hashes ("ip:port").
     """
 
-    weight: int
+    weight: float
     inflight: int
     latency: float
 

@@ -83,7 +83,7 @@ def endpoint_rows(served: Served) -> Iterator[Row]:
         for host in upstream.hosts.values():
             state = "ejected" if host.ejected else HEALTH.get(host.endpoint.health, host.endpoint.health)
             where = str(host.locality) or "-"
-            yield name, host.name, state, host.weight, host.priority, where, *served.stamp("endpoints", name)
+            yield name, host.name, state, round(host.weight, 3), host.priority, where, *served.stamp("endpoints", name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,7 @@ def cluster_lines(choice: Choice, most: int | None) -> Iterator[str]:
     if choice.answer is not None:
         yield f"{'  answer':<{WIDTH}}{choice.answer.status} {choice.answer.flags}: {choice.answer.reason}"
     for host in choice.hosts[:most]:
-        facts = [host.state, f"weight {host.weight}", f"{host.inflight} in flight", host.locality]
+        facts = [host.state, f"weight {host.weight:g}", f"{host.inflight} in flight", host.locality]
         yield f"{'  candidate':<{WIDTH}}{host.address} {'; '.join(filter(None, facts))}"
     if most is not None and len(choice.hosts) > most:
         yield f"{'':<{WIDTH}}and {len(choice.hosts) - most} more (--all shows them)"

@@ -9,6 +9,7 @@ from meshio.balancing.maglev import Maglev
 from meshio.balancing.policy import Policy
 from meshio.balancing.ring_hash import RingHash
 from meshio.balancing.round_robin import RoundRobin
+from meshio.balancing.slow_start import SlowStart
 from meshio.balancing.uniform import Random
 from meshio.controlplane.actions import cluster_name
 from meshio.controlplane.assignments import assignment
@@ -165,8 +166,15 @@ def balancing(wanted: LoadBalancer) -> Policy:
     if wanted.consistent_hash is not None:
         return hashing(wanted.consistent_hash)
     if wanted.simple == "ROUND_ROBIN":
-        return RoundRobin()
-    return Random() if wanted.simple == "RANDOM" else LeastRequest()
+        return RoundRobin(slow_start(wanted))
+    return Random() if wanted.simple == "RANDOM" else LeastRequest(slow_start=slow_start(wanted))
+
+
+def slow_start(wanted: LoadBalancer) -> SlowStart | None:
+    """The older field counts where the newer is not given (istiod: applyRoundRobinLoadBalancer)."""
+    if (warmup := wanted.warmup) is not None:
+        return SlowStart(warmup.duration, warmup.aggression, warmup.minimum_percent)
+    return SlowStart(wanted.warmup_duration_secs) if wanted.warmup_duration_secs is not None else None
 
 
 def hashing(wanted: ConsistentHash) -> Policy:

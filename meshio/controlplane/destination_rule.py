@@ -72,17 +72,26 @@ class LocalityLb(Part):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Warmup(Part):
+    """WarmupConfiguration: how slowly new endpoints start."""
+
+    duration: Annotated[Seconds, NOTICEABLE]
+    minimum_percent: Annotated[float, PERCENT] = 10.0
+    aggression: Annotated[float, between(1, 1e9)] = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class LoadBalancer(Part):
     ONE_OF = (frozenset({"simple", "consistentHash"}), frozenset({"localityLbSetting", "zoneAwareLbSetting"}))
     UNSUPPORTED: ClassVar[Mapping[str, str]] = {
         "zoneAwareLbSetting": "use localityLbSetting",
-        "warmup": "a new endpoint gets its full share at once",
-        "warmupDurationSecs": "a new endpoint gets its full share at once",
     }
 
     simple: Simple = "UNSPECIFIED"
     consistent_hash: ConsistentHash | None = None
     locality_lb_setting: LocalityLb | None = None
+    warmup: Warmup | None = None
+    warmup_duration_secs: Annotated[Seconds | None, NOTICEABLE] = None
 
 
 @dataclass(frozen=True, kw_only=True)

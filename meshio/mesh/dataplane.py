@@ -106,7 +106,11 @@ class Dataplane:
     def resolved(self, name: str, assignment: LoadAssignment) -> list[Host]:
         """The resolver's answer for a DNS cluster; returns the hosts that left."""
         upstream = self.upstreams.get(name)
-        return upstream.update(self.snapshot.clusters[name], assignment) if upstream is not None else []
+        if upstream is None:
+            return []
+        left = upstream.update(self.snapshot.clusters[name], assignment)
+        self.sweep()
+        return left
 
     def sweep(self) -> None:
         """Let hosts return from ejection, at the time the first of them wants to."""

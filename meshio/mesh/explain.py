@@ -9,7 +9,6 @@ from copy import copy
 from dataclasses import dataclass, replace
 
 from meshio.errors import NoCluster, NoHealthyHost, NoRoute, RequestError
-from meshio.mesh.chains import find_chain, find_listener, index_listeners
 from meshio.mesh.dataplane import Dataplane
 from meshio.mesh.explanation import Answer, Choice, Explanation, HostState, Passed
 from meshio.mesh.forward import merged
@@ -17,7 +16,7 @@ from meshio.mesh.plan import Destination, Locator
 from meshio.message import Headers, Request, Response
 from meshio.record import Record
 from meshio.routing.internal import strip_internal
-from meshio.routing.listener import FilterChain, HttpChain, Listener, TcpChain
+from meshio.routing.listener import FilterChain, HttpChain, TcpChain
 from meshio.routing.normalise import normalise
 from meshio.routing.prepare import prepare_request
 from meshio.routing.redirect import redirect
@@ -39,6 +38,7 @@ class Story:
     def __init__(self, plane: Dataplane, locator: Locator) -> None:
         self._plane = plane
         self._locator = locator
+        self._address = plane.identity.address
 
     def of(self, asked: Request) -> Explanation:
         request = untouched(asked)
@@ -52,7 +52,7 @@ class Story:
             path=text(request.path),
             addresses=self._locator.addresses(request.host),
         )
-        listener, chain = self._met(destination)
+        listener, chain = self._locator.met(destination)
         told = replace(told, listener=listener.name if listener else "", chain=chain_name(chain))
         match chain.target if chain else None:
             case HttpChain() as http:
@@ -60,11 +60,6 @@ class Story:
             case TcpChain() as tcp:
                 return replace(told, action="tcp proxy", clusters=tuple(self._choices(tcp.clusters)))
         return refused(told, NoRoute(f"no listener of the mesh takes a connection to {request.host}:{request.port}"))
-
-    def _met(self, destination: Destination) -> tuple[Listener | None, FilterChain | None]:
-        connection = self._locator.connection(destination)
-        listener = find_listener(index_listeners(self._plane.snapshot.listeners.values()), connection)
-        return listener, find_chain(listener, connection) if listener else None
 
     def _http(self, told: Explanation, chain: HttpChain, request: Request) -> Explanation:
         table = self._locator.table(chain)
@@ -98,15 +93,15 @@ class Story:
             case Forward() as forward:
                 return self._forwarded(told, forward, taken, request)
             case Redirect():
-                response = redirect(taken.table, taken.host, taken.route)(request)
+                response = redirect(taken.table, taken.host, taken.route, self._address)(request)
                 return replace(told, action="redirect", answer=answered(response, "the route redirects"))
             case DirectResponse():
-                response = respond(taken.table, taken.host, taken.route)(request)
+                response = respond(taken.table, taken.host, taken.route, self._address)(request)
                 return replace(told, action="direct response", answer=answered(response, "the route answers"))
 
     def _forwarded(self, told: Explanation, forward: Forward, taken: "Taken", request: Request) -> Explanation:
         entries = [entry for entry in forward.clusters if entry.weight > 0]
-        sent = [taken.sent(entry, request) for entry in entries]
+        sent = [taken.sent(entry, request, self._address) for entry in entries]
         choices = self._choices(forward.clusters, forward.missing_cluster_status)
         told = replace(
             told,
@@ -143,10 +138,10 @@ class Taken:
     host: VirtualHost
     route: Route
 
-    def sent(self, entry: WeightedCluster, request: Request) -> Request:
-        """The request as it would go to one of the route's clusters."""
+    def sent(self, entry: WeightedCluster, request: Request, address: str) -> Request:
+        """The request as it would go from `address`, our own, to one of the route's clusters."""
         copied = untouched(request)
-        prepare = prepare_request(self.table, self.host, self.route, entry)
+        prepare = prepare_request(self.table, self.host, self.route, entry, address)
         if prepare is not None:
             prepare(copied)
         return copied

@@ -23,7 +23,7 @@ class HostState:
 
     address: str
     state: str
-    weight: int
+    weight: float
     inflight: int
     priority: int = 0
     locality: str = ""

@@ -68,9 +68,9 @@ class Composer:
                 ways = [(self.forward(table, host, route, entry, layers), entry.weight) for entry in forward.clusters]
                 send = drawn(split(ways)) if len(ways) > 1 else ways[0][0]
             case Redirect():
-                send = layered(answered(redirect(table, host, route)), layers)
+                send = layered(answered(redirect(table, host, route, self.address)), layers)
             case DirectResponse():
-                send = layered(answered(respond(table, host, route)), layers)
+                send = layered(answered(respond(table, host, route, self.address)), layers)
         return named(send, host.name, route.name)
 
     def tcp(self, chain: TcpChain) -> Send:

@@ -17,13 +17,12 @@ from meshio.mesh.names import Tables, is_address, name_addresses, resolve_name, 
 from meshio.mesh.snapshot import Identity, Snapshot
 from meshio.message import Request, Send
 from meshio.routing.internal import strip_internal
-from meshio.routing.listener import HttpChain, PathNormalisation, TcpChain
+from meshio.routing.listener import FilterChain, HttpChain, Listener, PathNormalisation, TcpChain
 from meshio.routing.normalise import normalise
 from meshio.routing.route import RouteTable
 from meshio.routing.router import Router, compile_router
 from meshio.upstream.upstream import Upstream
 
-Target: TypeAlias = HttpChain | TcpChain | None
 Key: TypeAlias = tuple[str, int, bytes, bool]
 REMEMBERED = 10_000  # destinations; a client that sends to more of them starts to remember anew
 
@@ -64,12 +63,11 @@ class Locator:
         ports = self._ports.get(destination.host.lower(), ())
         return ports[0] if len(ports) == 1 else destination.port
 
-    def target(self, destination: Destination) -> Target:
-        """The filter chain's purpose; None when Envoy would close the connection."""
+    def met(self, destination: Destination) -> tuple[Listener | None, FilterChain | None]:
+        """Listener and filter chain; no chain when Envoy would close the connection."""
         connection = self.connection(destination)
         listener = find_listener(self._listeners, connection)
-        chain = find_chain(listener, connection) if listener is not None else None
-        return chain.target if chain is not None else None
+        return listener, find_chain(listener, connection) if listener is not None else None
 
     def table(self, chain: HttpChain) -> RouteTable | None:
         """The chain's route table; None when the control plane says that there is none."""
@@ -122,11 +120,12 @@ class Plan:
 
     def _enter(self, destination: Destination) -> Router[Send]:
         port, given = self.locator.port(destination), destination.port
-        router = self._router(self.locator.target(destination), destination)
+        router = self._router(destination)
         return moved(router, port) if port != given else router
 
-    def _router(self, target: Target, destination: Destination) -> Router[Send]:
-        match target:
+    def _router(self, destination: Destination) -> Router[Send]:
+        _, found = self.locator.met(destination)
+        match found.target if found is not None else None:
             case HttpChain() as chain if (table := self.locator.table(chain)) is not None:
                 return self._http(chain, table)
             case TcpChain() as chain:

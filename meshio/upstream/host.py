@@ -12,7 +12,7 @@ class Host:
     """One place where requests go. Survives every update that keeps its address and its TLS settings.
 
     name        "ip:port"
-    weight      of the balancing policy
+    weight      of the balancing policy; a float while a new host grows to its `full_weight`
     inflight    requests under way; latency: moving average in seconds
     requests, failures   since it was first seen; a failure is a 5xx or a failure of the connection
     ejected, streaks     outlier detection; no streaks before the first failure
@@ -30,7 +30,7 @@ class Host:
         address, port = endpoint.address
         self.name = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
         self.endpoint = endpoint
-        self.weight = endpoint.weight or 1
+        self.weight: float = endpoint.weight or 1
         self.locality: Locality = NOWHERE
         self.priority = 0
         self.tls = tls
@@ -48,6 +48,11 @@ class Host:
         self.weight = endpoint.weight or 1
         self.locality = locality
         self.priority = priority
+
+    @property
+    def full_weight(self) -> int:
+        """What the control plane says."""
+        return self.endpoint.weight or 1
 
     @property
     def key(self) -> bytes:

@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from meshio.balancing.locality import Group, Spread, Tier, compose, spread_loads
 from meshio.balancing.policy import Pick
+from meshio.balancing.slow_start import slow_start_of
 from meshio.errors import AllDropped, Dropped, NoHealthyHost, Overloaded
 from meshio.message import Request
 from meshio.resilience.outlier import Outliers
@@ -18,6 +19,7 @@ from meshio.upstream.endpoint import Address, LoadAssignment
 from meshio.upstream.host import DEGRADED, FIT, UNFIT, Host
 from meshio.upstream.roster import Groups, Roster, enlist
 from meshio.upstream.sockets import tls_of
+from meshio.upstream.warmup import Warmup
 
 NO_OUTCOME = 0  # a status for `settle`: the request was given up and says nothing about the host
 EMPTY = LoadAssignment("")
@@ -39,7 +41,7 @@ class Upstream:
 
     __slots__ = (
         "_awake", "_destinations", "_groups", "_hosts", "_max_requests", "_serving", "active", "assignment", "cluster",
-        "connections", "name", "outliers", "pending", "pick", "retries",
+        "connections", "name", "outliers", "pending", "pick", "retries", "warmup",
     )  # fmt: skip
 
     cluster: Cluster
@@ -50,6 +52,7 @@ class Upstream:
         self.assignment: LoadAssignment = EMPTY
         self.active = self.pending = self.connections = self.retries = 0
         self.outliers: Outliers[Host] | None = None
+        self.warmup: Warmup | None = None
         self.pick: Pick[Host] = self._nobody
         self._awake = True
         self._hosts: dict[Address, Host] = {}
@@ -74,7 +77,7 @@ class Upstream:
         """A roster to be filled in steps and given to `update`; None where the update is quick without."""
         several = sum(len(group.endpoints) for group in assignment.localities) > FEW
         wanted = several and not isinstance(cluster.discovery, OriginalDestination)
-        return Roster(cluster, assignment, self._hosts) if wanted else None
+        return Roster(cluster, assignment, self._hosts, self.cluster if self._hosts else None) if wanted else None
 
     def update(self, cluster: Cluster, assignment: LoadAssignment, roster: Roster | None = None) -> list[Host]:
         """Take over new values and return the hosts that left.
@@ -87,7 +90,7 @@ class Upstream:
             self._awake = True
             return self._update_destinations()
         self._destinations = None
-        if roster is None and not self._hosts:
+        if roster is None and not self._hosts and slow_start_of(cluster.policy) is None:
             self._awake, self.pick = False, self._first
             self._watch()  # who sweeps asks at once when to come
             return []
@@ -105,6 +108,7 @@ class Upstream:
         for host, endpoint, group in roster.renewed:
             host.describe(endpoint, group.locality, group.priority)
         self._watch()
+        self._warm(roster)
         self.rebuild_pick()
         return roster.left()
 
@@ -142,6 +146,17 @@ class Upstream:
         if self.outliers is None or self.outliers.settings != settings:
             self.outliers = Outliers(settings)
         self.outliers.watch(self._hosts.values())
+
+    def _warm(self, roster: Roster) -> None:
+        """Hosts that join begin slowly, if the policy wants it; when it wants it otherwise, earlier ones are done."""
+        settings = slow_start_of(self.cluster.policy)
+        if self.warmup is not None and self.warmup.settings != settings:
+            self.warmup.end()
+            self.warmup = None
+        if settings is None:
+            return
+        self.warmup = self.warmup or Warmup(settings)
+        self.warmup.watch(roster.hosts, roster.joined())
 
     def rebuild_pick(self) -> None:
         """After an update, an ejection or a return."""
@@ -222,14 +237,18 @@ class Upstream:
         self.retries -= 1
 
     def sweep(self, now: float) -> float | None:
-        """What time brings: hosts return from ejection, idle destinations are forgotten. Returns when to call again."""
+        """What time brings: hosts return from ejection, new ones grow, idle destinations are forgotten.
+
+        To be called after each update, and again when it says.
+        """
         if self._destinations is not None:
             return self._destinations.sweep(now)
-        if self.outliers is None:
-            return None
-        if self.outliers.sweep(now):
+        returned = self.outliers is not None and self.outliers.sweep(now)
+        grown = self.warmup is not None and self.warmup.sweep(now)
+        if returned or grown:
             self.rebuild_pick()
-        return self.outliers.due(now)
+        dues = (live.due(now) for live in (self.outliers, self.warmup) if live is not None)
+        return min((due for due in dues if due is not None), default=None)
 
     def candidates(self) -> list[tuple[Host, str]]:
         """Every host and, in words, whether it takes requests or why it does not."""
@@ -278,4 +297,5 @@ def standing(host: Host, healthy: int, degraded: int, panic: bool) -> str:
     if host.condition is UNFIT:
         return f"{host.endpoint.health}, says the control plane"
     words = "takes requests" + (", degraded" if host.condition is DEGRADED else "")
+    words += ", new" if isinstance(host.weight, float) else ""
     return f"{words}: priority {host.priority} takes {load} % of them" if load else idle

@@ -10,7 +10,9 @@ from meshio.balancing.maglev import Maglev
 from meshio.balancing.policy import Policy
 from meshio.balancing.ring_hash import RingHash
 from meshio.balancing.round_robin import RoundRobin
+from meshio.balancing.slow_start import SlowStart
 from meshio.balancing.uniform import Random
+from meshio.xds.duration import seconds
 from meshio.xds.extension import open_message, type_of
 from meshio.xds.place import Place
 from meshio.xds.proto.envoy.config.cluster.v3 import (
@@ -19,10 +21,13 @@ from meshio.xds.proto.envoy.config.cluster.v3 import (
     ClusterLeastRequestLbConfig,
     ClusterMaglevLbConfig,
     ClusterRingHashLbConfig,
+    ClusterRoundRobinLbConfig,
+    ClusterSlowStartConfig,
     LoadBalancingPolicy,
 )
 from meshio.xds.proto.envoy.extensions.load_balancing_policies import (
     cluster_provided,
+    common,
     least_request,
     maglev,
     random,
@@ -35,6 +40,25 @@ LARGEST_RING = 8 * 1024 * 1024
 LARGEST_TABLE = 5_000_011
 
 
+def slow_start_of(place: Place, config: ClusterSlowStartConfig | common.v3.SlowStartConfig | None) -> SlowStart | None:
+    """How new hosts grow to their weight; None without a window."""
+    window = seconds(place.at("slow_start_window"), config.slow_start_window) if config is not None else None
+    if config is None or not window:
+        return None
+    aggression = 1.0 if config.aggression is None else config.aggression.default_value
+    if not aggression > 0:
+        raise place.rejected("must be above 0", "aggression")
+    least = 10.0 if config.min_weight_percent is None else config.min_weight_percent.value
+    if not 0 <= least <= 100:
+        raise place.rejected("must be from 0 to 100", "min_weight_percent")
+    return SlowStart(window, aggression, least)
+
+
+def round_robin_of(place: Place, config: ClusterRoundRobinLbConfig | round_robin.v3.RoundRobin) -> Policy:
+    """Turns, with a slow start for new hosts where one is asked for."""
+    return RoundRobin(slow_start_of(place.at("slow_start_config"), config.slow_start_config))
+
+
 def least_request_of(place: Place, config: ClusterLeastRequestLbConfig | least_request.v3.LeastRequest) -> Policy:
     """Two random choices and a bias of 1, unless given otherwise."""
     choices = 2 if config.choice_count is None else config.choice_count
@@ -43,7 +67,7 @@ def least_request_of(place: Place, config: ClusterLeastRequestLbConfig | least_r
     bias = 1.0 if config.active_request_bias is None else config.active_request_bias.default_value
     if bias < 0:
         raise place.rejected("is negative", "active_request_bias")
-    return LeastRequest(choices, bias)
+    return LeastRequest(choices, bias, slow_start_of(place.at("slow_start_config"), config.slow_start_config))
 
 
 def ring_hash_of(place: Place, config: ClusterRingHashLbConfig | ring_hash.v3.RingHash) -> Policy:
@@ -72,7 +96,9 @@ def wrr_locality_of(place: Place, config: wrr_locality.v3.WrrLocality) -> Policy
 
 
 OLD: dict[int, Callable[[Place, Cluster], Policy]] = {
-    ClusterLbPolicy.ROUND_ROBIN: lambda place, cluster: RoundRobin(),
+    ClusterLbPolicy.ROUND_ROBIN: lambda place, cluster: round_robin_of(
+        place.at("round_robin_lb_config"), cluster.round_robin_lb_config or ClusterRoundRobinLbConfig()
+    ),
     ClusterLbPolicy.LEAST_REQUEST: lambda place, cluster: least_request_of(
         place.at("least_request_lb_config"), cluster.least_request_lb_config or ClusterLeastRequestLbConfig()
     ),
@@ -88,7 +114,7 @@ OLD: dict[int, Callable[[Place, Cluster], Policy]] = {
 """`lb_policy`, with its settings in the cluster."""
 
 NEW: dict[str, tuple[type[Message], Callable[..., Policy]]] = {
-    "round_robin.v3.RoundRobin": (round_robin.v3.RoundRobin, lambda place, config: RoundRobin()),
+    "round_robin.v3.RoundRobin": (round_robin.v3.RoundRobin, round_robin_of),
     "least_request.v3.LeastRequest": (least_request.v3.LeastRequest, least_request_of),
     "random.v3.Random": (random.v3.Random, lambda place, config: Random()),
     "ring_hash.v3.RingHash": (ring_hash.v3.RingHash, ring_hash_of),

@@ -7,12 +7,14 @@ from meshio.xds.proto.envoy.config.cluster.v3 import (
     ClusterMaglevLbConfig,
     ClusterRingHashLbConfig,
     ClusterRoundRobinLbConfig,
+    ClusterSlowStartConfig,
 )
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.cluster_provided.v3 import ClusterProvided
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.common.v3 import (
     ConsistentHashingLbConfig,
     LocalityLbConfig,
     LocalityLbConfigLocalityWeightedLbConfig,
+    SlowStartConfig,
 )
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.least_request.v3 import LeastRequest
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.maglev.v3 import Maglev
@@ -20,25 +22,21 @@ from meshio.xds.proto.envoy.extensions.load_balancing_policies.random.v3 import 
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.ring_hash.v3 import RingHash
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.round_robin.v3 import RoundRobin
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.wrr_locality.v3 import WrrLocality
-from meshio.xds.rule import Rules, ignored, only, read, rejected
-
-SLOW_START = "a new host gets its full share at once: less gentle than asked for, never wrong"
+from meshio.xds.rule import Rules, only, read, rejected
 
 POLICY_FIELDS: dict[type[Message], Rules] = {
-    ClusterRoundRobinLbConfig: ignored(SLOW_START, "slow_start_config"),
-    ClusterLeastRequestLbConfig: {
-        **read("choice_count", "active_request_bias"),
-        **ignored(SLOW_START, "slow_start_config"),
-    },
+    ClusterRoundRobinLbConfig: read("slow_start_config"),
+    ClusterLeastRequestLbConfig: read("choice_count", "active_request_bias", "slow_start_config"),
+    ClusterSlowStartConfig: read("slow_start_window", "aggression", "min_weight_percent"),
     ClusterRingHashLbConfig: {
         **read("minimum_ring_size", "maximum_ring_size"),
         **only((0,), "only xxHash is supported", "hash_function"),
     },
     ClusterMaglevLbConfig: read("table_size"),
-    RoundRobin: {**read("locality_lb_config"), **ignored(SLOW_START, "slow_start_config")},
+    SlowStartConfig: read("slow_start_window", "aggression", "min_weight_percent"),
+    RoundRobin: read("slow_start_config", "locality_lb_config"),
     LeastRequest: {
-        **read("choice_count", "active_request_bias", "locality_lb_config"),
-        **ignored(SLOW_START, "slow_start_config"),
+        **read("choice_count", "active_request_bias", "slow_start_config", "locality_lb_config"),
         **only((False,), "", "enable_full_scan"),
         **rejected("", "selection_method"),
     },

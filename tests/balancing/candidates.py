@@ -9,7 +9,7 @@ from meshio.message import Request
 class Peer:
     """A candidate. Its weight, load and key are all that a policy may see."""
 
-    def __init__(self, key: str = "", weight: int = 1, inflight: int = 0) -> None:
+    def __init__(self, key: str = "", weight: float = 1, inflight: int = 0) -> None:
         self.key = key.encode()
         self.weight = weight
         self.inflight = inflight

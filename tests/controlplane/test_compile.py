@@ -3,7 +3,14 @@
 from dataclasses import replace
 from textwrap import dedent
 
+import pytest
+
 from meshio.balancing.hashing import HashCookie
+from meshio.balancing.least_request import LeastRequest
+from meshio.balancing.policy import Policy
+from meshio.balancing.round_robin import RoundRobin
+from meshio.balancing.slow_start import SlowStart
+from meshio.balancing.uniform import Random
 from meshio.controlplane.compile import compile_snapshot, reuse
 from meshio.controlplane.documents import Documents, load_text
 from meshio.mesh.snapshot import Identity, Snapshot
@@ -241,3 +248,27 @@ def test_a_hash_by_cookie_reaches_the_routes_of_a_service_without_virtual_servic
 def test_ipv6_services_are_matched_in_brackets() -> None:
     domains = hosts_of(snapshot_of(REVIEWS.replace("10.0.0.1", '"fd00::1"')), "80")
     assert "[fd00::1]" in domains["reviews.default.svc.cluster.local:80"]
+
+
+WARM = """\
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: reviews, namespace: default}
+spec: {host: reviews, trafficPolicy: {loadBalancer: {%s}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("balancer", "policy"),
+    [
+        ("simple: ROUND_ROBIN, warmup: {duration: 30s}", RoundRobin(SlowStart(30.0))),
+        (
+            "warmup: {duration: 30s, minimumPercent: 25, aggression: 1.5}, warmupDurationSecs: 9s",
+            LeastRequest(slow_start=SlowStart(30.0, 1.5, 25.0)),
+        ),
+        ("simple: LEAST_REQUEST, warmupDurationSecs: 9s", LeastRequest(slow_start=SlowStart(9.0))),
+        ("simple: RANDOM, warmup: {duration: 30s}", Random()),
+    ],
+)
+def test_new_endpoints_start_as_slowly_as_the_rule_says(balancer: str, policy: Policy) -> None:
+    assert snapshot_of(REVIEWS + WARM % balancer).clusters[CLUSTER].policy == policy

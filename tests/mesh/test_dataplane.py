@@ -8,6 +8,7 @@ import pytest
 from meshio.balancing.hashing import HashCookie
 from meshio.balancing.ring_hash import RingHash
 from meshio.balancing.round_robin import RoundRobin
+from meshio.balancing.slow_start import SlowStart
 from meshio.errors import Closed, NoRoute
 from meshio.matching import Exact, Header, PathPrefix
 from meshio.mesh.dataplane import Dataplane
@@ -178,6 +179,19 @@ def test_a_dns_cluster_keeps_its_addresses_when_its_settings_change():
         plane.resolved("d", assignment("d", 5))
         plane.publish(snapshot(replace(dns, connect_timeout=9.0)))
         assert await reached(plane) == "d 10.0.0.1:5"
+
+    run(scenario)
+
+
+def test_addresses_that_a_resolver_finds_start_slowly_and_grow():
+    async def scenario(plane, peer):
+        dns = replace(cluster("d", Dns(assignment("d", 80))), policy=RoundRobin(SlowStart(0.05)))
+        plane.publish(snapshot(dns))
+        plane.resolved("d", assignment("d", 5))
+        host = plane.upstreams["d"].hosts["10.0.0.1", 5]
+        assert host.weight == pytest.approx(0.1)
+        await asyncio.sleep(0.25)  # the mesh itself looks at the clock
+        assert host.weight == 1
 
     run(scenario)
 

@@ -55,7 +55,7 @@ def failure(case, request):
         error.retried = True
         request.record.flags.append("URX")
     table, host, route = only_route(case.table)
-    error.finish = prepare_response(table, host, route, route.action.clusters[0])
+    error.finish = prepare_response(table, host, route, route.action.clusters[0], "127.0.0.1")
     return error
 
 

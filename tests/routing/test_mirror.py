@@ -45,7 +45,7 @@ def run_mirrored(policies, request, shadow=None):
 def test_a_shadow_carries_what_envoys_does(case, told):
     table, host, route = only_route(case.table)
     request = request_of(case.ask)
-    prepare = prepare_request(table, host, route, route.action.clusters[0])
+    prepare = prepare_request(table, host, route, route.action.clusters[0], "127.0.0.1")
     if prepare is not None:
         prepare(request)
     shadows, _ = run_mirrored(route.action.mirrors, request)

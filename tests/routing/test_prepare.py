@@ -14,7 +14,7 @@ from meshio.routing.route import Forward, Route, RouteTable, VirtualHost, Weight
 def prepared(case):
     request = request_of(case.ask)
     before = list(request.headers), request.headers
-    prepare = prepare_request(*only_route(case.table), entry_of(case.table))
+    prepare = prepare_request(*only_route(case.table), entry_of(case.table), "127.0.0.1")
     if prepare is not None:
         prepare(request)
     assert before[1] == before[0], "the caller's own list was changed"
@@ -37,7 +37,7 @@ def test_the_caller_sees_what_it_sees_behind_envoy(case, told):
     record = request.record
     record.attempts, record.endpoint, record.route, record.details = 1, "127.0.0.1:<up>", "r", "via_upstream"
     response = Response(200, upstream_headers(case.reply), Body(b"ok"), record)
-    prepare = prepare_response(*only_route(case.table), entry_of(case.table))
+    prepare = prepare_response(*only_route(case.table), entry_of(case.table), "127.0.0.1")
     if prepare is not None:
         prepare(request, response)
     ours = [pair for pair in plain(response.headers) if pair[0] != "server"]
@@ -58,8 +58,8 @@ def route_of(action=None, **more):
 
 def test_a_route_that_asks_for_nothing_costs_nothing():
     parts = route_of()
-    assert prepare_request(*parts, WeightedCluster("up")) is None
-    assert prepare_response(*parts, WeightedCluster("up")) is None
+    assert prepare_request(*parts, WeightedCluster("up"), "127.0.0.1") is None
+    assert prepare_response(*parts, WeightedCluster("up"), "127.0.0.1") is None
     assert prepare_retry(parts[1], Forward((WeightedCluster("up"),), None), lambda: 0.0) is None
 
 

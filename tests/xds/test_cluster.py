@@ -10,6 +10,7 @@ from meshio.balancing.least_request import LeastRequest
 from meshio.balancing.maglev import Maglev
 from meshio.balancing.ring_hash import RingHash
 from meshio.balancing.round_robin import RoundRobin
+from meshio.balancing.slow_start import SlowStart
 from meshio.balancing.uniform import Random
 from meshio.errors import Rejected
 from meshio.resilience.limits import Limits, RetryBudget
@@ -30,6 +31,8 @@ from meshio.xds.proto.envoy.config.cluster.v3 import (
     ClusterLeastRequestLbConfig,
     ClusterMaglevLbConfig,
     ClusterRingHashLbConfig,
+    ClusterRoundRobinLbConfig,
+    ClusterSlowStartConfig,
     ClusterTransportSocketMatch,
     Filter,
     LoadBalancingPolicy,
@@ -60,6 +63,7 @@ from meshio.xds.proto.envoy.config.endpoint.v3 import ClusterLoadAssignment, End
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.common.v3 import (
     LocalityLbConfig,
     LocalityLbConfigLocalityWeightedLbConfig,
+    SlowStartConfig,
 )
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.least_request.v3 import LeastRequest as LeastMessage
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.random.v3 import Random as RandomMessage
@@ -158,6 +162,35 @@ POLICIES = {
             least_request_lb_config=ClusterLeastRequestLbConfig(5, RuntimeDouble(0.5)),
         ),
         LeastRequest(5, 0.5),
+        False,
+    ),
+    "a slow start": (
+        cluster(
+            round_robin_lb_config=ClusterRoundRobinLbConfig(
+                ClusterSlowStartConfig(timedelta(seconds=30), RuntimeDouble(2.0), Percent(5.0))
+            )
+        ),
+        RoundRobin(SlowStart(30.0, 2.0, 5.0)),
+        False,
+    ),
+    "a slow start with defaults": (
+        cluster(
+            lb_policy=Lb.LEAST_REQUEST,
+            least_request_lb_config=ClusterLeastRequestLbConfig(
+                slow_start_config=ClusterSlowStartConfig(timedelta(seconds=30))
+            ),
+        ),
+        LeastRequest(slow_start=SlowStart(30.0, 1.0, 10.0)),
+        False,
+    ),
+    "a slow start without a window": (
+        cluster(round_robin_lb_config=ClusterRoundRobinLbConfig(ClusterSlowStartConfig())),
+        RoundRobin(),
+        False,
+    ),
+    "a slow start of an extension": (
+        extended(RobinMessage(slow_start_config=SlowStartConfig(timedelta(seconds=3)))),
+        RoundRobin(SlowStart(3.0)),
         False,
     ),
     "random": (cluster(lb_policy=Lb.RANDOM), Random(), False),
@@ -403,6 +436,18 @@ REFUSED = {
         cluster(lb_policy=Lb.LEAST_REQUEST, least_request_lb_config=ClusterLeastRequestLbConfig(1)),
         "choice_count",
         "at least 2",
+    ),
+    "a slow start without growth": (
+        extended(LeastMessage(slow_start_config=SlowStartConfig(timedelta(seconds=3), RuntimeDouble(0.0)))),
+        "slow_start_config.aggression",
+        "above 0",
+    ),
+    "a slow start with more than all": (
+        extended(
+            LeastMessage(slow_start_config=SlowStartConfig(timedelta(seconds=3), min_weight_percent=Percent(101.0)))
+        ),
+        "slow_start_config.min_weight_percent",
+        "from 0 to 100",
     ),
     "a negative bias": (extended(LeastMessage(active_request_bias=RuntimeDouble(-1.0))), "bias", "negative"),
     "a ring upside down": (

@@ -15,6 +15,7 @@ from meshio.balancing.maglev import Maglev
 from meshio.balancing.policy import Policy
 from meshio.balancing.ring_hash import RingHash
 from meshio.balancing.round_robin import RoundRobin
+from meshio.balancing.slow_start import SlowStart
 from meshio.balancing.uniform import Random
 from meshio.controlplane.compile import compile_snapshot
 from meshio.controlplane.documents import load
@@ -273,10 +274,11 @@ DISCOVERY = st.one_of(
         st.sampled_from(["auto", "v4", "v6", "v4_preferred", "all"]),
     ),
 )  # fmt: skip
+SLOW_START = st.none() | st.builds(SlowStart, SECONDS, POSITIVE.map(float), PERCENT.map(float))
 POLICY = st.one_of(
-    st.just(RoundRobin()),
+    st.builds(RoundRobin, SLOW_START),
     st.just(Random()),
-    st.builds(LeastRequest, st.integers(2, 9), st.integers(0, 9).map(float)),
+    st.builds(LeastRequest, st.integers(2, 9), st.integers(0, 9).map(float), SLOW_START),
     st.builds(RingHash, st.integers(1, 1024), st.integers(1024, 4096)),
     st.builds(Maglev, st.sampled_from([7, 65537])),
 )

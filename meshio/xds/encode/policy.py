@@ -6,25 +6,35 @@ from meshio.balancing.maglev import Maglev
 from meshio.balancing.policy import Policy
 from meshio.balancing.ring_hash import RingHash
 from meshio.balancing.round_robin import RoundRobin
+from meshio.balancing.slow_start import SlowStart
 from meshio.balancing.uniform import Random
 from meshio.errors import Rejected
+from meshio.xds.encode.parts import seconds
 from meshio.xds.proto.envoy.config.cluster.v3 import (
     Cluster,
     ClusterLbPolicy,
     ClusterLeastRequestLbConfig,
     ClusterMaglevLbConfig,
     ClusterRingHashLbConfig,
+    ClusterRoundRobinLbConfig,
+    ClusterSlowStartConfig,
 )
 from meshio.xds.proto.envoy.config.core.v3 import RuntimeDouble
+from meshio.xds.proto.envoy.type.v3 import Percent
 
-UNNAMED = "meshio.least_request_bias"  # Envoy wants a name for whatever could be changed at run time
+BIAS, AGGRESSION = "meshio.least_request_bias", "meshio.slow_start_aggression"
+"""Envoy wants a name for whatever could be changed at run time."""
 
 
 def set_policy(encoded: Cluster, policy: Policy) -> None:
     """Raises Rejected for a policy of our own."""
     match policy:
-        case RoundRobin():
+        case RoundRobin(slow_start):
             encoded.lb_policy = ClusterLbPolicy.ROUND_ROBIN
+            if slow_start is not None:
+                encoded.round_robin_lb_config = ClusterRoundRobinLbConfig(
+                    slow_start_config=encode_slow_start(slow_start)
+                )
         case Random():
             encoded.lb_policy = ClusterLbPolicy.RANDOM
         case ClusterProvided():
@@ -46,5 +56,16 @@ def encode_least_request(policy: LeastRequest) -> ClusterLeastRequestLbConfig | 
     """Nothing when all of it is as usual."""
     if policy == LeastRequest():
         return None
-    bias = RuntimeDouble(default_value=policy.bias, runtime_key=UNNAMED) if policy.bias != LeastRequest().bias else None
-    return ClusterLeastRequestLbConfig(choice_count=policy.choices, active_request_bias=bias)
+    bias = RuntimeDouble(default_value=policy.bias, runtime_key=BIAS) if policy.bias != LeastRequest().bias else None
+    slow_start = encode_slow_start(policy.slow_start) if policy.slow_start is not None else None
+    return ClusterLeastRequestLbConfig(
+        choice_count=policy.choices, active_request_bias=bias, slow_start_config=slow_start
+    )
+
+
+def encode_slow_start(slow_start: SlowStart) -> ClusterSlowStartConfig:
+    return ClusterSlowStartConfig(
+        slow_start_window=seconds(slow_start.window),
+        aggression=RuntimeDouble(default_value=slow_start.aggression, runtime_key=AGGRESSION),
+        min_weight_percent=Percent(value=slow_start.least),
+    )
