@@ -50,7 +50,7 @@ class Mesh(Client):
         self._resolver = Refresher(self._resolved)
         self._latest: dict[Source, Snapshot] = {}
         self._changed = asyncio.Event()
-        self._ready = asyncio.Event()
+        self._ready: asyncio.Future[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -104,29 +104,25 @@ class Mesh(Client):
         if self._state != PENDING:
             raise Closed(f"this mesh is {self._state}; make a new one")
         self._state = RUNNING
+        self._ready = asyncio.get_running_loop().create_future()
         log.info("mesh starts from %s as %s", self._origin(), self.identity)
         self._own(self._publisher())
         for source in self._sources:
             self._own(self._pump(source))
         try:
-            await self._first_snapshot()
+            await self._first_snapshot(self._ready)
         except BaseException:
             await self.aclose()
             raise
         return self
 
-    async def _first_snapshot(self) -> None:
-        ready = asyncio.ensure_future(self._ready.wait())
-        try:
-            done, _ = await asyncio.wait(
-                {ready, *self._tasks}, timeout=self._ready_timeout, return_when=asyncio.FIRST_COMPLETED
-            )
-        finally:
-            ready.cancel()
-        for task in done - {ready}:
-            task.result()  # a source or the publisher broke: that is the news, not the missing snapshot
+    async def _first_snapshot(self, ready: asyncio.Future[None]) -> None:
+        done, _ = await asyncio.wait({ready}, timeout=self._ready_timeout)
         if not done:
             raise NotReady(f"no complete snapshot after {self._ready_timeout:g} s: {self._missing()}")
+        if ready.cancelled():
+            raise Closed("the mesh was closed while it was entered")
+        ready.result()
 
     def _own(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -134,8 +130,12 @@ class Mesh(Client):
         task.add_done_callback(self._watch)
 
     def _watch(self, task: asyncio.Task[None]) -> None:
-        """A task of ours that ends by itself is a bug; the last snapshot goes on serving."""
-        if self._state == RUNNING and not task.cancelled() and (error := task.exception()) is not None:
+        """What breaks a task of ours is the news for who enters; later the last snapshot goes on serving."""
+        if self._state != RUNNING or task.cancelled() or (error := task.exception()) is None:
+            return
+        if self._ready is not None and not self._ready.done():
+            self._ready.set_exception(error)
+        else:
             log.critical("updates have stopped; the last snapshot goes on serving", exc_info=error)
 
     async def __aexit__(
@@ -148,6 +148,8 @@ class Mesh(Client):
         if self._state == ENDED:
             return
         self._state = ENDED
+        if self._ready is not None:
+            self._ready.cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -171,6 +173,8 @@ class Mesh(Client):
             async for snapshot in snapshots:
                 self._latest[source] = snapshot
                 self._changed.set()
+        if source not in self._latest:
+            raise NotReady(f"{source} ended without a snapshot: {source.missing()}")
 
     async def _publisher(self) -> None:
         """The one writer. What changes while it prepares is taken over in the next round."""
@@ -186,7 +190,8 @@ class Mesh(Client):
         self._pools.drain(self._plane.publish(snapshot))
         for name, assignment in found.items():
             self._resolved(name, assignment)
-        self._ready.set()
+        if self._ready is not None and not self._ready.done():
+            self._ready.set_result(None)
 
     def _resolved(self, name: str, assignment: LoadAssignment) -> None:
         self._pools.drain(self._plane.resolved(name, assignment))

@@ -1,0 +1,355 @@
+"""A mesh from entering to leaving: what it waits for, what it says, what is left."""
+
+import asyncio
+import logging
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+import meshio
+from meshio.balancing.round_robin import RoundRobin
+from meshio.errors import Closed, ConfigError, NotReady
+from meshio.matching import PathPrefix
+from meshio.mesh.snapshot import Identity, Snapshot
+from meshio.routing.listener import FilterChain, HttpChain, Listener
+from meshio.routing.route import DirectResponse, Forward, Route, RouteTable, VirtualHost, WeightedCluster
+from meshio.testing import ControlPlane, unused_port
+from meshio.upstream.cluster import Cluster, Static
+from meshio.upstream.endpoint import Endpoint, LoadAssignment, LocalityEndpoints
+from meshio.xds.envelope import read_reply
+from meshio.xds.source import XdsSource
+from meshio.xds.types import ROUTES
+from tests.behaviour.world import until
+
+
+def saying(text: bytes, host: str = "web") -> Snapshot:
+    """A mesh in which one host answers by itself."""
+    routes = (Route((PathPrefix(b"/"),), DirectResponse(200, text)),)
+    return Snapshot(
+        listeners={"80": Listener("80", "0.0.0.0", 80, (FilterChain(HttpChain("80")),))},
+        routes={"80": RouteTable("80", (VirtualHost(host, (host,), routes),), ignore_port=True)},
+        clusters={},
+        assignments={},
+    )
+
+
+def forwarding(*ports: int) -> Snapshot:
+    """A mesh in which everything goes to these ports of this machine."""
+    found = LoadAssignment("a", (LocalityEndpoints(tuple(Endpoint(("127.0.0.1", port)) for port in ports)),))
+    forward = Forward((WeightedCluster("a"),), timeout=None)
+    return Snapshot(
+        listeners={"80": Listener("80", "0.0.0.0", 80, (FilterChain(HttpChain("80")),))},
+        routes={"80": RouteTable("80", (VirtualHost("v", ("*",), (Route((PathPrefix(b"/"),), forward),)),))},
+        clusters={"a": Cluster("a", Static(found), RoundRobin())},
+        assignments={},
+    )
+
+
+class Scripted:
+    """A source that says what it is told to; `None` ends it, an exception breaks it."""
+
+    def __init__(self, *first: Snapshot | Exception | None, name: str = "script") -> None:
+        self.identity = Identity()
+        self.name = name
+        self.running = 0
+        self.script: asyncio.Queue[Snapshot | Exception | None] = asyncio.Queue()
+        for each in first:
+            self.script.put_nowait(each)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def missing(self) -> str:
+        return f"{self.name} has said nothing"
+
+    async def snapshots(self):
+        self.running += 1
+        try:
+            while (said := await self.script.get()) is not None:
+                if isinstance(said, Exception):
+                    raise said
+                yield said
+        finally:
+            self.running -= 1
+
+
+def run(scenario):
+    """Run it, and see that no task is left."""
+
+    async def main():
+        before = asyncio.all_tasks()
+        await asyncio.wait_for(scenario(), 20)
+        assert asyncio.all_tasks() - before <= {asyncio.current_task()}
+
+    asyncio.run(main(), debug=True)
+
+
+async def seen(mesh: meshio.Mesh, text: str, url: str = "http://web/") -> None:
+    """Until an update is in service."""
+    async with asyncio.timeout(5):
+        while (await mesh.get(url)).text != text:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
+
+def test_a_mesh_without_a_source_is_refused():
+    with pytest.raises(ConfigError, match="at least one source"):
+        meshio.Mesh([])
+
+
+def test_a_mesh_is_entered_once_and_serves_only_inside():
+    async def scenario():
+        source = Scripted(saying(b"hello"))
+        mesh = meshio.Mesh([source])
+        with pytest.raises(Closed, match="async with"):
+            await mesh.get("http://web/")
+        assert "pending from script" in repr(mesh)
+        async with mesh:
+            assert "running from script" in repr(mesh)
+            assert (await mesh.get("http://web/")).text == "hello"
+            with pytest.raises(Closed, match="running; make a new one"):
+                await mesh.__aenter__()
+            assert (await mesh.get("http://web/")).text == "hello"
+        assert "closed from script" in repr(mesh)
+        assert source.running == 0
+        with pytest.raises(Closed):
+            await mesh.get("http://web/")
+        with pytest.raises(Closed, match="closed; make a new one"):
+            await mesh.__aenter__()
+        await mesh.aclose()  # again is harmless
+
+    run(scenario)
+
+
+def test_the_log_says_where_the_configuration_comes_from(caplog):
+    caplog.set_level(logging.INFO, "meshio")
+
+    async def scenario():
+        async with meshio.Mesh([Scripted(saying(b""), name="one"), Scripted(saying(b""), name="two")]):
+            pass
+
+    run(scenario)
+    assert "mesh starts from one + two" in caplog.text
+
+
+def test_a_source_that_has_said_everything_may_end():
+    async def scenario():
+        async with meshio.Mesh([Scripted(saying(b"hello"), None)]) as mesh:
+            assert (await mesh.get("http://web/")).text == "hello"
+
+    run(scenario)
+
+
+def test_who_enters_is_told_what_is_missing():
+    async def scenario():
+        silent = Scripted()
+        mesh = meshio.Mesh([silent, Scripted(saying(b"hello"), name="other")], ready_timeout=0.02)
+        with pytest.raises(NotReady, match=r"no complete snapshot after 0\.02 s: script has said nothing"):
+            await mesh.__aenter__()
+        assert silent.running == 0
+
+    run(scenario)
+
+
+def test_a_source_that_ends_without_a_word_is_told_at_once():
+    async def scenario():
+        with pytest.raises(NotReady, match="script has said nothing"):
+            async with meshio.Mesh([Scripted(None)], ready_timeout=15):
+                raise AssertionError("there is nothing to serve")
+
+    run(scenario)
+
+
+def test_a_source_that_breaks_while_entering_is_the_news():
+    async def scenario():
+        other = Scripted(saying(b"hello"))
+        with pytest.raises(ZeroDivisionError):
+            async with meshio.Mesh([Scripted(ZeroDivisionError()), other]):
+                raise AssertionError("there is nothing to serve")
+        assert other.running == 0
+
+    run(scenario)
+
+
+def test_a_source_that_breaks_later_is_logged_and_the_last_snapshot_serves(caplog):
+    async def scenario():
+        source = Scripted(saying(b"hello"))
+        async with meshio.Mesh([source]) as mesh:
+            source.script.put_nowait(ZeroDivisionError())
+            await until(lambda: "updates have stopped" in caplog.text)
+            assert (await mesh.get("http://web/")).text == "hello"
+
+    run(scenario)
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_entering_can_be_cancelled():
+    async def scenario():
+        source = Scripted()
+        entering = asyncio.create_task(meshio.Mesh([source]).__aenter__())
+        await until(lambda: source.running)
+        entering.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await entering
+        assert source.running == 0
+
+    run(scenario)
+
+
+def test_a_mesh_closed_while_it_is_entered_says_so():
+    async def scenario():
+        source = Scripted()
+        mesh = meshio.Mesh([source])
+        entering = asyncio.create_task(mesh.__aenter__())
+        await until(lambda: source.running)
+        await mesh.aclose()
+        with pytest.raises(Closed):
+            await entering
+
+    run(scenario)
+
+
+def test_a_change_of_the_source_is_in_service_soon():
+    async def scenario():
+        source = Scripted(saying(b"old"))
+        async with meshio.Mesh([source]) as mesh:
+            await seen(mesh, "old")
+            source.script.put_nowait(saying(b"new"))
+            await seen(mesh, "new")
+
+    run(scenario)
+
+
+def test_of_two_sources_the_first_that_knows_a_host_wins_and_either_may_change():
+    async def scenario():
+        upper, lower = Scripted(saying(b"upper")), Scripted(saying(b"lower"))
+        async with meshio.Mesh([upper, lower]) as mesh:
+            await seen(mesh, "upper")
+            upper.script.put_nowait(saying(b"upper", "elsewhere"))
+            await seen(mesh, "lower")
+            lower.script.put_nowait(saying(b"lower still"))
+            await seen(mesh, "lower still")
+            await seen(mesh, "upper", "http://elsewhere/")
+
+    run(scenario)
+
+
+def test_two_meshes_live_side_by_side():
+    async def scenario():
+        async with meshio.Mesh([Scripted(saying(b"one"))]) as one, meshio.Mesh([Scripted(saying(b"two"))]) as two:
+            texts = [reply.text for reply in await asyncio.gather(one.get("http://web/"), two.get("http://web/"))]
+            assert texts == ["one", "two"]
+        await one.aclose()
+
+    run(scenario)
+
+
+@asynccontextmanager
+async def mute():
+    """A listening socket that takes requests and never answers; how many it has."""
+    writers = []
+
+    async def serve(reader, writer):
+        writers.append(writer)
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1], writers
+    finally:
+        server.close()
+        await asyncio.gather(*(writer.wait_closed() for writer in writers), return_exceptions=True)
+        await server.wait_closed()
+
+
+def test_requests_under_way_end_when_the_mesh_is_left():
+    async def scenario():
+        async with mute() as (port, writers):
+            async with meshio.Mesh([Scripted(forwarding(port))]) as mesh:
+                calls = [asyncio.create_task(mesh.get("http://web/")) for _ in range(5)]
+                await until(lambda: len(writers) == 5)
+            replies = await asyncio.wait_for(asyncio.gather(*calls), 1)
+            assert {(reply.status, *reply.mesh.flags) for reply in replies} == {(503, "UC")}
+            assert all(upstream.active == upstream.connections == 0 for upstream in mesh.upstreams.values())
+
+    run(scenario)
+
+
+# ---- a control plane over the network
+
+
+def test_a_control_plane_that_is_not_there_is_named_with_the_reason():
+    async def scenario():
+        port = unused_port()
+        mesh = meshio.Mesh.from_env({"MESHIO_DISCOVERY_ADDRESS": f"127.0.0.1:{port}"}, ready_timeout=0.2)
+        assert f"127.0.0.1:{port} (MESHIO_DISCOVERY_ADDRESS)" in repr(mesh)
+        with pytest.raises(NotReady, match=rf"no connection to 127.0.0.1:{port} .*Connect call failed"):
+            await mesh.__aenter__()
+
+    run(scenario)
+
+
+def test_a_control_plane_that_says_nothing_is_told_from_one_that_is_not_there():
+    async def scenario():
+        async with ControlPlane() as plane:
+            mesh = meshio.Mesh([XdsSource(plane.bootstrap())], ready_timeout=0.3)
+            with pytest.raises(NotReady, match="is connected, but the listeners were never answered; the clusters"):
+                await mesh.__aenter__()
+
+    run(scenario)
+
+
+SIDECAR = Path(__file__).parents[1] / "golden" / "istiod" / "sidecar"
+
+
+def istiods_world():
+    """Type URL -> name -> resource, as a real istiod sent them."""
+    replies = [read_reply(path.read_bytes()) for path in sorted(SIDECAR.iterdir())]
+    world = {reply.type_url: {} for reply in replies}
+    for reply in replies:
+        world[reply.type_url].update({each.name: each.raw for each in reply.resources})
+    return world
+
+
+@asynccontextmanager
+async def serving(plane, world):
+    """Answer the next stream out of a world."""
+
+    async def serve():
+        await (await plane.accept()).serve_world(world)
+
+    task = asyncio.create_task(serve())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def test_a_resource_that_was_never_answered_is_named():
+    world = istiods_world()
+    del world[ROUTES]["9080"]
+
+    async def scenario():
+        async with ControlPlane() as plane, serving(plane, world):
+            mesh = meshio.Mesh([XdsSource(plane.bootstrap(), incremental=False)], ready_timeout=1)
+            with pytest.raises(NotReady, match=r"never answered: 1 route table \(9080\)"):
+                await mesh.__aenter__()
+
+    run(scenario)
+
+
+def test_no_request_notices_that_the_control_plane_has_gone():
+    async def scenario():
+        async with ControlPlane() as plane, serving(plane, istiods_world()):
+            mesh = await meshio.Mesh([XdsSource(plane.bootstrap())]).__aenter__()
+            before = mesh.snapshot
+        try:
+            reply = await mesh.get("http://httpbin.example.com/")
+            assert mesh.snapshot is before, reply
+            assert "running from 127.0.0.1" in repr(mesh)
+        finally:
+            await mesh.aclose()
+
+    run(scenario)
