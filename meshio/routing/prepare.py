@@ -21,7 +21,7 @@ ATTEMPTS, EXPECTED = b"x-envoy-attempt-count", b"x-envoy-expected-rq-timeout-ms"
 
 
 def prepare_request(
-    table: RouteTable, host: VirtualHost, route: Route, entry: WeightedCluster, address: str = "127.0.0.1"
+    table: RouteTable, host: VirtualHost, route: Route, entry: WeightedCluster, address: str
 ) -> PrepareRequest | None:
     """All that happens to a request on its way to one weighted cluster; None when nothing does.
 
@@ -138,11 +138,11 @@ def rewritten(action: Forward, route: Route) -> list[PrepareRequest]:
 
 
 def prepare_response(
-    table: RouteTable, host: VirtualHost, route: Route, entry: WeightedCluster | None, address: str = "127.0.0.1"
+    table: RouteTable, host: VirtualHost, route: Route, entry: WeightedCluster | None, address: str
 ) -> PrepareResponse | None:
     """All that happens to a response on its way back; None when nothing does.
 
-    `entry` is None for redirects and direct responses.
+    `entry` is None for redirects and direct responses, `address` the instance's own IP.
     """
     known = Known(route.name, entry.name if entry else "", address)
     levels = (table.response_headers, host.response_headers, route.response_headers)

@@ -12,11 +12,11 @@ from meshio.routing.route import Redirect, Route, RouteTable, VirtualHost
 DEFAULT_PORTS = {b"http": b":80", b"https": b":443"}
 
 
-def redirect(table: RouteTable, host: VirtualHost, route: Route) -> Callable[[Request], Response]:
-    """Compile a redirect."""
+def redirect(table: RouteTable, host: VirtualHost, route: Route, address: str) -> Callable[[Request], Response]:
+    """Compile a redirect. `address` is the instance's own IP, for headers that name the downstream address."""
     action = route.action
     assert isinstance(action, Redirect)
-    finish = prepare_response(table, host, route, None)
+    finish = prepare_response(table, host, route, None, address)
     base, path = compile_base(action), compile_target(action, route)
 
     def answering(request: Request) -> Response:

@@ -8,11 +8,14 @@ from meshio.routing.prepare import prepare_response
 from meshio.routing.route import DirectResponse, Route, RouteTable, VirtualHost
 
 
-def respond(table: RouteTable, host: VirtualHost, route: Route) -> Callable[[Request], Response]:
-    """Compile a direct response. 201 and 3xx gain a location: the request's own URL, as in Envoy."""
+def respond(table: RouteTable, host: VirtualHost, route: Route, address: str) -> Callable[[Request], Response]:
+    """Compile a direct response. 201 and 3xx gain a location: the request's own URL, as in Envoy.
+
+    `address` is the instance's own IP, for headers that name the downstream address.
+    """
     action = route.action
     assert isinstance(action, DirectResponse)
-    finish = prepare_response(table, host, route, None)
+    finish = prepare_response(table, host, route, None, address)
     located = action.status == 201 or 300 <= action.status < 400
 
     def answering(request: Request) -> Response:

@@ -27,6 +27,8 @@ ANN = Header(b"x-user", Exact(b"ann"))
 BOTH = (WeightedCluster("v1", 80), WeightedCluster("v2", 20), WeightedCluster("off", 0))
 REWRITTEN = Forward((WeightedCluster("v1"),), path_rewrite=PrefixRewrite("/new/"), host_rewrite=HostLiteral("inside"))
 TOLD = HeaderMutation(add=(HeaderValue("x-told", "yes"),))
+CALLER = HeaderMutation(add=(HeaderValue("x-caller", "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"),))
+OWN = "10.9.9.9"
 
 REVIEWS = VirtualHost(
     "reviews:9080",
@@ -40,6 +42,8 @@ REVIEWS = VirtualHost(
         Route((ANN,), Forward((WeightedCluster("v2"),)), name="canary", origin="virtual-service/reviews"),
         Route((PathPrefix(b"/reviews/"),), Forward(BOTH), name="default"),
     ),
+    request_headers=CALLER,
+    response_headers=CALLER,
 )
 HTTP = HttpChain("9080", paths=PathNormalisation(normalize=True))
 LISTENERS = (
@@ -97,7 +101,7 @@ class Bench:
         self.plane = runner.run(self._published())
 
     async def _published(self) -> Dataplane:
-        plane = Dataplane(Identity(), self.wire.attempt)
+        plane = Dataplane(Identity(OWN), self.wire.attempt)
         plane.publish(SNAPSHOT)
         return plane
 
@@ -154,6 +158,14 @@ def test_what_the_mesh_answers_itself_is_foretold(bench: Bench, path: str, statu
     answer = bench.explain(ask(path)).answer
     assert answer is not None
     assert (answer.status, answer.flags) == (status, flags)
+
+
+@pytest.mark.parametrize("path", ["/moved", "/teapot", "/reviews/1"])
+def test_headers_that_name_the_caller_hold_this_instance_s_address(bench: Bench, path: str) -> None:
+    told, response = bench.explain(ask(path)), bench.send(ask(path))
+    shown = told.answer.headers if told.answer is not None else told.clusters[0].headers
+    assert ("x-caller", OWN) in shown
+    assert response.header(b"x-caller") == OWN.encode()
 
 
 @pytest.mark.parametrize(
