@@ -156,15 +156,18 @@ BARS = {"10,000 endpoints": 250, "one endpoint changed": 30}
 def main() -> int:
     costs: dict[str, list[Cost]] = {}
 
-    def once(name: str) -> float:
-        gc.collect()
-        costs.setdefault(name, []).append(cost := asyncio.run(CASES[name]()))
-        return cost.cpu
+    def once(name: str) -> Callable[[], float]:
+        def run() -> float:
+            gc.collect()
+            costs.setdefault(name, []).append(cost := asyncio.run(CASES[name]()))
+            return cost.cpu
+
+        return run
 
     as_it_comes = asyncio.run(everything())
     gc.collect()
     gc.freeze()
-    cpu = median_of_rounds({name: lambda name=name: once(name) for name in CASES})
+    cpu = median_of_rounds({name: once(name) for name in CASES})
     stall = {name: median(cost.stall for cost in taken) for name, taken in costs.items()}
     figures = Figures("from bytes to published, ms of CPU")
     figures.add("everything, as Python comes", as_it_comes.cpu, row(as_it_comes))

@@ -3,8 +3,10 @@
 Eisenbud et al., Maglev: A Fast and Reliable Software Network Load Balancer, NSDI 2016, section 3.4.
 """
 
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import count, filterfalse
 from random import getrandbits
 
@@ -28,7 +30,7 @@ class Maglev:
 
     def over_shares(self, candidates: tuple[C, ...], shares: tuple[float, ...]) -> Pick[C]:
         """Build the pick. A request without a key goes anywhere; one that passes hosts over takes another place."""
-        owners = tuple(candidates[i] for i in self.table(candidates, shares))
+        owners = tuple(map(candidates.__getitem__, self.table(candidates, shares)))
         size = self.table_size
 
         def pick(request: Request) -> C:
@@ -41,24 +43,35 @@ class Maglev:
 
         return pick
 
-    def table(self, candidates: tuple[C, ...], shares: tuple[float, ...]) -> list[int]:
-        """The index of the owner of each place. Candidates choose places in turn, in the order of their keys."""
-        table, taken = [0] * self.table_size, bytearray(self.table_size)
-        order = sorted(range(len(candidates)), key=lambda i: candidates[i].key)
-        places = [self.free_places(candidates[i].key, taken) for i in order]
-        rounds = turns_by_share([shares[i] for i in order])
-        for _, turn in zip(range(self.table_size), rounds, strict=False):
-            place = next(places[turn])
-            taken[place] = 1
-            table[place] = order[turn]
-        return table
+    def table(self, candidates: tuple[C, ...], shares: tuple[float, ...]) -> Sequence[int]:
+        """The index of the owner of each place."""
+        return lay_out(tuple(candidate.key for candidate in candidates), shares, self.table_size)
 
-    def free_places(self, key: bytes, taken: bytearray) -> Iterator[int]:
-        """A candidate's permutation of the table, without the places that are taken when it asks."""
-        size = self.table_size
-        offset, skip = xxh64_intdigest(key) % size, xxh64_intdigest(key, 1) % (size - 1) + 1
-        # built-ins all the way: this runs some 700,000 times for a full table
-        return filterfalse(taken.__getitem__, map(size.__rmod__, count(offset, skip)))
+
+@lru_cache(maxsize=16)
+def lay_out(keys: tuple[bytes, ...], shares: tuple[float, ...], size: int) -> Sequence[int]:
+    """Candidates choose places in turn, in the order of their keys.
+
+    It takes 40 ms and more, so that a table is remembered for when the same hosts are back: after an ejection,
+    and after an update that changed something else.
+    """
+    table, taken = array("L", bytes(array("L").itemsize * size)), bytearray(size)
+    order = sorted(range(len(keys)), key=keys.__getitem__)
+    places = [free_places(keys[i], taken) for i in order]
+    rounds = turns_by_share([shares[i] for i in order])
+    for _, turn in zip(range(size), rounds, strict=False):
+        place = next(places[turn])
+        taken[place] = 1
+        table[place] = order[turn]
+    return table
+
+
+def free_places(key: bytes, taken: bytearray) -> Iterator[int]:
+    """A candidate's permutation of the table, without the places that are taken when it asks."""
+    size = len(taken)
+    offset, skip = xxh64_intdigest(key) % size, xxh64_intdigest(key, 1) % (size - 1) + 1
+    # built-ins all the way: this runs some 700,000 times for a full table
+    return filterfalse(taken.__getitem__, map(size.__rmod__, count(offset, skip)))
 
 
 def turns_by_share(shares: list[float]) -> Iterator[int]:

@@ -42,6 +42,12 @@ def test_the_maglev_table_is_envoys() -> None:
     assert Counter(table) == {0: 16385, 1: 16385, 2: 32767}
 
 
+def test_a_host_that_returns_finds_its_table_as_it_was() -> None:
+    table = Maglev().table(HOSTS, shares_of(HOSTS))
+    assert Maglev().table(HOSTS[1:], shares_of(HOSTS[1:])) != table
+    assert Maglev().table(HOSTS, shares_of(HOSTS)) is table
+
+
 def test_the_size_of_the_ring_follows_the_lightest_host() -> None:
     """ceil(1/1001 * 1024) / (1/1001) places: two for the light one."""
     hosts = (Peer("light"), Peer("heavy", 1000))
