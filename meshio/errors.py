@@ -18,7 +18,7 @@
         ProtocolBroken  UPE 502  sent
         FaultInjected   FI
 
-`Answered` errors never escape `Mesh.send`: they become the response that Envoy would give itself.
+`Mesh.send` raises no RequestError: it answers as Envoy would. `Mesh.dispatch` raises them.
 """
 
 from collections.abc import Callable

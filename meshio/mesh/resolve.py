@@ -75,7 +75,7 @@ def assignment_names(clusters: Mapping[str, Cluster]) -> Iterator[str]:
     """The load assignments that clusters take their endpoints from."""
     for cluster in clusters.values():
         if isinstance(discovery := cluster.discovery, Eds):
-            yield discovery.service or cluster.name
+            yield discovery.service
 
 
 def present(held: Mapping[str, T | None], names: Iterable[str] | None = None) -> dict[str, T]:

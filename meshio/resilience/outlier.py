@@ -13,11 +13,7 @@ from typing import Generic, Protocol, TypeVar
 
 @dataclass(frozen=True, slots=True)
 class OutlierDetection:
-    """Durations in seconds, shares in percent (0 to 100). Defaults are Envoy's.
-
-    Only the consecutive detectors act in this version; success rate and failure percentage are
-    rejected by the translator when the control plane enforces them.
-    """
+    """Durations in seconds, shares in percent (0 to 100). Defaults are Envoy's."""
 
     consecutive_5xx: int = 5
     enforcing_consecutive_5xx: int = 100

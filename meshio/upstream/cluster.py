@@ -89,10 +89,14 @@ class HttpOptions:
 class Cluster:
     """A cluster. Durations are in seconds.
 
-    panic_threshold   percent of available hosts below which all hosts are used; 0 never (Istio's choice)
-    slow_start        window in seconds in which a new host's weight grows; None for none
-    subset, services  Istio's metadata: the DestinationRule subset; (host, namespace) of the services
-    external          the services are outside of the mesh
+    tls, tls_matches   None is plaintext; the first match that fits an endpoint's metadata comes before `tls`
+    panic_threshold    percent of available hosts below which all hosts are used; 0 never (Istio's choice)
+    locality_weighted  localities get load by their weight, not by the number of their hosts
+    alt_stat_name      the cluster's name in Envoy's statistics
+    subset, services   Istio's metadata: the DestinationRule subset; (host, namespace) of the services
+    external           the services are outside of the mesh
+    origin             the Istio resource that it comes from, as its metadata names it; "" for none
+    tcp_keepalive      probes, idle seconds, seconds between probes; None leaves it to the operating system
     """
 
     name: str
@@ -111,5 +115,4 @@ class Cluster:
     services: tuple[tuple[str, str], ...] = ()
     external: bool = False
     origin: str = ""
-    close_on_health_failure: bool = False
-    tcp_keepalive: tuple[int, int, int] | None = None  # probes, idle seconds, interval seconds
+    tcp_keepalive: tuple[int, int, int] | None = None

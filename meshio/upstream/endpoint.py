@@ -29,6 +29,7 @@ class Endpoint:
     address    ("ip" or host name for DNS clusters, port); more addresses of a dual-stack endpoint in `others`
     tls_mode   endpoint metadata `envoy.transport_socket_match`.tlsMode: "istio" wants mutual TLS
     workload   Istio's `workload;namespace;canonical-name;revision;cluster`
+    hostname   the name that `auto_host_rewrite` gives requests to it; "" for none
     tunnel     metadata `envoy.transport_socket_match`.tunnel: "http" for HBONE
     """
 

@@ -71,7 +71,6 @@ def translate_cluster(name: str, raw: bytes) -> Cluster:
         services=istio_services(message.metadata),
         external=istio_flag(message.metadata, "external"),
         origin=istio_text(message.metadata, "config"),
-        close_on_health_failure=message.close_connections_on_host_health_failure,
         tcp_keepalive=keepalive(message.upstream_connection_options),
     )
 

@@ -37,7 +37,6 @@ from meshio.xds.rule import Rules, ignored, only, read, rejected
 from meshio.xds.tls_fields import TLS_FIELDS
 
 STATISTICS = "statistics only"
-EDGE = "istiod leaves it alone, and the answer of the upstream depends on it"
 SUCCESS_RATE = "ejection by success rate or failure percentage is not supported; enforce 0 percent of it"
 TUNING = "memory and flow control of Envoy's codec; the transport has its own"
 RESOLVER = "names are resolved by the event loop's resolver"
@@ -52,7 +51,6 @@ CLUSTER_FIELDS: dict[type[Message], Rules] = {
         **read("round_robin_lb_config", "least_request_lb_config", "ring_hash_lb_config", "maglev_lb_config"),
         **read("load_balancing_policy", "common_lb_config", "transport_socket", "transport_socket_matches"),
         **read("metadata", "upstream_connection_options", "filters", "upstream_bind_config"),
-        **read("close_connections_on_host_health_failure"),
         **rejected("", "cluster_type", "transport_socket_matcher", "original_dst_lb_config", "upstream_config"),
         **rejected("endpoints are not chosen by metadata; istiod makes a cluster for each subset", "lb_subset_config"),
         **rejected("active health checks are not supported", "health_checks"),
@@ -64,6 +62,7 @@ CLUSTER_FIELDS: dict[type[Message], Rules] = {
         **ignored("hosts nobody uses are let go when their connections are idle", "cleanup_interval"),
         **ignored("without active health checks there is nothing to ignore", "ignore_health_on_host_removal"),
         **ignored("connections are opened when they are needed", "preconnect_policy"),
+        **ignored("of TCP proxying only", "close_connections_on_host_health_failure"),
         **ignored(STATISTICS, "lrs_server", "lrs_report_endpoint_metrics", "track_timeout_budgets"),
         **ignored(STATISTICS, "track_cluster_stats"),
     },

@@ -39,7 +39,6 @@ RULES = ENDPOINT_FIELDS | CORE_FIELDS
 FEW = 64  # endpoints that are read anew faster than they are worth remembering
 PORTION = 64  # endpoints between two turns of the loop: about a millisecond
 HEALTH: tuple[Health, ...] = ("unknown", "healthy", "unhealthy", "draining", "timeout", "degraded")
-MOST_ENDPOINT_WEIGHT = 2**32 - 1
 LOWEST_PRIORITY = 128
 
 

@@ -27,7 +27,6 @@ LOGS = "access logs are written by the sinks that the application chooses"
 DOWNSTREAM = "about the connection from the application to a proxy, which does not exist here"
 TRACING = "no spans are made in this version"
 STATISTICS = "names of statistics only"
-EXPLICIT = "an explicit choice of what is the default"
 NO_RUNTIME = "meshio has no runtime layer"
 
 LISTENER_FIELDS: dict[type[Message], Rules] = {

@@ -313,7 +313,6 @@ CLUSTERS = WHERE_AND_HOW.flatmap(
         services=several(st.tuples(WORD, WORD), 2),
         external=FLAG,
         origin=st.just("") | WORD,
-        close_on_health_failure=FLAG,
         tcp_keepalive=st.none() | st.tuples(POSITIVE, POSITIVE, POSITIVE),
     )
 )

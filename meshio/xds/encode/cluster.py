@@ -60,7 +60,6 @@ def encode_cluster(cluster: Cluster) -> ClusterMessage:
         typed_extension_protocol_options=encode_http(cluster.http, automatic),
         common_lb_config=encode_common(cluster),
         metadata=encode_origin(cluster),
-        close_connections_on_host_health_failure=cluster.close_on_health_failure,
         upstream_connection_options=encode_keepalive(cluster.tcp_keepalive) if cluster.tcp_keepalive else None,
     )
     set_discovery(encoded, cluster.discovery)

@@ -79,7 +79,3 @@ def encode_endpoint(endpoint: Endpoint) -> LbEndpoint:
         ),
         load_balancing_weight=endpoint.weight,
     )
-
-
-def encode_share(share: float) -> FractionalPercent:
-    return FractionalPercent(numerator=round(share * MILLION), denominator=FractionalPercentDenominatorType.MILLION)
