@@ -3,26 +3,43 @@
 from asyncio import CancelledError
 from collections.abc import Callable
 from time import monotonic
+from typing import Protocol
 
 from meshio.errors import Overloaded, RequestError, TimedOut
 from meshio.mesh.forward import Attempt, Manner
 from meshio.message import Request, Response, Send
 from meshio.routing.rewrite import rehost
-from meshio.transport.pool import Pools
 from meshio.upstream.host import Host
 from meshio.upstream.upstream import NO_OUTCOME, Upstream
 
 TICK = 0.001  # seconds by which a loop's timer may be ahead of the clock
 
 
-def attempts(pools: Pools) -> Attempt:
-    """How the mesh tries a host: over these connection pools."""
-    return lambda upstream, manner: attempt(upstream, pools, manner)
+class Line(Protocol):
+    """What an exchange needs of a connection."""
+
+    async def send(self, request: Request) -> Response:
+        """One exchange; returns at the response head."""
 
 
-def attempt(upstream: Upstream, pools: Pools, manner: Manner) -> Send:
+class Lines(Protocol):
+    """Where connections come from: the mesh's `Pools`, or those of a library that brings its own."""
+
+    def idle(self, host: Host, request: Request) -> Line | None:
+        """A connection that is ready at once, or None."""
+
+    async def connect(self, upstream: Upstream, host: Host, request: Request) -> Line:
+        """A connection, as soon as there is one. Raises RequestError."""
+
+
+def attempts(lines: Lines) -> Attempt:
+    """How the mesh tries a host: over these connections."""
+    return lambda upstream, manner: attempt(upstream, lines, manner)
+
+
+def attempt(upstream: Upstream, lines: Lines, manner: Manner) -> Send:
     """Pick a host, send, count."""
-    admit, idle, connect = upstream.admit, pools.idle, pools.connect
+    admit, idle, connect = upstream.admit, lines.idle, lines.connect
     avoid, rename = manner.avoid, manner.endpoint_host
 
     async def send(request: Request) -> Response:
@@ -55,13 +72,15 @@ def finish(upstream: Upstream, host: Host, response: Response, began: float) -> 
     if response.body.complete:
         upstream.settle(host, response.status, False, now - began, now)
     else:
-        response.body.when_done(counted_out(upstream, host, response.status, began))
+        response.body.when_done(counted_out(upstream, host, response, began))
 
 
-def counted_out(upstream: Upstream, host: Host, status: int, began: float) -> Callable[[RequestError | None], None]:
+def counted_out(
+    upstream: Upstream, host: Host, response: Response, began: float
+) -> Callable[[RequestError | None], None]:
     def done(error: RequestError | None) -> None:
         now = monotonic()
-        upstream.settle(host, error.status if error else status, error is not None, now - began, now)
+        upstream.settle(host, error.status if error else response.status, error is not None, now - began, now)
 
     return done
 

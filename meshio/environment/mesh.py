@@ -7,9 +7,10 @@ from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self
 
-from meshio.client.attempt import attempts
+from meshio.client.attempt import Lines, attempts
 from meshio.client.native import Client
 from meshio.errors import Closed, ConfigError, NotReady
+from meshio.mesh.branch import Branch
 from meshio.mesh.dataplane import Dataplane
 from meshio.mesh.explain import explain
 from meshio.mesh.explanation import Explanation
@@ -82,6 +83,10 @@ class Mesh(Client):
     def pools(self) -> Pools:
         """The connection pools, for their counters."""
         return self._pools
+
+    def branch(self, lines: Lines) -> Branch:
+        """The same mesh over other connections, for clients that bring their own."""
+        return self._plane.branch(attempts(lines))
 
     async def send(self, request: Request) -> Response:
         """Send a request; what fails inside the mesh comes back as the response that Envoy would give.

@@ -2,16 +2,16 @@
 
 import asyncio
 from collections.abc import Coroutine, Iterator
-from time import monotonic, time
+from dataclasses import replace
+from time import monotonic
 from typing import Any
+from weakref import WeakSet
 
-from meshio.errors import Closed, RequestError
+from meshio.mesh.branch import Branch
 from meshio.mesh.forward import Attempt, Composer
 from meshio.mesh.names import Tables
-from meshio.mesh.plan import Locator, Plan
+from meshio.mesh.plan import Locator
 from meshio.mesh.snapshot import EMPTY, Identity, Snapshot
-from meshio.message import Request, Response, Send
-from meshio.routing.local_reply import local_reply, stamped
 from meshio.upstream.cluster import Cluster, Dns, Eds, Static
 from meshio.upstream.endpoint import LoadAssignment
 from meshio.upstream.host import Host
@@ -21,11 +21,7 @@ from meshio.upstream.upstream import Upstream
 STEP = 0.005  # seconds that preparing a snapshot may keep the loop before it yields
 
 
-def unpublished(request: Request) -> Send:
-    raise Closed("the mesh is not running: use it inside `async with`")
-
-
-class Dataplane:
+class Dataplane(Branch):
     """What is in service: live upstreams, and the plan compiled over them.
 
     `publish` is the only writer and never awaits, so no request sees half of an update; readers take
@@ -36,30 +32,21 @@ class Dataplane:
         self.identity = identity
         self.snapshot: Snapshot = EMPTY
         self.upstreams: dict[str, Upstream] = {}
-        self.plan: Plan | None = None
-        self.route = unpublished
-        self._composer = Composer(self.upstreams, attempt, self._start, identity.address)
+        super().__init__(Composer(self.upstreams, attempt, self._start, identity.address))
+        self._branches: WeakSet[Branch] = WeakSet()
         self._tables = Tables()
         self._fresh: dict[str, Upstream] = {}
         self._rosters: dict[str, Roster] = {}
         self._shadows: set[asyncio.Task[None]] = set()
         self._sweep: asyncio.TimerHandle | None = None
 
-    async def send(self, request: Request) -> Response:
-        """Send a request; failures inside the mesh come back as the response that Envoy would give."""
-        try:
-            return await self.route(request)(request)
-        except RequestError as error:
-            await asyncio.sleep(0)  # see `answered`
-            return stamped(local_reply(error, request), time())
-
-    async def dispatch(self, request: Request) -> Response:
-        """Send a request; failures inside the mesh raise their RequestError."""
-        try:
-            return await self.route(request)(request)
-        except RequestError:
-            await asyncio.sleep(0)
-            raise
+    def branch(self, attempt: Attempt) -> Branch:
+        """The same decisions over other connections. It follows the updates for as long as somebody holds it."""
+        branch = Branch(replace(self.composer, attempt=attempt))
+        if self.plan is not None:
+            branch.follow(self.snapshot, self.plan.locator)
+        self._branches.add(branch)
+        return branch
 
     async def prepare(self, snapshot: Snapshot) -> None:
         """Build the upstreams and hosts that a snapshot adds, in steps, so that `publish` has little left to do.
@@ -97,8 +84,8 @@ class Dataplane:
         if self.plan is None or rebinds(self.snapshot, snapshot):
             self._tables.forget_others(snapshot.routes)
             locator = Locator(snapshot, self.identity, self._tables)
-            self.plan = Plan(snapshot, locator, self._composer, self.plan)
-            self.route = self.plan.route
+            for branch in (self, *self._branches):
+                branch.follow(snapshot, locator)
         self.snapshot = snapshot
         self.sweep()
         return left
@@ -122,7 +109,8 @@ class Dataplane:
 
     async def aclose(self) -> None:
         """Stop serving; requests under way are not touched."""
-        self.route = unpublished
+        for branch in (self, *self._branches):
+            branch.retire()
         if self._sweep is not None:
             self._sweep.cancel()
         for shadow in self._shadows:

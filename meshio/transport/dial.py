@@ -11,6 +11,7 @@ import ssl
 from asyncio import AbstractEventLoop, Task
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from meshio.errors import ConnectFailed, ConnectTimedOut
 from meshio.transport.connection import Owner
@@ -23,6 +24,8 @@ STAGGER = 0.25  # seconds between attempts at further addresses: RFC 8305's reco
 WRONG_NAME = "TLS_error:|CERTIFICATE_VERIFY_FAILED: no matching SAN:TLS_error_end"
 GOODBYE = 2.0  # seconds that a TLS connection waits for the peer's close_notify
 
+P = TypeVar("P", bound=asyncio.Protocol)
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -34,6 +37,12 @@ class Target:
 
 
 async def dial(target: Target, cluster: Cluster, owner: Owner) -> H1:
+    """A fresh HTTP/1.1 connection. Raises ConnectFailed, ConnectTimedOut."""
+    loop = asyncio.get_running_loop()
+    return await reach(target, cluster, lambda: H1(loop, owner, target.name, cluster.http))
+
+
+async def reach(target: Target, cluster: Cluster, protocol: Callable[[], P]) -> P:
     """A fresh connection, within the cluster's connect timeout, which covers the TLS handshake as Envoy's does.
 
     Raises ConnectFailed, ConnectTimedOut.
@@ -43,7 +52,7 @@ async def dial(target: Target, cluster: Cluster, owner: Owner) -> H1:
         async with asyncio.timeout(cluster.connect_timeout):
             sock = await connect(await resolve(target.addresses))
             tune(sock, cluster)
-            return await speak(loop, sock, target, lambda: H1(loop, owner, target.name, cluster.http))
+            return await speak(loop, sock, target, protocol)
     except TimeoutError as error:
         if isinstance(error, OSError) and error.errno is not None:  # the system's own ETIMEDOUT
             raise ConnectFailed(f"cannot connect to {target.name}: {error}", told(error)) from error
@@ -63,7 +72,7 @@ def told(error: OSError) -> str:
     return f"delayed connect error: {os.strerror(error.errno) if error.errno else error}"
 
 
-async def speak(loop: AbstractEventLoop, sock: socket.socket, target: Target, protocol: Callable[[], H1]) -> H1:
+async def speak(loop: AbstractEventLoop, sock: socket.socket, target: Target, protocol: Callable[[], P]) -> P:
     """Hand a connected socket to the protocol, through TLS where there is a context."""
     try:
         if target.security is None:
@@ -80,7 +89,7 @@ async def speak(loop: AbstractEventLoop, sock: socket.socket, target: Target, pr
         raise
     names = target.security.subject_names
     if names and not carries(names, transport.get_extra_info("peercert")):
-        connection.abort()
+        transport.abort()
         raise ConnectFailed(f"{target.name} has a certificate for somebody else than {names}", WRONG_NAME)
     return connection
 

@@ -8,16 +8,20 @@ all requests that wait for that host.
 import asyncio
 from asyncio import Future, Task
 from collections import deque
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeAlias
 
 from meshio.errors import ConnectFailed, Overloaded
 from meshio.message import Request
-from meshio.transport.connection import Connection
+from meshio.transport.connection import Connection, Owner
 from meshio.transport.dial import Target, dial
 from meshio.transport.tls import Security
+from meshio.upstream.cluster import Cluster
 from meshio.upstream.host import Host
 from meshio.upstream.upstream import Upstream
+
+Speak: TypeAlias = Callable[[Target, Cluster, Owner], Awaitable[Connection]]
+"""How a connection is made: a protocol over a socket."""
 
 
 class Registry(Protocol):
@@ -48,6 +52,7 @@ class HostPool:
 
     __slots__ = (
         "_registry",
+        "_speak",
         "connections",
         "dials",
         "draining",
@@ -60,8 +65,11 @@ class HostPool:
         "waiting",
     )
 
-    def __init__(self, registry: Registry, upstream: Upstream, host: Host, security: Security | None) -> None:
+    def __init__(
+        self, registry: Registry, upstream: Upstream, host: Host, security: Security | None, speak: Speak = dial
+    ) -> None:
         self._registry = registry
+        self._speak = speak
         self.upstream = upstream
         self.host = host
         self.security = security
@@ -136,7 +144,7 @@ class HostPool:
     async def dial(self) -> None:
         """Make one connection and serve the longest wait with it."""
         target = Target(self.host.name, (self.host.endpoint.address, *self.host.endpoint.others), self.security)
-        connection = await dial(target, self.upstream.cluster, self)
+        connection = await self._speak(target, self.upstream.cluster, self)
         if not connection.alive:
             raise ConnectFailed(f"{self.host.name} closed the connection at once", "connection closed")
         self.connections.add(connection)

@@ -59,6 +59,15 @@ class Pools:
 
     async def connect(self, upstream: Upstream, host: Host, request: Request) -> Connection:
         """A connection, as soon as there is one. Raises ConnectFailed, ConnectTimedOut, Overloaded, Closed."""
+        return await self.pool(upstream, host, request).wait(request)
+
+    def pool(self, upstream: Upstream, host: Host, request: Request) -> HostPool:
+        """The pool that this request uses. Raises ConnectFailed for what cannot be connected to, Closed."""
+        self.check(upstream)
+        return find(host, request) or self._begin(upstream, host, request)
+
+    def check(self, upstream: Upstream) -> None:
+        """Raises ConnectFailed for a cluster that needs what we do not speak, Closed."""
         if self._closed:
             raise Closed("the mesh is closed")
         if upstream.cluster.http.version == "h2":
@@ -66,8 +75,11 @@ class Pools:
                 f"the cluster {upstream.cluster.name} needs HTTP/2, which this version does not speak",
                 "HTTP/2 is not supported",
             )
-        pool = find(host, request) or self._begin(upstream, host, request)
-        return await pool.wait(request)
+
+    def security(self, host: Host, request: Request) -> Security | None:
+        """The TLS that this request needs to this host. Raises ConnectFailed for what cannot be done."""
+        tls = tls_of(host, request)
+        return None if tls is None else self._security(tls, server_name(request))
 
     def drain(self, hosts: Iterable[Host]) -> None:
         """These hosts have left: idle connections end now, busy ones with their exchange."""
@@ -105,6 +117,7 @@ class Pools:
     def opened(self, pool: HostPool) -> None:
         self._open.add(pool)
         if self._timer is None:
+            self.now = asyncio.get_running_loop().time
             self._timer = asyncio.get_running_loop().call_later(TURN, self._turn)
 
     def made(self) -> None:
@@ -129,16 +142,14 @@ class Pools:
 
     def _begin(self, upstream: Upstream, host: Host, request: Request) -> HostPool:
         """The pool that this request needs, new. Raises ConnectFailed for TLS that cannot be done."""
-        self.now = asyncio.get_running_loop().time
         tls = tls_of(host, request)
-        name = server_name(request)
-        pool = HostPool(self, upstream, host, None if tls is None else self._security(tls, name))
+        pool = HostPool(self, upstream, host, self.security(host, request))
         if tls is None or not tls.auto_sni:
             if isinstance(host.pool, HostPool):
                 host.pool.drain()  # its TLS was another
             host.pool = pool
         else:
-            host.tls_pools = {**(host.tls_pools or {}), name: pool}
+            host.tls_pools = {**(host.tls_pools or {}), server_name(request): pool}
         return pool
 
     def _security(self, tls: ClientTls, host: str) -> Security:
