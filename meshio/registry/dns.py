@@ -69,10 +69,12 @@ class Refresher:
 async def first_answers(clusters: Iterable[Cluster], warm: float) -> dict[str, LoadAssignment]:
     """What can be resolved within `warm` seconds; look-ups that take longer are left to the refresh."""
     lookups = {asyncio.create_task(answer(cluster)): cluster for cluster in clusters}
-    done, late = await asyncio.wait(lookups, timeout=warm)
-    for task in late:
-        task.cancel()
-    await asyncio.gather(*late, return_exceptions=True)
+    try:
+        done, _ = await asyncio.wait(lookups, timeout=warm)
+    finally:
+        for task in lookups:
+            task.cancel()
+        await asyncio.gather(*lookups, return_exceptions=True)
     found = {lookups[task].name: task.result() for task in done}
     return {name: assignment for name, assignment in found.items() if assignment is not None}
 
@@ -111,12 +113,12 @@ async def resolve_endpoint(endpoint: Endpoint, settings: Dns) -> list[Endpoint]:
 
 
 async def look_up(host: str, port: int, family: str) -> list[Address]:
-    """The addresses of a host name in the family that the cluster asks for, without duplicates."""
+    """The addresses of a host name in the family that the cluster asks for, without duplicates. Raises OSError."""
     loop = asyncio.get_running_loop()
     wanted = FAMILIES.get(family, socket.AF_UNSPEC)
     try:
         infos = await loop.getaddrinfo(host, port, family=wanted, type=socket.SOCK_STREAM)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # UnicodeError: a label that IDNA does not allow, as in "a..b"
         raise OSError(f"cannot resolve {host!r}: {error}") from error
     addresses = list(dict.fromkeys((str(info[4][0]), port) for info in infos))
     return preferred(addresses, family)
