@@ -1,7 +1,6 @@
 """A new host begins with a part of its weight and grows. Envoy: load_balancer_impl.cc, `applySlowStartFactor`."""
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 from meshio.balancing.policy import Policy
 
@@ -27,14 +26,7 @@ class SlowStart:
         return float(max(TINY, self.least / 100, (max(FIRST, age) / self.window) ** (1 / self.aggression)))
 
 
-@runtime_checkable
-class Gentle(Protocol):
-    """A policy that may be gentle with new hosts."""
-
-    @property
-    def slow_start(self) -> SlowStart | None: ...
-
-
 def slow_start_of(policy: Policy) -> SlowStart | None:
-    """How a policy treats new hosts; None: as all others."""
-    return policy.slow_start if isinstance(policy, Gentle) else None
+    """How a policy treats new hosts; None: as all others. Asked of thousands of clusters in one go."""
+    found = getattr(policy, "slow_start", None)
+    return found if isinstance(found, SlowStart) else None

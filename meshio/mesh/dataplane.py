@@ -37,6 +37,7 @@ class Dataplane(Branch):
         self._tables = Tables()
         self._fresh: dict[str, Upstream] = {}
         self._rosters: dict[str, Roster] = {}
+        self._locator: Locator | None = None
         self._shadows: set[asyncio.Task[None]] = set()
         self._sweep: asyncio.TimerHandle | None = None
 
@@ -71,10 +72,14 @@ class Dataplane(Branch):
             if assignment is not None and (roster := upstream.draft(cluster, assignment)) is not None:
                 yield from roster.steps()
                 self._rosters[name] = roster
+            if name in self._fresh:
+                upstream.update(cluster, assignment or LoadAssignment(name), self._rosters.pop(name, None))
             yield
-        for table in snapshot.routes.values():
-            self._tables.told(table)
-            yield
+        if self.plan is None or rebinds(self.snapshot, snapshot):
+            for table in snapshot.routes.values():
+                self._tables.told(table)
+                yield
+            self._locator = Locator(snapshot, self.identity, self._tables)
 
     def publish(self, snapshot: Snapshot) -> list[Host]:
         """Put a snapshot in service and return the hosts that left. Does not await: atomic by construction."""
@@ -83,7 +88,9 @@ class Dataplane(Branch):
         left += [host for name in gone for host in self.upstreams.pop(name).retire()]
         if self.plan is None or rebinds(self.snapshot, snapshot):
             self._tables.forget_others(snapshot.routes)
-            locator = Locator(snapshot, self.identity, self._tables)
+            locator = self._locator
+            if locator is None or locator.snapshot is not snapshot:
+                locator = Locator(snapshot, self.identity, self._tables)
             for branch in (self, *self._branches):
                 branch.follow(snapshot, locator)
         self.snapshot = snapshot
@@ -120,9 +127,11 @@ class Dataplane(Branch):
     def _update_upstreams(self, new: Snapshot) -> list[Host]:
         left: list[Host] = []
         for name, cluster in self._changed(new):
-            upstream = self.upstreams.get(name)
-            if upstream is None:
-                upstream = self.upstreams[name] = self._fresh.get(name) or Upstream()
+            fresh = self._fresh.pop(name, None)
+            if fresh is not None and name not in self.upstreams:
+                self.upstreams[name] = fresh
+                continue
+            upstream = self.upstreams.setdefault(name, Upstream())
             assignment = assignment_of(cluster, new) or resolved_before(cluster, upstream)
             left += upstream.update(cluster, assignment, self._rosters.pop(name, None))
         return left

@@ -41,7 +41,7 @@ class Locator:
     """Finds what a destination meets in one snapshot. Pure lookup, no live state: `explain` uses it too."""
 
     def __init__(self, snapshot: Snapshot, identity: Identity, tables: Tables) -> None:
-        self._snapshot = snapshot
+        self.snapshot = snapshot
         self._identity = identity
         self._names = name_addresses(snapshot, tables)
         self._ports = service_ports(snapshot, tables)
@@ -73,7 +73,7 @@ class Locator:
         """The chain's route table; None when the control plane says that there is none."""
         if isinstance(chain.routes, RouteTable):
             return chain.routes
-        return self._snapshot.routes.get(chain.routes)
+        return self.snapshot.routes.get(chain.routes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -243,6 +243,8 @@ class Upstream:
         """
         if self._destinations is not None:
             return self._destinations.sweep(now)
+        if self.outliers is None and self.warmup is None:
+            return None
         returned = self.outliers is not None and self.outliers.sweep(now)
         grown = self.warmup is not None and self.warmup.sweep(now)
         if returned or grown:
