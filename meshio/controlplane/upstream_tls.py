@@ -1,6 +1,7 @@
 """How connections of a cluster are secured (istiod: core/cluster_tls.go)."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from meshio.controlplane import protocol
 from meshio.controlplane.destination_rule import Tls
@@ -8,7 +9,8 @@ from meshio.controlplane.mesh_config import MeshConfig
 from meshio.controlplane.services import Service, ServicePort
 from meshio.upstream.cluster import ClientTls, TlsMatch
 
-OLDEST, NEWEST = "TLSv1.2", "TLSv1.3"
+OLDEST: Final = "TLSv1.2"
+NEWEST: Final = "TLSv1.3"
 PEER_EXCHANGE = ("istio-peer-exchange", "istio")
 CERTIFICATE, ROOTS = "default", "ROOTCA"
 

@@ -12,7 +12,8 @@ from meshio.upstream.cluster import ClientTls
 
 SYSTEM_ROOTS = "file-root:system"  # istiod's SDS name for the operating system's trust store
 FILE_ROOTS = "file-root:"  # ... and for a file with PEM certificates
-VERSIONS = {"TLSv1_2": ssl.TLSVersion.TLSv1_2, "TLSv1_3": ssl.TLSVersion.TLSv1_3}
+OLDEST = {"": ssl.TLSVersion.TLSv1_2, "TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
+NEWEST = OLDEST | {"": ssl.TLSVersion.MAXIMUM_SUPPORTED}
 APPLICATION = ClientTls(roots=SYSTEM_ROOTS, auto_sni=True, auto_san=True)
 
 
@@ -36,8 +37,8 @@ def new_context(tls: ClientTls) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = tls.auto_san
     trust(context, tls.roots)
-    context.minimum_version = VERSIONS.get(tls.minimum, ssl.TLSVersion.TLSv1_2)
-    context.maximum_version = VERSIONS.get(tls.maximum, ssl.TLSVersion.MAXIMUM_SUPPORTED)
+    context.minimum_version = OLDEST[tls.minimum]
+    context.maximum_version = NEWEST[tls.maximum]
     context.set_alpn_protocols(["http/1.1"])  # whatever is configured: it is all that we speak
     return context
 

@@ -46,6 +46,8 @@ class OriginalDestination:
 
 
 Discovery: TypeAlias = Eds | Static | Dns | OriginalDestination
+TlsVersion: TypeAlias = Literal["", "TLSv1.2", "TLSv1.3"]
+"""What is spoken at all; "" leaves it to the TLS library."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,8 @@ class ClientTls:
     roots: str = ""
     subject_names: tuple[str, ...] = ()  # exact SANs, any of which must match; () accepts any
     alpn: tuple[str, ...] = ()
-    minimum: str = ""
-    maximum: str = ""
+    minimum: TlsVersion = ""
+    maximum: TlsVersion = ""
     auto_sni: bool = False
     auto_san: bool = False
 

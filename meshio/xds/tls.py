@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from meshio.upstream.cluster import ClientTls, TlsMatch
+from meshio.upstream.cluster import ClientTls, TlsMatch, TlsVersion
 from meshio.xds.extension import open_message, type_of
 from meshio.xds.place import Place
 from meshio.xds.proto.envoy.config.cluster.v3 import ClusterTransportSocketMatch
@@ -22,13 +22,9 @@ from meshio.xds.shared import shared
 
 TLS = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
 RAW = "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer"
-VERSIONS: dict[int, str] = {
-    TlsParametersTlsProtocol.TLS_AUTO: "",
-    TlsParametersTlsProtocol.TLSv1_0: "TLSv1.0",
-    TlsParametersTlsProtocol.TLSv1_1: "TLSv1.1",
-    TlsParametersTlsProtocol.TLSv1_2: "TLSv1.2",
-    TlsParametersTlsProtocol.TLSv1_3: "TLSv1.3",
-}
+Protocol = TlsParametersTlsProtocol
+NEWEST: dict[int, TlsVersion] = {Protocol.TLS_AUTO: "", Protocol.TLSv1_2: "TLSv1.2", Protocol.TLSv1_3: "TLSv1.3"}
+OLDEST: dict[int, TlsVersion] = NEWEST | {Protocol.TLSv1_0: "", Protocol.TLSv1_1: ""}  # older ones are never spoken
 NAME_TYPES = (SubjectAltNameMatcherSanType.DNS, SubjectAltNameMatcherSanType.URI)
 Auto = UpstreamHttpProtocolOptions | None
 """Where a cluster says that SNI and the expected name come from the request's authority."""
@@ -86,14 +82,16 @@ def client_tls(place: Place, context: UpstreamTlsContext, http: Auto) -> ClientT
     )
 
 
-def versions(place: Place, common: CommonTlsContext) -> tuple[str, str]:
+def versions(place: Place, common: CommonTlsContext) -> tuple[TlsVersion, TlsVersion]:
     """Least and greatest TLS version; "" leaves it to the TLS library."""
     if common.tls_params is None:
         return "", ""
-    least = VERSIONS.get(common.tls_params.tls_minimum_protocol_version)
-    most = VERSIONS.get(common.tls_params.tls_maximum_protocol_version)
-    if least is None or most is None:
-        raise place.rejected("names an unknown version", "tls_params")
+    least = OLDEST.get(common.tls_params.tls_minimum_protocol_version)
+    most = NEWEST.get(common.tls_params.tls_maximum_protocol_version)
+    if least is None:
+        raise place.rejected("is an unknown version", "tls_params.tls_minimum_protocol_version")
+    if most is None:
+        raise place.rejected("must be TLS 1.2 or newer", "tls_params.tls_maximum_protocol_version")
     return least, most
 
 

@@ -161,6 +161,21 @@ def test_tls_that_cannot_be_had_is_never_replaced_by_less(run, net, tls, words):
     run(main)
 
 
+@pytest.mark.parametrize(("minimum", "maximum"), [("TLSv1.3", ""), ("", "TLSv1.2"), ("TLSv1.3", "TLSv1.3")])
+def test_a_peer_that_speaks_another_tls_version_gets_no_request(run, net, minimum, maximum):
+    spoken = ssl.TLSVersion.TLSv1_2 if minimum else ssl.TLSVersion.TLSv1_3
+
+    async def main():
+        server = TlsServer()
+        server.context.minimum_version = server.context.maximum_version = spoken
+        tls = ClientTls(sni="site.test", roots=ROOTS, minimum=minimum, maximum=maximum)
+        async with server, net.visiting(server.port, tls=tls) as site:
+            assert type(await site.failure()) is ConnectFailed
+            assert site.upstream.connections == 0
+
+    run(main)
+
+
 def test_tls_towards_a_peer_without_tls_fails_in_words(run, net):
     async def main():
         async with net.listening(net.answers(OK)) as port:

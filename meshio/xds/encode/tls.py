@@ -23,8 +23,6 @@ from meshio.xds.proto.google.protobuf import Struct
 SECRET_PATIENCE = timedelta(seconds=1)
 VERSIONS = {
     "": TlsParametersTlsProtocol.TLS_AUTO,
-    "TLSv1.0": TlsParametersTlsProtocol.TLSv1_0,
-    "TLSv1.1": TlsParametersTlsProtocol.TLSv1_1,
     "TLSv1.2": TlsParametersTlsProtocol.TLSv1_2,
     "TLSv1.3": TlsParametersTlsProtocol.TLSv1_3,
 }
