@@ -75,8 +75,7 @@ class Upstream:
 
     def draft(self, cluster: Cluster, assignment: LoadAssignment) -> Roster | None:
         """A roster to be filled in steps and given to `update`; None where the update is quick without."""
-        several = sum(len(group.endpoints) for group in assignment.localities) > FEW
-        wanted = several and not isinstance(cluster.discovery, OriginalDestination)
+        wanted = size(assignment) > FEW and not isinstance(cluster.discovery, OriginalDestination)
         return Roster(cluster, assignment, self._hosts, self.cluster if self._hosts else None) if wanted else None
 
     def update(self, cluster: Cluster, assignment: LoadAssignment, roster: Roster | None = None) -> list[Host]:
@@ -90,7 +89,7 @@ class Upstream:
             self._awake = True
             return self._update_destinations()
         self._destinations = None
-        if roster is None and not self._hosts and slow_start_of(cluster.policy) is None:
+        if not self._hosts and size(assignment) <= FEW and slow_start_of(cluster.policy) is None:
             self._awake, self.pick = False, self._first
             self._watch()  # who sweeps asks at once when to come
             return []
@@ -264,6 +263,11 @@ class Upstream:
             for p in [group.priority]
             for host in hosts
         ]
+
+
+def size(assignment: LoadAssignment) -> int:
+    """How many endpoints."""
+    return sum(len(group.endpoints) for group in assignment.localities)
 
 
 def sort_by_condition(hosts: tuple[Host, ...], weight: int) -> Group[Host]:
