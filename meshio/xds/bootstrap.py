@@ -4,14 +4,13 @@ In this order: `MESHIO_DISCOVERY_ADDRESS`, the file Istio's agent writes for gRP
 text in `GRPC_XDS_BOOTSTRAP_CONFIG`), and the environment of an injected pod (`PROXY_CONFIG`).
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from meshio.errors import ConfigError
 from meshio.mesh.snapshot import Identity
 from meshio.upstream.endpoint import NOWHERE, Locality
-from meshio.xds.pod import DOMAIN, Files, Metadata, node_id, ours, pod_cluster, pod_metadata, pod_name
+from meshio.xds.pod import DOMAIN, Files, Metadata, json_object, node_id, ours, pod_cluster, pod_metadata, pod_name
 
 ADDRESS = "MESHIO_DISCOVERY_ADDRESS"
 FILE = "GRPC_XDS_BOOTSTRAP"
@@ -87,7 +86,7 @@ def bootstrap(environ: Mapping[str, str], files: Files | None = None) -> Bootstr
 
 def from_grpc(text: str, origin: str) -> Bootstrap:
     """The gRPC bootstrap of Istio's agent. Our own node is sent: without GENERATOR, which would halve what we get."""
-    document = parse_object(text, origin)
+    document = json_object(origin, text)
     node = document.get("node")
     if not isinstance(node, dict) or not isinstance(node.get("id"), str):
         raise ConfigError(f"{origin}: node.id is missing")
@@ -124,7 +123,7 @@ def grpc_server(servers: object, origin: str) -> Server:
 
 def from_proxy_config(text: str, environ: Mapping[str, str], files: Files) -> Bootstrap:
     """Istio's pod environment."""
-    document = parse_object(text, PROXY_CONFIG)
+    document = json_object(PROXY_CONFIG, text)
     address = document.get("discoveryAddress") or "istiod.istio-system.svc:15012"  # Istio's default
     if not isinstance(address, str):
         raise ConfigError(f"{PROXY_CONFIG}: discoveryAddress must be a text")
@@ -162,16 +161,6 @@ def identity_of(node: Node) -> Identity:
     addresses = node.metadata.get("INSTANCE_IPS")
     first = addresses.split(",")[0] if isinstance(addresses, str) and addresses else address
     return Identity(first, pod, namespace or "default", domain or f"default.svc.{DOMAIN}")
-
-
-def parse_object(text: str, origin: str) -> dict[str, object]:
-    try:
-        document = json.loads(text)
-    except ValueError as error:
-        raise ConfigError(f"{origin}: not JSON: {error}") from error
-    if not isinstance(document, dict):
-        raise ConfigError(f"{origin}: expected a JSON object")
-    return document
 
 
 def read(path: str, files: Files, why: str) -> str:

@@ -97,6 +97,7 @@ def pod_cluster(metadata: Metadata, pod: str) -> str:
 
 
 def json_object(name: str, text: str) -> dict[str, object]:
+    """An object in JSON, found under `name`. Raises ConfigError for anything else."""
     try:
         found = json.loads(text)
     except ValueError as error:
