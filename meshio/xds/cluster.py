@@ -22,10 +22,11 @@ from meshio.xds.proto.envoy.config.cluster.v3 import (
 )
 from meshio.xds.proto.envoy.config.cluster.v3 import Cluster as ClusterMessage
 from meshio.xds.proto.envoy.config.cluster.v3 import OutlierDetection as OutlierMessage
-from meshio.xds.proto.envoy.config.core.v3 import RoutingPriority
+from meshio.xds.proto.envoy.config.core.v3 import RoutingPriority, TypedExtensionConfig
 from meshio.xds.protocol import http_options, upstream_options
 from meshio.xds.shared import shared
 from meshio.xds.tls import translate_matches, translate_socket
+from meshio.xds.wire import Malformed, split
 
 INBOUND = ("inbound|", "InboundPassthroughCluster")
 NETWORK_FILTERS = {
@@ -41,6 +42,15 @@ FAMILIES: dict[int, str] = {
     ClusterDnsLookupFamily.V4_PREFERRED: "v4_preferred",
     ClusterDnsLookupFamily.ALL: "all",
 }
+RESOLVERS: dict[str, frozenset[int]] = {
+    "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig": frozenset({5, 6, 7}),
+    "envoy.extensions.network.dns_resolver.getaddrinfo.v3.GetAddrInfoDnsResolverConfig": frozenset({1, 2}),
+}
+"""Resolvers by the name of their config message, and the numbers of the fields that only say how hard to try.
+
+Whatever they are called: names are resolved by the event loop's resolver, as the system is configured.
+"""
+
 KEEPALIVE = (9, 7200, 75)  # Linux: probes, idle seconds, interval seconds
 
 
@@ -82,6 +92,22 @@ def check_edges(place: Place, message: ClusterMessage) -> None:
             raise place.at("filters", index).rejected(f"filter {each.name!r} ({kind}) is not supported")
     if message.upstream_bind_config is not None and not message.name.startswith(INBOUND):
         raise place.rejected("connections cannot be bound to an address", "upstream_bind_config")
+    if message.typed_dns_resolver_config is not None:
+        check_resolver(place.at("typed_dns_resolver_config"), message.typed_dns_resolver_config)
+
+
+def check_resolver(place: Place, extension: TypedExtensionConfig) -> None:
+    """Name servers and search domains of its own are more than the system's resolver can be told."""
+    config = extension.typed_config
+    harmless = RESOLVERS.get(kind := type_of(place, config))
+    if harmless is None or config is None:
+        raise place.rejected(f"resolver {extension.name!r} ({kind}) is not supported")
+    try:
+        numbers = {key >> 3 for key, _ in split(config.value)}
+    except Malformed as error:
+        raise place.rejected(f"malformed: {error}") from None
+    if strange := numbers - harmless:
+        raise place.rejected(f"field number {min(strange)} of {kind.rpartition('.')[2]} is not supported")
 
 
 def discovery(place: Place, message: ClusterMessage) -> Discovery:

@@ -37,9 +37,10 @@ from meshio.xds.rule import Rules, ignored, only, read, rejected
 from meshio.xds.tls_fields import TLS_FIELDS
 
 STATISTICS = "statistics only"
+UNLIMITED = 2**32 - 1
 SUCCESS_RATE = "ejection by success rate or failure percentage is not supported; enforce 0 percent of it"
 TUNING = "memory and flow control of Envoy's codec; the transport has its own"
-RESOLVER = "names are resolved by the event loop's resolver"
+NO_HTTP2 = "settings of HTTP/2: a cluster that insists on it answers 503 in this version, others get HTTP/1.1"
 
 CLUSTER_FIELDS: dict[type[Message], Rules] = {
     Cluster: {
@@ -51,13 +52,14 @@ CLUSTER_FIELDS: dict[type[Message], Rules] = {
         **read("round_robin_lb_config", "least_request_lb_config", "ring_hash_lb_config", "maglev_lb_config"),
         **read("load_balancing_policy", "common_lb_config", "transport_socket", "transport_socket_matches"),
         **read("metadata", "upstream_connection_options", "filters", "upstream_bind_config"),
+        **read("typed_dns_resolver_config"),
         **rejected("", "cluster_type", "transport_socket_matcher", "original_dst_lb_config", "upstream_config"),
         **rejected("endpoints are not chosen by metadata; istiod makes a cluster for each subset", "lb_subset_config"),
         **rejected("active health checks are not supported", "health_checks"),
         **rejected("custom name servers are not supported", "dns_resolvers", "dns_resolution_config"),
         **rejected("", "use_tcp_for_dns_lookups", "connection_pool_per_downstream_connection"),
         **ignored(TUNING, "per_connection_buffer_limit_bytes"),
-        **ignored(RESOLVER, "typed_dns_resolver_config", "dns_failure_refresh_rate"),
+        **rejected("after a failure, too, names are resolved at dns_refresh_rate", "dns_failure_refresh_rate"),
         **ignored("a snapshot goes into service when it is complete", "wait_for_warm_on_init"),
         **ignored("hosts nobody uses are let go when their connections are idle", "cleanup_interval"),
         **ignored("without active health checks there is nothing to ignore", "ignore_health_on_host_removal"),
@@ -67,8 +69,7 @@ CLUSTER_FIELDS: dict[type[Message], Rules] = {
         **ignored(STATISTICS, "track_cluster_stats"),
     },
     ClusterEdsClusterConfig: {
-        **read("service_name"),
-        **ignored("everything comes over the one ADS stream", "eds_config"),
+        **read("service_name", "eds_config"),
     },
     ClusterTransportSocketMatch: read("name", "match", "transport_socket"),
     ClusterCommonLbConfig: {
@@ -84,7 +85,7 @@ CLUSTER_FIELDS: dict[type[Message], Rules] = {
     CircuitBreakersThresholds: {
         **read("priority", "max_connections", "max_pending_requests", "max_requests", "max_retries", "retry_budget"),
         **ignored(STATISTICS, "track_remaining"),
-        **ignored("one pool per host and protocol exists in any case", "max_connection_pools"),
+        **only((UNLIMITED,), "pools are not counted, only connections", "max_connection_pools"),
     },
     CircuitBreakersThresholdsRetryBudget: read("budget_percent", "min_retry_concurrency"),
     OutlierDetection: {
@@ -110,8 +111,8 @@ CLUSTER_FIELDS: dict[type[Message], Rules] = {
     ),
     UpstreamConnectionOptions: {
         **read("tcp_keepalive"),
-        **ignored(STATISTICS, "set_local_interface_name_on_upstream_connections"),
-        **ignored("the order of addresses is the resolver's", "happy_eyeballs_config"),
+        **ignored("for access logs", "set_local_interface_name_on_upstream_connections"),
+        **rejected("of several addresses of an endpoint, families take turns", "happy_eyeballs_config"),
     },
     Filter: {**read("name", "typed_config"), **rejected("filters by discovery (ECDS)", "config_discovery")},
     UpstreamOptions: {
@@ -156,7 +157,7 @@ CLUSTER_FIELDS: dict[type[Message], Rules] = {
     Http2ProtocolOptions: {
         **read("max_concurrent_streams"),
         **ignored(
-            TUNING,
+            NO_HTTP2,
             *("hpack_table_size", "initial_stream_window_size", "initial_connection_window_size", "max_metadata_size"),
             *("max_outbound_frames", "max_outbound_control_frames", "max_inbound_priority_frames_per_stream"),
             *("max_consecutive_inbound_frames_with_empty_payload", "use_oghttp2_codec", "connection_keepalive"),

@@ -4,7 +4,9 @@ from betterproto2 import Message
 
 from meshio.xds.proto.envoy.config.core.v3 import (
     Address,
+    AggregatedConfigSource,
     CidrRange,
+    ConfigSource,
     DataSource,
     EnvoyInternalAddress,
     HeaderValue,
@@ -41,6 +43,15 @@ CORE_FIELDS: dict[type[Message], Rules] = {
     },
     Pipe: rejected("", "path", "mode"),
     EnvoyInternalAddress: rejected("", "server_listener_name", "endpoint_id"),
+    ConfigSource: {
+        **read("ads"),
+        **rejected("everything comes over the one ADS stream", "path", "path_config_source", "api_config_source"),
+        **rejected("everything comes over the one ADS stream", "authorities"),
+        **ignored("the same stream under another name", "self"),
+        **ignored("a snapshot waits for what it names, within `ready_timeout`", "initial_fetch_timeout"),
+        **only((0, 2), "only version 3 of the API is spoken", "resource_api_version"),
+    },
+    AggregatedConfigSource: {},
     CidrRange: read("address_prefix", "prefix_len"),
     DataSource: {
         **read("filename", "inline_bytes", "inline_string"),

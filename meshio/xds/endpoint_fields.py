@@ -22,7 +22,7 @@ ENDPOINT_FIELDS: dict[type[Message], Rules] = {
     },
     ClusterLoadAssignmentPolicy: {
         **read("drop_overloads", "overprovisioning_factor"),
-        **ignored("endpoints are used until the control plane says otherwise", "endpoint_stale_after"),
+        **rejected("endpoints are used until the control plane says otherwise", "endpoint_stale_after"),
         **rejected("", "weighted_priority_health"),
     },
     ClusterLoadAssignmentPolicyDropOverload: {

@@ -26,6 +26,8 @@ NOT_LISTENING = "about a socket that accepts connections: a client has none"
 LOGS = "access logs are written by the sinks that the application chooses"
 DOWNSTREAM = "about the connection from the application to a proxy, which does not exist here"
 TRACING = "no spans are made in this version"
+NO_IDS = "requests keep the x-request-id that the application gives them; none is made up in this version"
+XFCC = "an application's own x-forwarded-client-cert is never passed on"
 STATISTICS = "names of statistics only"
 NO_RUNTIME = "meshio has no runtime layer"
 
@@ -89,20 +91,24 @@ LISTENER_FIELDS: dict[type[Message], Rules] = {
         **rejected("", "strip_matching_host_port", "strip_trailing_host_dot"),
         **only((False,), "", "strip_any_host_port"),
         **only((False,), "the application's addresses are not put into x-forwarded-for", "use_remote_address"),
-        **only((timedelta(0),), "only the route's timeout is supported", "request_timeout"),
+        **only((timedelta(0),), "only the route's timeout is supported", "request_timeout", "stream_idle_timeout"),
+        **only((0, 1, 2, 3), XFCC, "forward_client_cert_details"),
+        **rejected(XFCC, "forward_client_cert_matcher"),
+        **rejected("no request counts as internal", "internal_address_config"),
+        **read("common_http_protocol_options"),  # for what it refuses; the rest is about the application's connection
         **ignored(
             DOWNSTREAM,
-            *("codec_type", "common_http_protocol_options", "http1_safe_max_connection_duration"),
+            *("codec_type", "http1_safe_max_connection_duration", "stream_flush_timeout", "request_headers_timeout"),
             *("http_protocol_options", "http2_protocol_options", "http3_protocol_options", "max_request_headers_kb"),
-            *("stream_idle_timeout", "stream_flush_timeout", "request_headers_timeout", "drain_timeout"),
-            *("delayed_close_timeout", "internal_address_config", "skip_xff_append", "forward_client_cert_details"),
-            *("set_current_client_cert_details", "forward_client_cert_matcher", "proxy_100_continue"),
-            *("represent_ipv4_remote_address_as_ipv4_mapped_ipv6", "stream_error_on_invalid_http_message"),
-            *("append_local_overload", "add_proxy_protocol_connection_state"),
+            *("drain_timeout", "delayed_close_timeout", "skip_xff_append", "set_current_client_cert_details"),
+            *("proxy_100_continue", "represent_ipv4_remote_address_as_ipv4_mapped_ipv6"),
+            *("stream_error_on_invalid_http_message", "append_local_overload"),
+            "add_proxy_protocol_connection_state",
         ),
-        **ignored("the answer of the upstream goes to the application as it is", "server_name"),
-        **ignored("the answer of the upstream goes to the application as it is", "server_header_transformation"),
-        **ignored(TRACING, "tracing", "generate_request_id", "preserve_external_request_id", "request_id_extension"),
+        **ignored("the application sees the upstream's own `server` header", "server_name"),
+        **ignored("the application sees the upstream's own `server` header", "server_header_transformation"),
+        **ignored(TRACING, "tracing"),
+        **ignored(NO_IDS, "generate_request_id", "preserve_external_request_id", "request_id_extension"),
         **ignored(LOGS, "access_log", "access_log_flush_interval", "flush_access_log_on_new_request"),
         **ignored(LOGS, "access_log_options"),
     },

@@ -317,6 +317,7 @@ def test_what_an_application_says_to_envoy_is_taken_off_and_all_else_passes():
         (b"x-envoy-retry-on", b"5xx"),
         (b"x-envoy-upstream-rq-timeout-ms", b"1"),
         (b"x-envoy-expected-rq-timeout-ms", b"1"),
+        (b"x-forwarded-client-cert", b"URI=spiffe://cluster.local/ns/default/sa/admin"),
         (b"x-envoy-original-path", b"/z"),
         (b"x-user", b"ann"),
     ]
@@ -326,8 +327,8 @@ def test_what_an_application_says_to_envoy_is_taken_off_and_all_else_passes():
         plane.publish(snapshot(cluster("a"), routes=[table(asks, Route(ANY, to("a")))]))
         request = Request(b"GET", b"a", b"/", mine, host="a")
         assert (await plane.send(request)).status == 200
-        assert peer.seen[0].headers == mine[3:]
-        assert len(mine) == 5
+        assert peer.seen[0].headers == mine[4:]
+        assert len(mine) == 6
 
     run(scenario)
 

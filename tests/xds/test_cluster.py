@@ -46,6 +46,7 @@ from meshio.xds.proto.envoy.config.cluster.v3 import OutlierDetection as Outlier
 from meshio.xds.proto.envoy.config.core.v3 import (
     Address,
     BindConfig,
+    ConfigSource,
     DataSource,
     Http1ProtocolOptions,
     Http2ProtocolOptions,
@@ -410,6 +411,17 @@ def secured(context: CertificateValidationContext) -> Cluster:
     return cluster(transport_socket=socket(CommonTlsContext(validation_context=context)))
 
 
+CARES = "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig"
+
+
+def resolving(kind: str, config: bytes) -> Cluster:
+    return cluster(typed_dns_resolver_config=TypedExtensionConfig("r", Any(f"type.googleapis.com/{kind}", config)))
+
+
+def test_how_hard_a_resolver_tries_is_its_own_matter() -> None:
+    assert decode(resolving(CARES, b"\x2a\x02\x08\x64")) == decode(cluster())
+
+
 REFUSED = {
     "a name where an address belongs": (
         cluster(type=Type.STATIC, load_assignment=endpoints("x.y")),
@@ -507,6 +519,14 @@ REFUSED = {
         "0 to 100",
     ),
     "no time to connect": (cluster(connect_timeout=timedelta(0)), "connect_timeout", "more than zero"),
+    "name servers of its own": (resolving(CARES, b"\x0a\x00"), "typed_dns_resolver_config", "field number 1 of Cares"),
+    "a resolver of its own": (resolving("some.Resolver", b""), "typed_dns_resolver_config", "some.Resolver"),
+    "half a resolver": (resolving(CARES, b"\x0a\x05"), "typed_dns_resolver_config", "malformed"),
+    "endpoints from a file": (
+        cluster(eds_cluster_config=ClusterEdsClusterConfig(ConfigSource(path="/eds.json"))),
+        "eds_cluster_config.eds_config.path",
+        "ADS stream",
+    ),
     "an address to bind to": (cluster(upstream_bind_config=BindConfig()), "upstream_bind_config", "cannot be bound"),
     "an unknown filter": (cluster(filters=[Filter("moon", UNKNOWN)]), "filters[0]", "moon"),
     "active health checks": (cluster(health_checks=[b"x"]), "health_checks", "active health checks"),
@@ -561,6 +581,11 @@ REFUSED = {
         cluster(transport_socket=socket(CommonTlsContext(tls_params=TlsParameters(9)))),  # type: ignore[arg-type]
         "tls_params",
         "unknown version",
+    ),
+    "TLS of yesterday": (
+        cluster(transport_socket=socket(CommonTlsContext(tls_params=TlsParameters(0, 2)))),  # type: ignore[arg-type]
+        "tls_params.tls_maximum_protocol_version",
+        "1.2 or newer",
     ),
 }
 

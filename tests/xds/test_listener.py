@@ -11,7 +11,13 @@ from meshio.routing import listener as values
 from meshio.routing.listener import ChainMatch, FilterChain, HttpChain, PathNormalisation, TcpChain
 from meshio.routing.route import WeightedCluster
 from meshio.xds.decode import Decoder
-from meshio.xds.proto.envoy.config.core.v3 import Address, CidrRange, SocketAddress, TrafficDirection
+from meshio.xds.proto.envoy.config.core.v3 import (
+    Address,
+    CidrRange,
+    HttpProtocolOptions,
+    SocketAddress,
+    TrafficDirection,
+)
 from meshio.xds.proto.envoy.config.listener.v3 import ApiListener, Filter, FilterChainMatch, Listener
 from meshio.xds.proto.envoy.config.listener.v3 import FilterChain as ChainMessage
 from meshio.xds.proto.envoy.config.route.v3 import Route, RouteAction, RouteConfiguration, RouteMatch, VirtualHost
@@ -183,6 +189,21 @@ REFUSED = {
     "slashes of tomorrow": (listener(http(path_with_escaped_slashes_action=9)), "escaped_slashes", "unknown"),
     "forwarded addresses": (listener(http(use_remote_address=True)), "use_remote_address", "x-forwarded-for"),
     "a request timeout": (listener(http(request_timeout=timedelta(1))), "request_timeout", "route's timeout"),
+    "patience with silent streams": (
+        listener(http(stream_idle_timeout=timedelta(1))),
+        "stream_idle_timeout",
+        "route's timeout",
+    ),
+    "a limit of every stream": (
+        listener(http(common_http_protocol_options=HttpProtocolOptions(max_stream_duration=timedelta(1)))),
+        "common_http_protocol_options.max_stream_duration",
+        "route's timeout",
+    ),
+    "somebody else's certificate": (
+        listener(http(forward_client_cert_details=4)),
+        "forward_client_cert_details",
+        "never passed on",
+    ),
     "own local replies": (listener(http(local_reply_config=b"x")), "local_reply_config", "not supported"),
     "TCP to nowhere": (listener(tcp()), "cluster", "no cluster"),
     "TCP without weight": (listener(tcp(weighted_clusters=TcpProxyWeightedCluster())), "clusters", "weight"),
