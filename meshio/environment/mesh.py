@@ -14,6 +14,7 @@ from meshio.mesh.branch import Branch
 from meshio.mesh.dataplane import Dataplane
 from meshio.mesh.explain import explain
 from meshio.mesh.explanation import Explanation
+from meshio.mesh.names import told_addresses
 from meshio.mesh.overlay import merge
 from meshio.mesh.snapshot import Identity, Snapshot
 from meshio.mesh.source import Source
@@ -46,7 +47,7 @@ class Mesh(Client):
         self._sources = tuple(sources)
         self._ready_timeout = ready_timeout
         self._state = PENDING
-        self._pools = Pools()
+        self._pools = Pools(self._located)
         self._plane = Dataplane(self._sources[0].identity, attempts(self._pools))
         self._resolver = Refresher(self._resolved)
         self._latest: dict[Source, Snapshot] = {}
@@ -88,16 +89,16 @@ class Mesh(Client):
         """The same mesh over other connections, for clients that bring their own."""
         return self._plane.branch(attempts(lines))
 
-    async def send(self, request: Request) -> Response:
+    def send(self, request: Request) -> Coroutine[Any, Any, Response]:
         """Send a request; what fails inside the mesh comes back as the response that Envoy would give.
 
         Raises Closed outside of `async with`, BadRequest for what cannot be sent.
         """
-        return await self._plane.send(request)
+        return self._plane.send(request)
 
-    async def dispatch(self, request: Request) -> Response:
+    def dispatch(self, request: Request) -> Coroutine[Any, Any, Response]:
         """Like `send`, but failures inside the mesh raise their RequestError."""
-        return await self._plane.dispatch(request)
+        return self._plane.dispatch(request)
 
     def explain(self, request: Request) -> Explanation:
         """Where this request would go, and why; nothing is sent."""
@@ -197,6 +198,9 @@ class Mesh(Client):
             self._resolved(name, assignment)
         if self._ready is not None and not self._ready.done():
             self._ready.set_result(None)
+
+    def _located(self, host: str) -> tuple[str, ...]:
+        return told_addresses(host, self.snapshot.names, self.identity)
 
     def _resolved(self, name: str, assignment: LoadAssignment) -> None:
         self._pools.drain(self._plane.resolved(name, assignment))

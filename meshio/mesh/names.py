@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TypeAlias
 
-from meshio.mesh.snapshot import Identity, Snapshot
+from meshio.mesh.snapshot import Identity, Name, Snapshot
 from meshio.routing.listener import HttpChain, Listener
 from meshio.routing.route import RouteTable
 
@@ -124,3 +124,12 @@ def resolve_name(host: str, names: Names, identity: Identity) -> tuple[str, ...]
     if is_address(host):
         return (host.strip("[]"),)
     return next((names[name] for name in candidates(host, identity) if name in names), ())
+
+
+def told_addresses(host: str, told: Mapping[str, Name], identity: Identity) -> tuple[str, ...]:
+    """What Istio's DNS proxy would answer from its name table; () leaves it to the network's DNS.
+
+    The addresses that istiod allocates by itself are such that nobody can be reached there.
+    """
+    found = next((told[name].addresses for name in candidates(host, identity) if name in told), ())
+    return tuple(address for address in found if not ip_address(address).is_reserved)

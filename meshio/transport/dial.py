@@ -113,7 +113,10 @@ async def resolve(addresses: Iterable[Address]) -> list[Address]:
         if is_ip(host):
             found.append((host, port))
             continue
-        infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        try:
+            infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except UnicodeError as error:  # a label that IDNA does not allow, as in "a..b"
+            raise socket.gaierror(socket.EAI_NONAME, f"{host!r} is not a host name") from error
         found += interleaved(dict.fromkeys((str(info[4][0]), port) for info in infos))
     return found
 

@@ -17,6 +17,7 @@ from meshio.transport.connection import Connection, Owner
 from meshio.transport.dial import Target, dial
 from meshio.transport.tls import Security
 from meshio.upstream.cluster import Cluster
+from meshio.upstream.endpoint import Address
 from meshio.upstream.host import Host
 from meshio.upstream.upstream import Upstream
 
@@ -28,6 +29,9 @@ class Registry(Protocol):
     """The pools of all hosts, as one of them sees them."""
 
     now: Callable[[], float]
+
+    def located(self, address: Address) -> tuple[Address, ...]:
+        """Where the mesh says that this is; the address itself where it does not know."""
 
     def opened(self, pool: "HostPool") -> None:
         """The pool has a dial or a connection."""
@@ -143,7 +147,8 @@ class HostPool:
 
     async def dial(self) -> None:
         """Make one connection and serve the longest wait with it."""
-        target = Target(self.host.name, (self.host.endpoint.address, *self.host.endpoint.others), self.security)
+        endpoint = self.host.endpoint
+        target = Target(self.host.name, (*self._registry.located(endpoint.address), *endpoint.others), self.security)
         connection = await self._speak(target, self.upstream.cluster, self)
         if not connection.alive:
             raise ConnectFailed(f"{self.host.name} closed the connection at once", "connection closed")

@@ -5,7 +5,7 @@ What is idle for too long goes at the next turn of one coarse timer, instead of 
 
 import asyncio
 from asyncio import Future, Task, TimerHandle
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from ssl import SSLContext
 from time import monotonic
@@ -13,9 +13,11 @@ from time import monotonic
 from meshio.errors import Closed, ConnectFailed
 from meshio.message import Request
 from meshio.transport.connection import Connection
+from meshio.transport.dial import is_ip
 from meshio.transport.host_pool import HostPool
 from meshio.transport.tls import APPLICATION, Security, new_context
 from meshio.upstream.cluster import ClientTls
+from meshio.upstream.endpoint import Address
 from meshio.upstream.host import Host
 from meshio.upstream.upstream import Upstream
 
@@ -38,12 +40,15 @@ class Pools:
 
     A host carries its own pools (`Host.pool`, and `Host.tls_pools` by server name), so that finding one
     costs nothing; kept here are those that have something open.
+
+    `names` is asked for the addresses of a host name before the network's DNS is; () leaves it to that.
     """
 
-    __slots__ = ("_closed", "_contexts", "_dialled", "_open", "_quiet", "_tasks", "_timer", "now")
+    __slots__ = ("_closed", "_contexts", "_dialled", "_names", "_open", "_quiet", "_tasks", "_timer", "now")
 
-    def __init__(self) -> None:
+    def __init__(self, names: Callable[[str], tuple[str, ...]] = lambda host: ()) -> None:
         self.now = monotonic
+        self._names = names
         self._open: set[HostPool] = set()
         self._tasks: set[Task[None]] = set()
         self._contexts: dict[ClientTls, SSLContext] = {}
@@ -113,6 +118,11 @@ class Pools:
         )
 
     # What host_pool.Registry asks for
+
+    def located(self, address: Address) -> tuple[Address, ...]:
+        host, port = address
+        known = () if is_ip(host) else self._names(host)
+        return tuple((each, port) for each in known) or (address,)
 
     def opened(self, pool: HostPool) -> None:
         self._open.add(pool)
