@@ -2,7 +2,7 @@
 #
 #   make demo        watch it work, in a minute (KEEP=1 leaves it running)
 #   make test        style, types and tests: what CI runs
-#   make bench       the numbers the documentation quotes
+#   make bench       the numbers the documentation quotes (QUICK=1: fewer rounds, under a minute)
 #   make interop     against a real istiod, go-control-plane, Envoy and nginx
 #   make proto       generate meshio/xds/proto anew
 
@@ -33,7 +33,8 @@ tests: .venv/.with-test
 	@PYTHONASYNCIODEBUG=1 $(BIN)/pytest -n 2 -m "not interop" $(TESTS)
 
 bench: .venv/.with-test .venv/.with-bench
-	@for each in $$(grep -l __main__ benches/*.py); do $(BIN)/python $$each || exit; done
+	@missed=; for each in $$(grep -l __main__ benches/*.py); do $(BIN)/python $$each || missed="$$missed $$each"; done; \
+	test -z "$$missed" || { echo "missed in:$$missed" >&2; exit 1; }
 
 interop: .venv/.with-test .venv/.with-bench
 	@tests/interop/provide

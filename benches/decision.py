@@ -78,7 +78,7 @@ def decide(plane: Dataplane) -> Callable[[], float]:
 def run(answer: Awaitable[Response]) -> None:
     """Drive a coroutine that never waits."""
     try:
-        answer.__await__().send(None)  # type: ignore[attr-defined]
+        answer.__await__().send(None)
     except StopIteration:
         return
     raise AssertionError("the decision must not wait")

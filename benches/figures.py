@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 K = TypeVar("K", bound=Hashable)
-ROUNDS = 2 if os.environ.get("QUICK") else 5
+ROUNDS = 2 if os.environ.get("QUICK") else 5  # `make bench QUICK=1`
 
 
 def median_of_rounds(measures: Mapping[K, Callable[[], float]], rounds: int = ROUNDS) -> dict[K, float]:

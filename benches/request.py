@@ -16,7 +16,6 @@ in every round; a ratio compares two ways of one run.
 
 import asyncio
 import multiprocessing
-import os
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -29,13 +28,12 @@ from time import perf_counter, process_time
 import aiohttp
 import httpx
 import uvloop
-from figures import Figures
+from figures import ROUNDS, Figures
 from h1 import Bare, serve
 
 import meshio
 from meshio.controlplane.embedded import EmbeddedSource
 
-ROUNDS = 2 if os.environ.get("QUICK") else 5
 ONE, MANY = 1_000, 32  # requests of a fast way in one round; at a time
 SLOWER = {"floor": 1, "native": 1, "aiohttp": 2, "MeshTransport": 3, "httpx": 5}  # ways that get fewer requests
 HOST = "reviews.default.svc.cluster.local"

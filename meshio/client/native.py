@@ -81,7 +81,7 @@ class Call:
 class Client:
     """Request methods over `send`. `request` and its short forms read the body; `stream` leaves it to you."""
 
-    async def send(self, request: Request) -> Response:
+    def send(self, request: Request) -> Coroutine[Any, Any, Response]:
         """One request through the mesh, in the mesh's own terms. Failures inside it are responses."""
         raise NotImplementedError
 
@@ -91,14 +91,11 @@ class Client:
         Raises BadRequest (URL, options), Closed (the mesh is not running), TimeoutError (`timeout=`), and
         RequestError when the upstream cuts the body short. What Envoy would answer itself is a Reply.
         """
-        call = Call(**options)
-        if call.timeout is not None:
-            async with asyncio.timeout(call.timeout):
-                return await self._exchange(call.request(method, url))
-        return await self._exchange(call.request(method, url))
-
-    async def _exchange(self, request: Request) -> Reply:
-        reply = Reply(await self.send(request))
+        limit = options.pop("timeout", None)
+        if limit is not None:
+            async with asyncio.timeout(limit):
+                return await self.request(method, url, **options)
+        reply = Reply(await self.send(Call(**options).request(method, url)))
         if not reply.complete:
             await reply.read()
         return reply
