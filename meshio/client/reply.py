@@ -81,9 +81,12 @@ class Reply:
 
     @property
     def text(self) -> str:
-        """The body as text, in the charset that content-type names, else UTF-8."""
-        _, found, charset = self.headers.get("content-type", "").partition("charset=")
-        return self.content.decode(charset.split(";")[0].strip().strip('"') if found else "utf-8", "replace")
+        """The body as text, in the charset that content-type names, else UTF-8 (as for a name that nobody knows)."""
+        _, found, charset = self.headers.get("content-type", "").lower().partition("charset=")
+        try:
+            return self.content.decode(charset.split(";")[0].strip().strip('"') if found else "utf-8", "replace")
+        except LookupError:
+            return self.content.decode("utf-8", "replace")
 
     def json(self) -> Any:
         """The body as JSON. Raises orjson.JSONDecodeError, a ValueError."""

@@ -41,6 +41,8 @@ def parse_origin(text: str) -> Origin:
         raise BadRequest(f"not a URL the mesh can send to: {text!r}: it has to begin with http:// or https://")
     if not host:
         raise BadRequest(f"not a URL: {text!r}: the host is missing")
+    if not AUTHORITY.fullmatch(host.encode()):
+        raise BadRequest(f"not a URL: {text!r}: {host!r} is not a host name")
     if parts.username is not None:
         raise BadRequest("user and password in a URL are not sent: set the authorization header instead")
     return Origin(parts.scheme.encode(), host, port or 0, host_header(parts.netloc))
@@ -82,13 +84,16 @@ def encode_path(path: str) -> bytes:
 
 
 def encode_headers(headers: HeaderTypes | None) -> Headers:
-    """Lower-case byte pairs, in the caller's order."""
+    """Lower-case byte pairs, in the caller's order. Raises BadRequest for text that is not Latin-1."""
     if headers is None:
         return []
     pairs = headers.items() if isinstance(headers, Mapping) else headers
-    return [
-        (header_name(name), value if isinstance(value, bytes) else value.encode("latin-1")) for name, value in pairs
-    ]
+    try:
+        return [
+            (header_name(name), value if isinstance(value, bytes) else value.encode("latin-1")) for name, value in pairs
+        ]
+    except UnicodeEncodeError as error:
+        raise BadRequest(f"a header holds text that is not Latin-1, give it as bytes: {error.object!r}") from None
 
 
 @lru_cache(maxsize=1024)
