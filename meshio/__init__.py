@@ -8,7 +8,7 @@ A map of the rooms, from the top; a room imports only rooms below it:
     cli            the `meshio` command
     environment    Mesh, and where its configuration comes from
     controlplane   the development control plane: Istio YAML to snapshots and xDS
-    client         adapters: native client, MeshTransport for httpx
+    client         adapters: native client, MeshTransport for httpx, MeshConnector for aiohttp
     xds, registry  edges: istiod over grpclib, DNS
     mesh           publish and compose: Snapshot to plan
     transport      bytes and sockets: HTTP/1.1, pools
@@ -26,6 +26,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from meshio.client.aiohttp import MeshConnector, aiohttp_middleware
     from meshio.client.httpx import MeshTransport
     from meshio.client.reply import Reply
     from meshio.environment.mesh import Mesh
@@ -52,9 +53,11 @@ __version__ = "0.1.0"
 # Loaded on first use: `import meshio` stays cheap, and httpx is only needed by who asks for its adapter.
 HOMES = {
     "Mesh": "meshio.environment.mesh",
+    "MeshConnector": "meshio.client.aiohttp",
     "MeshTransport": "meshio.client.httpx",
     "Record": "meshio.record",
     "Reply": "meshio.client.reply",
+    "aiohttp_middleware": "meshio.client.aiohttp",
     **dict.fromkeys(
         (
             "BadRequest", "Closed", "ConfigError", "ConnectFailed", "MeshError", "NoHealthyHost", "NoRoute",
@@ -70,6 +73,7 @@ __all__ = [
     "ConfigError",
     "ConnectFailed",
     "Mesh",
+    "MeshConnector",
     "MeshError",
     "MeshTransport",
     "NoHealthyHost",
@@ -83,6 +87,7 @@ __all__ = [
     "RequestError",
     "Reset",
     "TimedOut",
+    "aiohttp_middleware",
 ]
 
 

@@ -39,13 +39,15 @@ AT_HOME = {
     "h2": {"transport", "xds"},
     "httptools": {"transport"},
     "httpx": {"client"},
+    "multidict": {"client"},
     "rich": {"cli"},
     "uvloop": {"cli"},
     "yaml": {"controlplane"},
+    "yarl": {"client"},
 }
 
 IMPORTED_AS = {"google-re2": "re2", "pyyaml": "yaml"}
-USERS_OWN = {"aiohttp", "httpx", "uvloop"}  # extras: imported only where the program has them
+USERS_OWN = {"aiohttp", "httpx", "multidict", "uvloop", "yarl"}  # extras: imported only where the program has them
 
 EMPTY_WORDS = {
     "base", "common", "handler", "helper", "helpers", "impl", "manager", "misc", "processor", "util", "utils",

@@ -1,0 +1,133 @@
+"""One request of aiohttp's as the mesh sees it, and what the mesh makes of it as aiohttp sends it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from ssl import SSLContext
+from typing import TYPE_CHECKING
+
+from aiohttp import ClientRequest, ClientTimeout, hdrs
+from aiohttp.payload import BytesPayload
+from multidict import CIMultiDict
+from yarl import URL
+
+from meshio.errors import BadRequest
+from meshio.message import Content, Headers, Request, Response
+from meshio.resilience.replay import Replay
+
+if TYPE_CHECKING:
+    from meshio.client.wire import Wire
+
+
+class Exchange(Request):
+    """A request, made of references to aiohttp's. Raises BadRequest for what a mesh cannot do.
+
+    asked      aiohttp's request
+    context    the TLS context that the caller brings for an https URL, or None
+    patience   seconds that the caller waits for a connection, or None
+    traces     who wants to hear about connections
+    """
+
+    __slots__ = ("_shown", "asked", "context", "patience", "traces")
+
+    def __init__(self, asked: ClientRequest, timeout: ClientTimeout) -> None:
+        check(asked)
+        url = asked.url
+        authority, headers = split_headers(asked)
+        secure = asked.is_ssl()
+        super().__init__(
+            asked.method.encode(),
+            authority,
+            url.raw_path_qs.encode(),
+            headers,
+            content(asked),
+            scheme=b"https" if secure else b"http",
+            host=url.raw_host or "",
+            port=url.explicit_port or 0,
+        )
+        self.asked = asked
+        self.traces = asked._traces
+        self.context = asked.ssl if isinstance(asked.ssl, SSLContext) else None
+        self.patience = min((each for each in (timeout.connect, timeout.sock_connect) if each), default=None)
+        self._shown = (self.path, authority, list(headers))
+
+    async def over(self, wire: Wire) -> Response:
+        """Send it over this connection. Raises RequestError."""
+        raise NotImplementedError
+
+    def dress(self) -> None:
+        """Make aiohttp's request what routes have made of it."""
+        path, authority, headers = self._shown
+        asked = self.asked
+        if self.path != path:
+            asked.url = moved(asked.url, self.path)
+        if self.headers != headers or self.authority != authority:
+            asked.headers = CIMultiDict(
+                [(hdrs.HOST, self.authority.decode()), *((name.decode(), text(value)) for name, value in self.headers)]
+            )
+        self._shown = (self.path, self.authority, list(self.headers))
+
+    def note_consumed(self) -> None:
+        """A body that streams can be sent once: no retry after that."""
+        payload = self.asked.body
+        if isinstance(self.body, Replay) and payload != b"" and payload.consumed:
+            self.body.lost = True
+
+
+class Streaming:
+    """A body that aiohttp sends piece by piece, and that nobody else may touch."""
+
+    def __aiter__(self) -> Streaming:
+        return self
+
+    async def __anext__(self) -> bytes:
+        raise StopAsyncIteration
+
+
+def content(asked: ClientRequest) -> Content:
+    """The body, as far as the mesh has to know it: for shadows, and to tell whether it can be sent again."""
+    payload = asked.body
+    if payload == b"":
+        return b""
+    return bytes(payload._value) if isinstance(payload, BytesPayload) else Streaming()
+
+
+def check(asked: ClientRequest) -> None:
+    """Raises BadRequest."""
+    if asked.proxy is not None:
+        raise BadRequest("a request through the mesh cannot go through an HTTP proxy as well: leave out proxy=")
+    if asked.method == hdrs.METH_CONNECT:
+        raise BadRequest("CONNECT asks for a tunnel, which the mesh does not offer")
+    if asked.is_ssl() and asked.ssl is not True and not isinstance(asked.ssl, SSLContext):
+        raise BadRequest("the mesh takes ssl=True or an SSLContext: say with a context what is to be trusted")
+
+
+def split_headers(asked: ClientRequest) -> tuple[bytes, Headers]:
+    """The authority, and the other headers."""
+    authority = b""
+    headers: Headers = []
+    for name, value in asked.headers.items():
+        key = lowered(name)
+        if key == b"host":
+            authority = value.encode()
+        else:
+            headers.append((key, value.encode("utf-8", "surrogateescape")))
+    return authority, headers
+
+
+@lru_cache(maxsize=4096)
+def lowered(name: str) -> bytes:
+    return name.lower().encode()
+
+
+def text(value: bytes) -> str:
+    """A header value as aiohttp holds it."""
+    return value.decode("utf-8", "surrogateescape")
+
+
+def moved(url: URL, path: bytes) -> URL:
+    """The same place, another path and query, exactly as given."""
+    before, _, query = path.decode("latin-1").partition("?")
+    return URL.build(
+        scheme=url.scheme, host=url.raw_host or "", port=url.port, path=before, query_string=query, encoded=True
+    )
