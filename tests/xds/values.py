@@ -1,0 +1,292 @@
+"""Any value that can be encoded, as hypothesis strategies."""
+
+from hypothesis import strategies as st
+
+from meshio.balancing.cluster_provided import ClusterProvided
+from meshio.balancing.hashing import HashCookie, HashHeader, HashQuery, HashSourceIp
+from meshio.balancing.least_request import LeastRequest
+from meshio.balancing.maglev import Maglev
+from meshio.balancing.ring_hash import RingHash
+from meshio.balancing.round_robin import RoundRobin
+from meshio.balancing.slow_start import SlowStart
+from meshio.balancing.uniform import Random
+from meshio.matching import (
+    Contains,
+    Exact,
+    Header,
+    HeaderPresent,
+    HeaderRange,
+    PathPrefix,
+    PathRegex,
+    PathSeparatedPrefix,
+    Prefix,
+    Query,
+    QueryPresent,
+    Regex,
+    RuntimeFraction,
+    Suffix,
+)
+from meshio.matching import Path as WholePath
+from meshio.mesh.snapshot import Name
+from meshio.resilience.fault import Fault, Fraction
+from meshio.resilience.limits import Limits, RetryBudget
+from meshio.resilience.outlier import OutlierDetection
+from meshio.resilience.retry import Retry
+from meshio.routing.listener import ChainMatch, FilterChain, HttpChain, Listener, PathNormalisation, TcpChain
+from meshio.routing.mutation import HeaderMutation, HeaderValue
+from meshio.routing.rewrite import (
+    HostFromHeader,
+    HostFromPath,
+    HostLiteral,
+    HostOfEndpoint,
+    PrefixRewrite,
+    RegexRewrite,
+)
+from meshio.routing.route import (
+    DirectResponse,
+    Forward,
+    Mirror,
+    Redirect,
+    Route,
+    RouteTable,
+    VirtualHost,
+    WeightedCluster,
+)
+from meshio.upstream.cluster import ClientTls, Cluster, Dns, Eds, HttpOptions, OriginalDestination, Static, TlsMatch
+from meshio.upstream.endpoint import Endpoint, LoadAssignment, Locality, LocalityEndpoints
+
+WORD = st.text("abcXYZ-_.9", min_size=1, max_size=8)
+LOWER = st.text("abcxyz-9", min_size=1, max_size=8)
+BYTES = WORD.map(str.encode)
+SECONDS = st.integers(1, 10**8).map(lambda thousandths: thousandths / 1000)
+MAYBE_SECONDS = st.none() | SECONDS
+COUNT = st.integers(0, 2**32 - 1)
+POSITIVE = st.integers(1, 2**31)
+PERCENT = st.integers(0, 100)
+PORT = st.integers(1, 65535)
+FLAG = st.booleans()
+REGEX = st.sampled_from(["a.*", "[a-z]+", "^(x|y)$"])
+PATTERN = REGEX.map(str.encode)
+
+
+def several(strategy: st.SearchStrategy, most: int = 3, least: int = 0) -> st.SearchStrategy:
+    return st.lists(strategy, min_size=least, max_size=most).map(tuple)
+
+
+FRACTION = st.sampled_from([100, 10_000, 1_000_000]).flatmap(
+    lambda denominator: st.builds(Fraction, st.integers(0, denominator), st.just(denominator))
+)
+TEXT = st.one_of(
+    st.builds(Regex, PATTERN), *(st.builds(kind, BYTES, FLAG) for kind in (Exact, Prefix, Suffix, Contains))
+)
+PATH = st.one_of(
+    *(st.builds(kind, BYTES, FLAG) for kind in (WholePath, PathPrefix, PathSeparatedPrefix)),
+    st.builds(PathRegex, PATTERN),
+)
+NAME = LOWER.map(str.encode)
+HEADERS = st.one_of(
+    st.builds(Header, NAME, TEXT, FLAG, FLAG),
+    st.builds(HeaderPresent, NAME, FLAG, FLAG),
+    st.builds(HeaderRange, NAME, st.integers(-9, 9), st.integers(10, 99), FLAG, FLAG),
+)
+QUERIES = st.builds(Query, BYTES, TEXT) | st.builds(QueryPresent, BYTES)
+CHANCE = FRACTION.map(lambda share: RuntimeFraction(share.numerator, share.denominator))
+MATCH = st.tuples(PATH.map(lambda path: (path,)), several(HEADERS, 2), several(QUERIES, 2), several(CHANCE, 1)).map(
+    lambda parts: sum(parts, ())
+)
+
+ADD = st.builds(
+    HeaderValue, LOWER, WORD, st.sampled_from(["append", "add_if_absent", "overwrite", "overwrite_if_exists"]), FLAG
+)
+MUTATION = st.builds(HeaderMutation, several(ADD, 2), several(LOWER, 2))
+PATH_REWRITE = st.none() | st.builds(PrefixRewrite, WORD) | st.builds(RegexRewrite, REGEX, WORD)
+HOST_REWRITE = st.one_of(
+    st.none(),
+    st.builds(HostLiteral, WORD),
+    st.builds(HostFromHeader, LOWER),
+    st.builds(HostFromPath, REGEX, WORD),
+    st.just(HostOfEndpoint()),
+)
+WEIGHTED = st.builds(
+    WeightedCluster, WORD, st.integers(1, 1000), MUTATION, MUTATION, st.none() | st.builds(HostLiteral, WORD)
+)
+HASHED = st.one_of(
+    st.builds(HashHeader, LOWER, FLAG) | st.builds(HashHeader, LOWER, FLAG, REGEX, WORD),
+    st.builds(HashCookie, WORD, MAYBE_SECONDS, WORD, FLAG),
+    st.builds(HashSourceIp, FLAG),
+    st.builds(HashQuery, WORD, FLAG),
+)
+RETRY = st.builds(
+    Retry,
+    on=st.frozensets(st.sampled_from(["5xx", "reset", "retriable-status-codes", "unavailable"]), min_size=1),
+    attempts=st.integers(1, 9),
+    statuses=st.frozensets(st.integers(400, 599), max_size=3),
+    per_try_timeout=MAYBE_SECONDS,
+    first_delay=st.integers(1, 50).map(lambda n: n / 1000),
+    longest_delay=st.integers(50, 900).map(lambda n: n / 1000),
+    avoid_previous=FLAG,
+    host_attempts=st.integers(1, 9),
+    buffer_limit=POSITIVE,
+)
+FORWARD = st.builds(
+    Forward,
+    clusters=several(WEIGHTED, 3, 1),
+    timeout=MAYBE_SECONDS,
+    retry=st.none() | RETRY,
+    path_rewrite=PATH_REWRITE,
+    host_rewrite=HOST_REWRITE,
+    mirrors=several(st.builds(Mirror, WORD, FRACTION, FLAG), 2),
+    hash_policies=several(HASHED, 2),
+    max_grpc_timeout=st.none() | st.just(0.0) | SECONDS,
+    missing_cluster_status=st.sampled_from([503, 404, 500]),
+)
+REDIRECT = st.builds(
+    Redirect,
+    status=st.sampled_from([301, 302, 303, 307, 308]),
+    host=st.just("") | WORD,
+    port=st.just(0) | PORT,
+    path_rewrite=PATH_REWRITE,
+    strip_query=FLAG,
+).flatmap(lambda one: st.sampled_from([one, *variants(one)]))
+DIRECT = st.builds(DirectResponse, st.integers(200, 599), st.binary(max_size=9))
+FAULT = st.builds(Fault, SECONDS, FRACTION, st.integers(200, 599), FRACTION) | st.builds(Fault, SECONDS, FRACTION)
+
+
+def variants(redirect: Redirect) -> list[Redirect]:
+    """The same with the parts that exclude each other."""
+    rest = {"status": redirect.status, "host": redirect.host, "port": redirect.port}
+    return [Redirect(**rest, https=True), Redirect(**rest, scheme="http"), Redirect(**rest, path="/x")]
+
+
+ROUTE = st.builds(
+    Route,
+    match=MATCH,
+    action=FORWARD | REDIRECT | DIRECT,
+    name=WORD,
+    request_headers=MUTATION,
+    response_headers=MUTATION,
+    layers=several(FAULT | st.just(Fault()), 1),
+    decorator=WORD,
+    origin=WORD,
+)
+
+
+def domains_apart(hosts: list[VirtualHost]) -> tuple[VirtualHost, ...]:
+    """Envoy refuses a table that names a domain twice."""
+    return tuple(
+        VirtualHost(host.name, (f"d{i}",), host.routes, host.request_headers, host.response_headers, host.attempt_count)
+        for i, host in enumerate(hosts)
+    )
+
+
+VIRTUAL_HOST = st.builds(VirtualHost, WORD, st.just(("x",)), several(ROUTE, 2), MUTATION, MUTATION, FLAG)
+TABLE = st.builds(
+    RouteTable, WORD, st.lists(VIRTUAL_HOST, max_size=2).map(domains_apart), FLAG, MUTATION, MUTATION, FLAG
+)
+
+ADDRESS = st.tuples(st.sampled_from(["10.0.0.1", "127.0.0.1", "::1"]), PORT)
+ENDPOINT = st.builds(
+    Endpoint,
+    ADDRESS,
+    POSITIVE,
+    st.sampled_from(["unknown", "healthy", "unhealthy", "draining", "timeout", "degraded"]),
+    st.sampled_from(["", "istio"]),
+    st.just("") | WORD,
+    st.just("") | WORD,
+    several(ADDRESS, 2),
+    st.sampled_from(["", "http"]),
+)
+LOCALITY = st.just(Locality()) | st.builds(Locality, WORD, WORD, st.just("") | WORD)
+GROUP = st.builds(LocalityEndpoints, several(ENDPOINT), LOCALITY, st.integers(0, 128), COUNT)
+SHARES = st.integers(0, 1000).map(lambda thousandths: thousandths / 1000)
+ASSIGNED = st.builds(LoadAssignment, WORD, several(GROUP), POSITIVE, SHARES)
+
+TLS = st.builds(
+    ClientTls,
+    sni=st.just("") | WORD,
+    certificate=st.just("") | WORD,
+    roots=st.just("") | WORD,
+    subject_names=several(WORD),
+    alpn=several(WORD),
+    minimum=st.sampled_from(["", "TLSv1.2"]),
+    maximum=st.sampled_from(["", "TLSv1.3"]),
+    auto_sni=FLAG,
+    auto_san=FLAG,
+)
+TLS_MATCH = st.builds(
+    TlsMatch, WORD, st.dictionaries(WORD, WORD, max_size=2).map(lambda d: tuple(sorted(d.items()))), st.none() | TLS
+)
+ONE_HOST = ENDPOINT.map(lambda endpoint: LoadAssignment("dns", (LocalityEndpoints((endpoint,)),)))
+DISCOVERY = st.one_of(
+    st.builds(Eds, WORD),
+    st.builds(Static, ASSIGNED),
+    st.builds(
+        Dns, ONE_HOST, FLAG, SECONDS, st.just(0.0) | SECONDS, FLAG,
+        st.sampled_from(["auto", "v4", "v6", "v4_preferred", "all"]),
+    ),
+)  # fmt: skip
+SLOW_START = st.none() | st.builds(SlowStart, SECONDS, POSITIVE.map(float), PERCENT.map(float))
+POLICY = st.one_of(
+    st.builds(RoundRobin, SLOW_START),
+    st.just(Random()),
+    st.builds(LeastRequest, st.integers(2, 9), st.integers(0, 9).map(float), SLOW_START),
+    st.builds(RingHash, st.integers(1, 1024), st.integers(1024, 4096)),
+    st.builds(Maglev, st.sampled_from([7, 65537])),
+)
+WHERE_AND_HOW = st.tuples(DISCOVERY, POLICY) | st.just((OriginalDestination(), ClusterProvided()))
+OUTLIER = st.builds(
+    OutlierDetection,
+    COUNT, PERCENT, COUNT, PERCENT, COUNT, PERCENT, FLAG,
+    SECONDS, SECONDS, SECONDS, st.just(0.0) | SECONDS, PERCENT, FLAG,
+)  # fmt: skip
+HTTP = st.builds(
+    HttpOptions, st.sampled_from(["http/1.1", "h2", "auto", "downstream"]), MAYBE_SECONDS, COUNT, MAYBE_SECONDS,
+    st.just(0), POSITIVE, POSITIVE,
+)  # fmt: skip
+CLUSTERS = WHERE_AND_HOW.flatmap(
+    lambda pair: st.builds(
+        Cluster,
+        name=WORD,
+        discovery=st.just(pair[0]),
+        policy=st.just(pair[1]),
+        limits=st.builds(
+            Limits, COUNT, COUNT, COUNT, COUNT, st.none() | st.builds(RetryBudget, PERCENT.map(float), COUNT)
+        ),
+        outlier=st.none() | OUTLIER,
+        connect_timeout=SECONDS,
+        tls=st.none() | TLS,
+        tls_matches=several(TLS_MATCH, 2),
+        http=HTTP,
+        panic_threshold=PERCENT.map(float),
+        locality_weighted=FLAG,
+        alt_stat_name=WORD,
+        subset=st.just("") | WORD,
+        services=several(st.tuples(WORD, WORD), 2),
+        external=FLAG,
+        origin=st.just("") | WORD,
+        tcp_keepalive=st.none() | st.tuples(POSITIVE, POSITIVE, POSITIVE),
+    )
+)
+
+FILTERS = ("istio.alpn", "envoy.filters.http.fault", "envoy.filters.http.cors", "envoy.filters.http.router")
+HTTP_CHAIN = st.builds(
+    HttpChain,
+    routes=WORD | TABLE,
+    paths=st.builds(PathNormalisation, FLAG, FLAG, st.sampled_from(["keep", "reject", "redirect", "forward"])),
+    layers=several(FAULT, 1),
+    filters=st.just(FILTERS),
+    upgrades=st.frozensets(st.just("websocket")),
+    stat_prefix=WORD,
+)
+TCP_CHAIN = st.builds(TcpChain, several(st.builds(WeightedCluster, WORD, st.integers(1, 99)), 3, 1), WORD)
+CHAIN_MATCH = st.builds(
+    ChainMatch,
+    st.none() | PORT,
+    several(st.sampled_from(["10.0.0.0/8", "0.0.0.0/0", "::1/128"]), 2),
+    several(WORD, 2),
+    st.sampled_from(["", "tls", "raw_buffer"]),
+    several(WORD, 2),
+)
+CHAIN = st.builds(FilterChain, HTTP_CHAIN | TCP_CHAIN, CHAIN_MATCH, st.just("") | WORD)
+LISTENERS = st.builds(Listener, WORD, st.just("10.0.0.1"), PORT, several(CHAIN, 2), st.none() | CHAIN, FLAG)
+NAMES_TABLE = st.dictionaries(WORD, st.builds(Name, several(WORD), WORD, WORD, several(WORD)), max_size=3)
