@@ -1,11 +1,7 @@
 """What becomes known about one request while it passes through the mesh.
 
-Filled in place (one writer at a time, no locks), handed to the user as `response.extensions["mesh"]`
-and to every sink when the request has ended.
+Filled in place (one writer at a time, no locks) and handed to the user as `response.extensions["mesh"]`.
 """
-
-from collections.abc import Callable
-from typing import TypeAlias
 
 
 class Record:
@@ -15,13 +11,15 @@ class Record:
     route       name of the route that was taken ("" before one was)
     virtual_host, cluster, endpoint    names; endpoint is "ip:port" of the last attempt
     attempts    how many times a host was tried
+    error       what failed inside the mesh, in words; "" when nothing did
     """
 
-    __slots__ = ("attempts", "cluster", "details", "endpoint", "flags", "route", "virtual_host")
+    __slots__ = ("attempts", "cluster", "details", "endpoint", "error", "flags", "route", "virtual_host")
 
     def __init__(self) -> None:
         self.flags: list[str] = []
         self.details = ""
+        self.error = ""
         self.route = ""
         self.virtual_host = ""
         self.cluster = ""
@@ -35,6 +33,3 @@ class Record:
     def __repr__(self) -> str:
         flags = ",".join(self.flags) or "-"
         return f"<{flags} {self.details} cluster={self.cluster} endpoint={self.endpoint} attempts={self.attempts}>"
-
-
-Sink: TypeAlias = Callable[[Record], None]

@@ -37,11 +37,22 @@ def controlplane(*, directory: str | None, listen: str, config: str | None) -> N
 
 
 async def serve(folder: str, host: str, port: int) -> None:
-    """Serve until Ctrl-C or SIGTERM, which ends it in the same orderly way."""
+    """Serve until Ctrl-C or SIGTERM, which ends it in the same orderly way.
+
+    SIGTERM cancels the task itself: a script's background job is started with SIGINT ignored.
+    """
     from meshio.controlplane.serve import serve_directory
 
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, signal.raise_signal, signal.SIGINT)
-    await serve_directory(folder, host, port, listening=lambda bound: click.echo(f"listening on {host}:{bound}"))
+    serving = asyncio.ensure_future(
+        serve_directory(folder, host, port, listening=lambda bound: click.echo(f"listening on {host}:{bound}"))
+    )
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, serving.cancel)
+    try:
+        await serving
+    except asyncio.CancelledError:
+        if not serving.cancelled():
+            raise
+        logging.getLogger("meshio").info("stopped")
 
 
 def host_and_port(listen: str) -> tuple[str, int]:

@@ -87,6 +87,8 @@ async def show_response(response: Response, look: Look) -> None:
         return
     if not look.silent:
         click.echo(f"* {response.status} {response.record!r}", err=True)
+        if response.record.error:
+            click.echo(f"* {response.record.error}", err=True)
     if look.include:
         look.output.write(head_of(response))
     async for chunk in response.body:

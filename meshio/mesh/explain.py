@@ -58,7 +58,8 @@ class Story:
             case HttpChain() as http:
                 return self._http(told, http, request)
             case TcpChain() as tcp:
-                return replace(told, action="tcp proxy", clusters=tuple(self._choices(tcp.clusters)))
+                choices = self._choices(tcp.clusters)
+                return chosen(replace(told, action="tcp proxy", clusters=tuple(choices)), choices)
         return refused(told, NoRoute(f"no listener of the mesh takes a connection to {request.host}:{request.port}"))
 
     def _http(self, told: Explanation, chain: HttpChain, request: Request) -> Explanation:
@@ -111,8 +112,7 @@ class Story:
             timeout=forward.timeout or None,
             retry=forward.retry,
         )
-        own = [choice.answer for choice in choices]
-        return replace(told, answer=own[0]) if all(own) else told
+        return chosen(told, choices)
 
     def _choices(self, entries: tuple[WeightedCluster, ...], missing: int = 503) -> list[Choice]:
         total = sum(entry.weight for entry in entries)
@@ -128,6 +128,12 @@ class Story:
         if upstream.serving:
             return choice
         return replace(choice, answer=answer_of(NoHealthyHost(f"cluster {name!r} has no host that may be picked")))
+
+
+def chosen(told: Explanation, choices: list[Choice]) -> Explanation:
+    """The mesh answers itself only where no cluster can serve."""
+    own = [choice.answer for choice in choices]
+    return replace(told, answer=own[0]) if all(own) else told
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,12 @@ BODILESS = frozenset({204, 304})
 
 
 def local_reply(error: RequestError, request: Request) -> Response:
-    """The response that Envoy would give for this failure; `request.record` learns flag and details."""
+    """The response that Envoy would give for this failure; `request.record` learns flag, details and words."""
     record = request.record
     if error.flag not in ("-", *record.flags):
         record.flags.append(error.flag)
     record.details = error.details or record.details
+    record.error = str(error)
     return answer(request, error.status, error.body, Shape(finish=error.finish, extra=list(error.headers)))
 
 

@@ -47,6 +47,7 @@ def test_params_join_the_query(url, params, path):
         ("reviews:9080/x", "http://"),
         ("ftp://reviews/x", "http://"),
         ("http:///x", "host is missing"),
+        ("http://a b/", "not a host name"),
         ("http://reviews:99999/", "not a URL"),
         ("http://[::1/", "not a URL"),
         ("http://user:pass@reviews/", "authorization"),

@@ -211,6 +211,7 @@ def test_no_listener_and_no_route_are_404():
         plane.publish(snapshot(cluster("a"), routes=[table(Route((PathPrefix(b"/x"),), to("a")))]))
         assert await reached(plane, get(b"/y")) == 404
         assert await reached(plane, get(port=81)) == 404
+        assert "81" in (await plane.send(get(port=81))).record.error
         with pytest.raises(NoRoute, match="81"):
             await plane.dispatch(get(port=81))
 

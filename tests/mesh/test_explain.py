@@ -186,6 +186,14 @@ def test_a_way_that_ends_early_says_where(bench: Bench, request_: Request, reaso
 def test_a_tcp_port_leads_to_its_cluster(bench: Bench) -> None:
     told = bench.explain(ask("/", host="10.0.0.9", port=6379))
     assert (told.action, [choice.cluster for choice in told.clusters]) == ("tcp proxy", ["v1"])
+    assert told.answer is None
+
+
+def test_a_tcp_port_whose_cluster_has_nobody_is_an_error(bench: Bench) -> None:
+    bench.plane.upstreams["v1"].update(bench.plane.upstreams["v1"].cluster, LoadAssignment("v1"))
+    answer = bench.explain(ask("/", host="10.0.0.9", port=6379)).answer
+    assert answer is not None
+    assert answer.flags == "UH"
 
 
 def test_the_asked_request_stays_as_it_is(bench: Bench) -> None:
