@@ -11,7 +11,8 @@ is a whole one: Istio YAML with a ServiceEntry, subsets, a weighted VirtualServi
     httpx, aiohttp   as they come, going direct
 
 One at a time: the median of a request's time. 32 at a time: CPU of this process for each request. The ways take turns
-in every round; a ratio compares two ways of one run.
+every few milliseconds, since how soon a sleeping core wakes changes from one moment to the next; a ratio compares two
+ways of one run.
 """
 
 import asyncio
@@ -34,7 +35,7 @@ from h1 import Bare, serve
 import meshio
 from meshio.controlplane.embedded import EmbeddedSource
 
-ONE, MANY = 1_000, 32  # requests of a fast way in one round; at a time
+ONE, TURNS, MANY = 1_500, 50, 32  # requests of a fast way in one round; in so many turns; at a time
 SLOWER = {"floor": 1, "native": 1, "aiohttp": 2, "MeshTransport": 3, "httpx": 5}  # ways that get fewer requests
 HOST = "reviews.default.svc.cluster.local"
 HEADERS = {"accept": "*/*", "accept-encoding": "gzip", "user-agent": "bench", "x-user": "ann"}
@@ -105,14 +106,16 @@ async def ways(port: int, folder: str) -> AsyncIterator[dict[str, Callable[[], G
         }
 
 
-async def alone(get: Get, times: int) -> float:
-    """Microseconds of one request, the median."""
-    taken = []
-    for _ in range(times):
-        began = perf_counter()
-        await get()
-        taken.append(perf_counter() - began)
-    return median(taken) * 1e6
+async def alone(gets: dict[str, Get]) -> dict[str, float]:
+    """Microseconds of one request, the median of each way."""
+    taken: dict[str, list[float]] = {name: [] for name in gets}
+    for _ in range(TURNS):
+        for name, get in gets.items():
+            for _ in range(ONE // TURNS // SLOWER[name]):
+                began = perf_counter()
+                await get()
+                taken[name].append(perf_counter() - began)
+    return {name: median(each) * 1e6 for name, each in taken.items()}
 
 
 async def together(clients: list[Get], times: int) -> float:
@@ -130,14 +133,13 @@ async def together(clients: list[Get], times: int) -> float:
 async def measure(port: int, folder: str) -> dict[tuple[str, int], float]:
     async with ways(port, folder) as makers:
         taken: dict[tuple[str, int], list[float]] = {(name, count): [] for name in makers for count in (1, MANY)}
-        for round_ in range(ROUNDS + 1):
+        for _ in range(ROUNDS + 1):
+            for name, figure in (await alone({name: make() for name, make in makers.items()})).items():
+                taken[name, 1].append(figure)
             for name, make in makers.items():
-                times = ONE // SLOWER[name]
-                figures = await alone(make(), times), await together([make() for _ in range(MANY)], times // 10)
-                if round_:  # the first one warms up
-                    for count, figure in zip((1, MANY), figures, strict=True):
-                        taken[name, count].append(figure)
-        return {key: median(figures) for key, figures in taken.items()}
+                figure = await together([make() for _ in range(MANY)], ONE // 10 // SLOWER[name])
+                taken[name, MANY].append(figure)
+        return {key: median(figures[1:]) for key, figures in taken.items()}  # the first round warms up
 
 
 def main() -> int:
