@@ -53,3 +53,14 @@ def test_a_port_that_is_taken_is_told(meshio: Meshio, mesh: Path) -> None:
 @pytest.mark.parametrize("listen", ["15010", "localhost:", "localhost:http", "localhost:70000"])
 def test_an_address_that_is_none_is_wrong_use(meshio: Meshio, mesh: Path, listen: str) -> None:
     assert "HOST:PORT" in meshio("controlplane", mesh, "--listen", listen, code=2).stderr
+
+
+def test_a_background_job_of_a_script_ends_on_sigterm(mesh: Path) -> None:
+    """Shells start such jobs with SIGINT ignored."""
+    script = f"{sys.executable} -m meshio controlplane {mesh} --listen 127.0.0.1:0 & echo $!; wait $!; echo ended $?"
+    with subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as shell:
+        assert shell.stdout is not None
+        pid = int(shell.stdout.readline())
+        assert shell.stdout.readline().startswith("listening on ")
+        os.kill(pid, signal.SIGTERM)
+        assert shell.stdout.readline() == "ended 0\n"
