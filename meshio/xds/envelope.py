@@ -14,12 +14,12 @@ from meshio.xds.proto.envoy.service.discovery.v3 import DeltaDiscoveryRequest, D
 from meshio.xds.proto.google.protobuf import Struct
 from meshio.xds.proto.google.rpc import Status
 from meshio.xds.types import NAMES
-from meshio.xds.wire import BYTES, Field, Malformed, join, octets, split, text
+from meshio.xds.wire import Field, Malformed, bytes_key, join, octets, split, text
 
 INVALID_ARGUMENT = 3  # the status code that Envoy and grpc-go give in a NACK
 WRAPPER = "type.googleapis.com/envoy.service.discovery.v3.Resource"
 
-ONE, TWO, THREE, FOUR, FIVE, SIX = (number << 3 | BYTES for number in range(1, 7))
+ONE, TWO, THREE, FOUR, FIVE, SIX = map(bytes_key, range(1, 7))
 
 
 def read_reply(raw: bytes) -> Reply:

@@ -21,9 +21,9 @@ from meshio.xds.proto.envoy.config.route.v3 import Route as RouteMessage
 from meshio.xds.proto.envoy.config.route.v3 import VirtualHost as VirtualHostMessage
 from meshio.xds.retry import translate_retry
 from meshio.xds.shared import shared
-from meshio.xds.wire import BYTES, Malformed, join, split
+from meshio.xds.wire import Malformed, bytes_key, join, split
 
-VIRTUAL_HOST = 2 << 3 | BYTES
+VIRTUAL_HOST = bytes_key(2)
 PORTION = 64  # known virtual hosts between two turns of the loop
 DIRECT_RESPONSE_LIMIT = 4096  # bytes, Envoy's default
 

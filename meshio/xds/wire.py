@@ -12,6 +12,19 @@ Field = tuple[int, int | bytes]
 """(number << 3 | wire type, value). Varints are ints; everything else is bytes."""
 
 
+def bytes_key(number: int) -> int:
+    """The key of a field that holds a string, bytes or a message."""
+    return number << 3 | BYTES
+
+
+def number_key(number: int) -> int:
+    """The key of a field that holds an integer."""
+    return number << 3 | VARINT
+
+
+KEY, VALUE = bytes_key(1), bytes_key(2)  # of a map entry
+
+
 class Malformed(ValueError):
     """Bytes that are not a message of the expected type."""
 
@@ -75,15 +88,15 @@ def sole(raw: bytes, key: int) -> bytes | None:
 
 def entry(raw: bytes) -> tuple[bytes, bytes]:
     """Key and value of a map entry whose key is a string and whose value is a message. Raises Malformed."""
-    if len(raw) >= 2 and raw[0] == 1 << 3 | BYTES and (middle := raw[1] + 2) + 2 <= len(raw) and raw[1] < 128:
-        value = sole(raw[middle:], 2 << 3 | BYTES)
+    if len(raw) >= 2 and raw[0] == KEY and (middle := raw[1] + 2) + 2 <= len(raw) and raw[1] < 128:
+        value = sole(raw[middle:], VALUE)
         if value is not None:
             return raw[2:middle], value
     key = value = b""
     for number, part in split(raw):
-        if number == 1 << 3 | BYTES and isinstance(part, bytes):
+        if number == KEY and isinstance(part, bytes):
             key = part
-        elif number == 2 << 3 | BYTES and isinstance(part, bytes):
+        elif number == VALUE and isinstance(part, bytes):
             value = part
         else:
             raise Malformed("a map entry is not a string and a message")

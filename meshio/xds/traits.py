@@ -1,0 +1,60 @@
+"""What Istio's metadata says about an endpoint, straight from the wire."""
+
+from typing import NamedTuple, TypeAlias
+
+from meshio.xds.address import HERE
+from meshio.xds.wire import Malformed, bytes_key, entry, sole, split
+
+FILTER_METADATA, STRUCT_FIELD, STRING_VALUE = bytes_key(1), bytes_key(1), bytes_key(3)
+
+Texts: TypeAlias = dict[bytes, str]
+Entries: TypeAlias = dict[bytes, tuple[bytes, Texts]]
+
+
+class Traits(NamedTuple):
+    """What Istio's endpoint metadata says."""
+
+    tls_mode: str = ""
+    workload: str = ""
+    tunnel: str = ""
+
+
+NO_TRAITS = Traits()
+
+
+def traits_in(metadata: bytes, known: Entries) -> Traits:
+    """Istio's two entries of a `Metadata` message; others are for filters that meshio does not have."""
+    match: Texts = {}
+    istio: Texts = {}
+    try:
+        for key, value in split(metadata):
+            if key != FILTER_METADATA or not isinstance(value, bytes):
+                continue
+            name, found = known.get(value) or known.setdefault(value, metadata_entry(value))
+            if name == b"envoy.transport_socket_match":
+                match = found
+            elif name == b"istio":
+                istio = found
+    except (Malformed, UnicodeDecodeError) as error:
+        raise HERE.rejected(f"malformed: {error}", "metadata") from None
+    return Traits(match.get(b"tlsMode", ""), istio.get(b"workload", ""), match.get(b"tunnel", ""))
+
+
+def metadata_entry(raw: bytes) -> tuple[bytes, Texts]:
+    """One filter's metadata. Raises Malformed, UnicodeDecodeError."""
+    name, struct = entry(raw)
+    return name, texts(struct)
+
+
+def texts(struct: bytes) -> Texts:
+    """The texts among the fields of a `Struct`. Raises Malformed, UnicodeDecodeError."""
+    found: Texts = {}
+    for key, value in split(struct):
+        if key != STRUCT_FIELD or not isinstance(value, bytes):
+            raise Malformed("not a Struct")
+        name, item = entry(value)
+        part = sole(item, STRING_VALUE)
+        if part is None:
+            part = next((each for kind, each in split(item) if kind == STRING_VALUE and isinstance(each, bytes)), b"")
+        found[name] = part.decode()
+    return found
