@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from meshio.client.httpx import MeshTransport
     from meshio.client.reply import Reply
     from meshio.environment.mesh import Mesh
+    from meshio.environment.run import run
     from meshio.errors import (
         BadRequest,
         Closed,
@@ -58,6 +59,7 @@ HOMES = {
     "Record": "meshio.record",
     "Reply": "meshio.client.reply",
     "aiohttp_middleware": "meshio.client.aiohttp",
+    "run": "meshio.environment.run",
     **dict.fromkeys(
         (
             "BadRequest", "Closed", "ConfigError", "ConnectFailed", "MeshError", "NoHealthyHost", "NoRoute",
@@ -88,6 +90,7 @@ __all__ = [
     "Reset",
     "TimedOut",
     "aiohttp_middleware",
+    "run",
 ]
 
 

@@ -41,7 +41,7 @@ AT_HOME = {
     "httpx": {"client"},
     "multidict": {"client"},
     "rich": {"cli"},
-    "uvloop": {"cli"},
+    "uvloop": {"environment"},
     "yaml": {"controlplane"},
     "yarl": {"client"},
 }

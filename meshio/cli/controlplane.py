@@ -6,7 +6,8 @@ import signal
 
 import click
 
-from meshio.cli.origin import Origin, config_option, run
+from meshio.cli.origin import Origin, config_option
+from meshio.environment.run import run
 
 LISTEN = "127.0.0.1:15010"  # the port of istiod's plaintext ADS
 

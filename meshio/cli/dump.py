@@ -7,9 +7,10 @@ from typing import TypeAlias
 
 import click
 
-from meshio.cli.origin import Origin, mesh_options, run
+from meshio.cli.origin import Origin, mesh_options
 from meshio.cli.show import show_json, show_table
 from meshio.environment.mesh import Mesh
+from meshio.environment.run import run
 from meshio.mesh.snapshot import Snapshot
 from meshio.routing.listener import FilterChain, HttpChain, Listener
 from meshio.routing.route import RouteTable

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import click
 
 from meshio.cli.curl import Ask, request_options
-from meshio.cli.origin import Origin, mesh_options, run
+from meshio.cli.origin import Origin, mesh_options
 from meshio.cli.show import show_json
 from meshio.environment.mesh import Mesh
+from meshio.environment.run import run
 from meshio.mesh.explanation import Choice, Explanation
 from meshio.resilience.retry import Retry
 

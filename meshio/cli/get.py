@@ -8,8 +8,9 @@ import click
 import orjson
 
 from meshio.cli.curl import Ask, read_data, request_options
-from meshio.cli.origin import Origin, mesh_options, run
+from meshio.cli.origin import Origin, mesh_options
 from meshio.environment.mesh import Mesh
+from meshio.environment.run import run
 from meshio.message import Response
 
 

@@ -1,10 +1,9 @@
 """`--config DIR`, `--xds HOST:PORT` or the environment: the options of every command that needs a mesh."""
 
-import asyncio
 import os
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 import click
 
@@ -58,12 +57,3 @@ def mesh_options(command: Callable[P, T]) -> Callable[P, T]:
     for option in (json_option, ready_option, xds_option, config_option):
         command = option(command)
     return command
-
-
-def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end, on uvloop where it is installed."""
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.run(work)
-    return uvloop.run(work)
