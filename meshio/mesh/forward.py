@@ -15,6 +15,7 @@ from meshio.errors import Finish, NoCluster, RequestError
 from meshio.mesh.affinity import hashed
 from meshio.message import Layer, Request, Response, Send
 from meshio.resilience.timeout import Timeout
+from meshio.routing.cors import Cors
 from meshio.routing.listener import HttpChain, TcpChain
 from meshio.routing.local_reply import stamped
 from meshio.routing.mirror import mirror
@@ -63,14 +64,15 @@ class Composer:
     def http(self, chain: HttpChain, table: RouteTable, host: VirtualHost, route: Route) -> Send:
         """The whole way of a request that took this route."""
         layers = merged(route.layers, chain.layers)
+        unasked = tuple(layer for layer in layers if not isinstance(layer, Cors))  # it looks at forwarding routes only
         match route.action:
             case Forward() as forward:
                 ways = [(self.forward(table, host, route, entry, layers), entry.weight) for entry in forward.clusters]
                 send = drawn(split(ways)) if len(ways) > 1 else ways[0][0]
             case Redirect():
-                send = layered(answered(redirect(table, host, route, self.address)), layers)
+                send = layered(answered(redirect(table, host, route, self.address)), unasked)
             case DirectResponse():
-                send = layered(answered(respond(table, host, route, self.address)), layers)
+                send = layered(answered(respond(table, host, route, self.address)), unasked)
         return named(send, host.name, route.name)
 
     def tcp(self, chain: TcpChain) -> Send:

@@ -9,21 +9,26 @@ from typing import NamedTuple
 
 from meshio.message import Layer
 from meshio.resilience.fault import Fault, Fraction
+from meshio.routing.cors import ALL
+from meshio.routing.cors import Cors as CorsLayer
 from meshio.xds.duration import positive
 from meshio.xds.extension import open_message, type_of
-from meshio.xds.matching import percent
+from meshio.xds.matching import fraction, percent, text
 from meshio.xds.place import Place
 from meshio.xds.proto.envoy.config.route.v3 import FilterConfig
-from meshio.xds.proto.envoy.extensions.filters.http.cors.v3 import Cors
+from meshio.xds.proto.envoy.extensions.filters.http.cors.v3 import Cors, CorsPolicy
 from meshio.xds.proto.envoy.extensions.filters.http.fault.v3 import FaultAbort, HttpFault
 from meshio.xds.proto.envoy.extensions.filters.http.router.v3 import Router
 from meshio.xds.proto.envoy.extensions.filters.network.http_connection_manager.v3 import HttpFilter
 from meshio.xds.proto.google.protobuf import Any
+from meshio.xds.text import one_line
 
 Translate = Callable[[Place, bytes], Layer | None]
 
 ROUTER = "envoy.extensions.filters.http.router.v3.Router"
 FAULT = "envoy.extensions.filters.http.fault.v3.HTTPFault"
+CORS_POLICY = "envoy.extensions.filters.http.cors.v3.CorsPolicy"
+FAULT_NAME = "envoy.filters.http.fault"
 FILTER_CONFIG = "envoy.config.route.v3.FilterConfig"
 NO_FAULT = Fault()
 """What a route says that wants none of the listener's faults."""
@@ -48,6 +53,22 @@ def translate_abort(place: Place, abort: FaultAbort) -> tuple[int, Fraction]:
         raise place.rejected("must be from 200 to 599", "http_status")
     share = percent(place.at("percentage"), abort.percentage) if abort.percentage else Fraction(0)
     return abort.http_status, share
+
+
+def translate_cors(place: Place, raw: bytes) -> CorsLayer:
+    """A route's cross-origin policy."""
+    policy = open_message(place, CorsPolicy, raw)
+    matches, enabled = policy.allow_origin_string_match, policy.filter_enabled
+    return CorsLayer(
+        origins=tuple(text(place.at("allow_origin_string_match", i), each) for i, each in enumerate(matches)),
+        methods=one_line(place.at("allow_methods"), policy.allow_methods),
+        headers=one_line(place.at("allow_headers"), policy.allow_headers),
+        exposed=one_line(place.at("expose_headers"), policy.expose_headers),
+        max_age=one_line(place.at("max_age"), policy.max_age),
+        credentials=bool(policy.allow_credentials),
+        forward_unmatched=policy.forward_not_matching_preflights is not False,
+        share=fraction(place.at("filter_enabled"), enabled) if enabled is not None else ALL,
+    )
 
 
 def check_router(place: Place, raw: bytes) -> None:
@@ -81,9 +102,12 @@ FILTERS: dict[str, Known] = {
 
 OVERRIDES: dict[str, Known] = {
     FAULT: Known(translate_fault),
-    "envoy.extensions.filters.http.cors.v3.CorsPolicy": Known(reason="a browser asks and judges for CORS"),
+    CORS_POLICY: Known(translate_cors),
 }
 """What `typed_per_filter_config` may hold."""
+
+ORDER: tuple[type[Layer], ...] = (Fault, CorsLayer)
+"""Outermost first: istiod's order of filters."""
 
 
 def translate_filters(place: Place, filters: Iterable[HttpFilter]) -> tuple[Layer, ...]:
@@ -115,17 +139,18 @@ def translate_overrides(place: Place, *levels: dict[str, Any]) -> tuple[Layer, .
     for level in levels:
         for name, config in level.items():
             chosen.setdefault(name, config)
-    layers = (translate_override(place.at("typed_per_filter_config", name), chosen[name]) for name in sorted(chosen))
-    return tuple(layer for layer in layers if layer is not None)
+    here = place.at
+    layers = (translate_override(here("typed_per_filter_config", name), name, chosen[name]) for name in sorted(chosen))
+    return tuple(sorted((layer for layer in layers if layer is not None), key=lambda layer: ORDER.index(type(layer))))
 
 
-def translate_override(place: Place, config: Any) -> Layer | None:
+def translate_override(place: Place, name: str, config: Any) -> Layer | None:
     """One filter's config at a route; `FilterConfig` wraps it or switches the filter off."""
     kind, raw, optional = type_of(place, config), config.value, False
     if kind == FILTER_CONFIG:
         wrapper = open_message(place, FilterConfig, raw)
         if wrapper.config is None or wrapper.disabled:
-            return NO_FAULT
+            return NO_FAULT if name == FAULT_NAME else None
         kind, raw, optional = type_of(place, wrapper.config), wrapper.config.value, wrapper.is_optional
     known = OVERRIDES.get(kind)
     if known is None:

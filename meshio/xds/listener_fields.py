@@ -6,7 +6,7 @@ from betterproto2 import Message
 
 from meshio.xds.proto.envoy.config.listener.v3 import ApiListener, Filter, FilterChain, FilterChainMatch, Listener
 from meshio.xds.proto.envoy.extensions.filters.common.fault.v3 import FaultDelay
-from meshio.xds.proto.envoy.extensions.filters.http.cors.v3 import Cors
+from meshio.xds.proto.envoy.extensions.filters.http.cors.v3 import Cors, CorsPolicy
 from meshio.xds.proto.envoy.extensions.filters.http.fault.v3 import FaultAbort, HttpFault
 from meshio.xds.proto.envoy.extensions.filters.http.router.v3 import Router
 from meshio.xds.proto.envoy.extensions.filters.network.http_connection_manager.v3 import (
@@ -129,6 +129,12 @@ LISTENER_FIELDS: dict[type[Message], Rules] = {
         **rejected("", "suppress_envoy_headers"),
     },
     Cors: {},
+    CorsPolicy: {
+        **read("allow_origin_string_match", "allow_methods", "allow_headers", "expose_headers", "max_age"),
+        **read("allow_credentials", "filter_enabled", "forward_not_matching_preflights"),
+        **ignored(STATISTICS, "shadow_enabled"),
+        **rejected("", "allow_private_network_access"),
+    },
     HttpFault: {
         **read("delay", "abort"),
         **rejected("", "upstream_cluster", "headers", "downstream_nodes", "max_active_faults", "response_rate_limit"),

@@ -36,7 +36,7 @@ HEADERS = (
     *("request_headers_to_add", "request_headers_to_remove"),
     *("response_headers_to_add", "response_headers_to_remove"),
 )
-CORS = "a browser asks and judges for CORS; the caller here is not one"
+CORS = "an older form of the filter's policy, which is supported in typed_per_filter_config"
 STATISTICS = "names of statistics only"
 TRACING = "no spans are made in this version"
 SUBSET = "endpoints are not chosen by metadata; istiod makes a cluster for each subset"
@@ -60,7 +60,7 @@ ROUTE_FIELDS: dict[type[Message], Rules] = {
         **rejected("", "include_attempt_count_in_response", "include_is_timeout_retry_header"),
         **rejected(RATES, "rate_limits"),
         **ignored(STATISTICS, "virtual_clusters"),
-        **ignored(CORS, "cors"),
+        **rejected(CORS, "cors"),
         **ignored("Istio's note of where it comes from", "metadata"),
     },
     Route: {
@@ -102,7 +102,7 @@ ROUTE_FIELDS: dict[type[Message], Rules] = {
         **ignored(RATES, "include_vh_rate_limits"),
         **ignored("HTTP/3 only", "early_data_policy"),
         **ignored("about the connection from the application to a proxy, which does not exist here", "flush_timeout"),
-        **ignored(CORS, "cors"),
+        **rejected(CORS, "cors"),
     },
     RouteActionMaxStreamDuration: {
         **read("max_stream_duration", "grpc_timeout_header_max"),

@@ -17,6 +17,7 @@ from meshio.mesh.snapshot import Identity, Snapshot
 from meshio.message import Body, Headers, Request, Response, Send
 from meshio.resilience.fault import Fault, Fraction
 from meshio.resilience.retry import Retry
+from meshio.routing.cors import Cors
 from meshio.routing.listener import ChainMatch, FilterChain, HttpChain, Listener, TcpChain
 from meshio.routing.mutation import HeaderMutation, HeaderValue
 from meshio.routing.route import DirectResponse, Forward, Route, RouteTable, VirtualHost, WeightedCluster
@@ -258,6 +259,18 @@ def test_layers_of_a_route_replace_the_listeners_of_the_same_kind():
         plane.publish(snapshot(cluster("a"), routes=routes, listeners=[http(layers=(abort,))]))
         assert await reached(plane, get(b"/own")) == 418
         assert await reached(plane, get(b"/")) == 500
+
+    run(scenario)
+
+
+def test_cross_origin_policies_are_for_routes_that_forward():
+    policy = Cors((Exact(b"http://ok"),))
+
+    async def scenario(plane, peer):
+        direct = Route((PathPrefix(b"/direct"),), DirectResponse(200), layers=(policy,))
+        plane.publish(snapshot(cluster("a"), routes=[table(direct, Route(ANY, to("a"), layers=(policy,)))]))
+        told = [await plane.send(get(path, headers=[(b"origin", b"http://ok")])) for path in (b"/direct", b"/")]
+        assert [response.header(b"access-control-allow-origin") for response in told] == [None, b"http://ok"]
 
     run(scenario)
 

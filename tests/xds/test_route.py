@@ -26,6 +26,7 @@ from meshio.matching import (
 from meshio.resilience.fault import Fault, Fraction
 from meshio.resilience.retry import Retry
 from meshio.routing import route as values
+from meshio.routing.cors import Cors
 from meshio.routing.mutation import HeaderMutation, HeaderValue
 from meshio.routing.rewrite import (
     HostFromHeader,
@@ -64,6 +65,7 @@ from meshio.xds.proto.envoy.config.route.v3 import (
 )
 from meshio.xds.proto.envoy.config.route.v3 import WeightedCluster as WeightedMessage
 from meshio.xds.proto.envoy.extensions.filters.common.fault.v3 import FaultDelay
+from meshio.xds.proto.envoy.extensions.filters.http.cors.v3 import CorsPolicy
 from meshio.xds.proto.envoy.extensions.filters.http.fault.v3 import FaultAbort, HttpFault
 from meshio.xds.proto.envoy.type.matcher.v3 import RegexMatchAndSubstitute, RegexMatcher, StringMatcher
 from meshio.xds.proto.envoy.type.v3 import FractionalPercent, Int64Range
@@ -319,6 +321,37 @@ def test_a_wrapped_filter_config_is_opened() -> None:
     wrapped = FilterConfig(config=Any.pack(ABORT))
     route = only_route(table(Route(match=ANY, route=TO_A, typed_per_filter_config=packed(wrapped))))
     assert route.layers == (Fault(abort=503, abort_share=Fraction(100)),)
+
+
+CORS = "envoy.filters.http.cors"
+ASKED = CorsPolicy(
+    allow_origin_string_match=[StringMatcher(exact="http://ok")],
+    allow_methods="GET,PUT",
+    allow_headers="x-a",
+    expose_headers="x-b",
+    max_age="60",
+    allow_credentials=True,
+    filter_enabled=RuntimeFractionalPercent(FractionalPercent(50)),
+    forward_not_matching_preflights=False,
+)
+
+
+def test_a_cross_origin_policy_comes_inside_of_faults() -> None:
+    both = {CORS: Any.pack(ASKED), **packed(ABORT)}
+    route = only_route(table(Route(match=ANY, route=TO_A, typed_per_filter_config=both)))
+    policy = Cors((Exact(b"http://ok"),), "GET,PUT", "x-a", "x-b", "60", True, False, Fraction(50))
+    assert route.layers == (Fault(abort=503, abort_share=Fraction(100)), policy)
+
+
+def test_a_cross_origin_policy_that_is_switched_off_leaves_faults_alone() -> None:
+    off = {CORS: Any.pack(FilterConfig(disabled=True))}
+    assert only_route(table(Route(match=ANY, route=TO_A, typed_per_filter_config=off))).layers == ()
+
+
+def test_cross_origin_headers_cannot_smuggle() -> None:
+    bad = {CORS: Any.pack(CorsPolicy(allow_methods="GET\r\nx: y"))}
+    with pytest.raises(Rejected, match="allow_methods: holds NUL, CR or LF"):
+        decode(table(Route(match=ANY, route=TO_A, typed_per_filter_config=bad)))
 
 
 OTHER = Any("type.googleapis.com/some.Thing", b"")

@@ -1,5 +1,7 @@
 """Any value that can be encoded, as hypothesis strategies."""
 
+from operator import add
+
 from hypothesis import strategies as st
 
 from meshio.balancing.cluster_provided import ClusterProvided
@@ -32,6 +34,7 @@ from meshio.resilience.fault import Fault, Fraction
 from meshio.resilience.limits import Limits, RetryBudget
 from meshio.resilience.outlier import OutlierDetection
 from meshio.resilience.retry import Retry
+from meshio.routing.cors import Cors
 from meshio.routing.listener import ChainMatch, FilterChain, HttpChain, Listener, PathNormalisation, TcpChain
 from meshio.routing.mutation import HeaderMutation, HeaderValue
 from meshio.routing.rewrite import (
@@ -149,6 +152,7 @@ REDIRECT = st.builds(
     strip_query=FLAG,
 ).flatmap(lambda one: st.sampled_from([one, *variants(one)]))
 DIRECT = st.builds(DirectResponse, st.integers(200, 599), st.binary(max_size=9))
+CORS = st.builds(Cors, several(TEXT), WORD, WORD, WORD, WORD, FLAG, FLAG, FRACTION)
 FAULT = st.builds(Fault, SECONDS, FRACTION, st.integers(200, 599), FRACTION) | st.builds(Fault, SECONDS, FRACTION)
 
 
@@ -165,7 +169,7 @@ ROUTE = st.builds(
     name=WORD,
     request_headers=MUTATION,
     response_headers=MUTATION,
-    layers=several(FAULT | st.just(Fault()), 1),
+    layers=st.builds(add, several(FAULT | st.just(Fault()), 1), several(CORS, 1)),
     decorator=WORD,
     origin=WORD,
 )

@@ -4,11 +4,12 @@ from meshio.errors import Rejected
 from meshio.message import Layer
 from meshio.resilience.fault import Fault
 from meshio.resilience.retry import Retry
+from meshio.routing.cors import Cors
 from meshio.routing.rewrite import PrefixRewrite, RegexRewrite
 from meshio.routing.route import Action, DirectResponse, Forward, Redirect, Route, RouteTable, VirtualHost
 from meshio.xds.encode.forward import encode_forward
-from meshio.xds.encode.matching import encode_match
-from meshio.xds.encode.parts import headers_to_add, metadata, packed, seconds, share, substitution
+from meshio.xds.encode.matching import encode_match, encode_text
+from meshio.xds.encode.parts import headers_to_add, metadata, packed, runtime_share, seconds, share, substitution
 from meshio.xds.proto.envoy.config.core.v3 import DataSource
 from meshio.xds.proto.envoy.config.route.v3 import (
     Decorator,
@@ -20,12 +21,13 @@ from meshio.xds.proto.envoy.config.route.v3 import (
 from meshio.xds.proto.envoy.config.route.v3 import Route as RouteMessage
 from meshio.xds.proto.envoy.config.route.v3 import VirtualHost as VirtualHostMessage
 from meshio.xds.proto.envoy.extensions.filters.common.fault.v3 import FaultDelay
+from meshio.xds.proto.envoy.extensions.filters.http.cors.v3 import CorsPolicy
 from meshio.xds.proto.envoy.extensions.filters.http.fault.v3 import FaultAbort, HttpFault
 from meshio.xds.proto.google.protobuf import Any
 
 LARGEST_DIRECT_RESPONSE = 1024 * 1024  # istiod's choice; Envoy's default of 4 KiB would refuse larger ones
 USUAL_BUFFER_LIMIT = Retry(frozenset()).buffer_limit
-FAULT = "envoy.filters.http.fault"
+FAULT, CORS = "envoy.filters.http.fault", "envoy.filters.http.cors"
 REDIRECT_CODES = {
     301: RedirectActionRedirectResponseCode.MOVED_PERMANENTLY,
     302: RedirectActionRedirectResponseCode.FOUND,
@@ -121,7 +123,22 @@ def encode_layer(layer: Layer) -> tuple[str, Any]:
     """The name of the HTTP filter and its configuration for one route. Raises Rejected for a layer of our own."""
     if isinstance(layer, Fault):
         return FAULT, packed(encode_fault(layer))
+    if isinstance(layer, Cors):
+        return CORS, packed(encode_cors(layer))
     raise Rejected(type(layer).__name__, "layers", "xDS has no such filter")
+
+
+def encode_cors(cors: Cors) -> CorsPolicy:
+    return CorsPolicy(
+        allow_origin_string_match=[encode_text(origin) for origin in cors.origins],
+        allow_methods=cors.methods,
+        allow_headers=cors.headers,
+        expose_headers=cors.exposed,
+        max_age=cors.max_age,
+        allow_credentials=cors.credentials,
+        filter_enabled=runtime_share(cors.share),
+        forward_not_matching_preflights=cors.forward_unmatched,
+    )
 
 
 def encode_fault(fault: Fault) -> HttpFault:

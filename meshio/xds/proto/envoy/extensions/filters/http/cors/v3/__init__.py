@@ -3,7 +3,10 @@
 # plugin: python-betterproto2
 # This file has been @generated
 
-__all__ = ("Cors",)
+__all__ = (
+    "Cors",
+    "CorsPolicy",
+)
 
 from dataclasses import dataclass
 
@@ -23,3 +26,57 @@ class Cors(betterproto2.Message):
 default_message_pool.register_message(
     "envoy.extensions.filters.http.cors.v3", "Cors", Cors
 )
+
+
+@dataclass(eq=False, repr=False)
+class CorsPolicy(betterproto2.Message):
+    allow_origin_string_match: "list[_____type__matcher__v3__.StringMatcher]" = (
+        betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+    )
+
+    allow_methods: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    allow_headers: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
+    expose_headers: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+
+    max_age: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+
+    allow_credentials: "bool | None" = betterproto2.field(
+        6,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: ______google__protobuf__.BoolValue,
+        optional=True,
+    )
+
+    filter_enabled: "_____config__core__v3__.RuntimeFractionalPercent | None" = (
+        betterproto2.field(7, betterproto2.TYPE_MESSAGE, optional=True)
+    )
+
+    shadow_enabled: "_____config__core__v3__.RuntimeFractionalPercent | None" = (
+        betterproto2.field(8, betterproto2.TYPE_MESSAGE, optional=True)
+    )
+
+    allow_private_network_access: "bool | None" = betterproto2.field(
+        9,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: ______google__protobuf__.BoolValue,
+        optional=True,
+    )
+
+    forward_not_matching_preflights: "bool | None" = betterproto2.field(
+        10,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: ______google__protobuf__.BoolValue,
+        optional=True,
+    )
+
+
+default_message_pool.register_message(
+    "envoy.extensions.filters.http.cors.v3", "CorsPolicy", CorsPolicy
+)
+
+
+from .......google import protobuf as ______google__protobuf__
+from ......config.core import v3 as _____config__core__v3__
+from ......type.matcher import v3 as _____type__matcher__v3__
