@@ -8,6 +8,8 @@ from meshio.resilience.limits import DEFAULT_LIMITS, Limits
 from meshio.resilience.outlier import OutlierDetection
 from meshio.upstream.endpoint import LoadAssignment
 
+Family: TypeAlias = Literal["auto", "v4", "v6", "v4_preferred", "all"]
+
 
 @dataclass(frozen=True, slots=True)
 class Eds:
@@ -37,7 +39,7 @@ class Dns:
     refresh: float = 5.0
     jitter: float = 0.0
     respect_ttl: bool = False
-    family: Literal["auto", "v4", "v6", "v4_preferred", "all"] = "auto"
+    family: Family = "auto"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from meshio.routing.listener import (
 from meshio.routing.route import RouteTable, WeightedCluster
 from meshio.xds.extension import open_message, type_of
 from meshio.xds.layers import ROUTER, translate_filters
+from meshio.xds.network import PEERS, refuse_others
 from meshio.xds.parse import parse
 from meshio.xds.place import Place
 from meshio.xds.proto.envoy.config.core.v3 import CidrRange, SocketAddress, TrafficDirection
@@ -30,12 +31,7 @@ from meshio.xds.wire import Malformed
 
 MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 TCP_PROXY = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"
-NETWORK_FILTERS = {
-    "io.istio.tcp.peer_metadata.Config": "tells proxies about each other, for telemetry",
-    "envoy.tcp.metadataexchange.config.MetadataExchange": "tells proxies about each other, for telemetry",
-    "stats.PluginConfig": "Istio's statistics",
-}
-"""Network filters without effect for a client, by the name of their config message, and why."""
+NETWORK_FILTERS = PEERS | {"stats.PluginConfig": "Istio's statistics"}
 
 INBOUND_NAMES = ("xds.istio.io/grpc/lds/inbound/",)  # the GENERATOR grpc profile does not say the direction
 Escaped = HttpConnectionManagerPathWithEscapedSlashesAction
@@ -106,9 +102,7 @@ def api_chain(place: Place, api: ApiListener) -> FilterChain:
 def filter_chain(place: Place, chain: FilterChainMessage) -> FilterChain:
     """Filters without effect, then exactly one that takes the connection."""
     *before, last = chain.filters or [Filter()]
-    for index, each in enumerate(before):
-        if (kind := type_of(place.at("filters", index), each.typed_config)) not in NETWORK_FILTERS:
-            raise place.at("filters", index).rejected(f"filter {each.name!r} ({kind}) is not supported")
+    refuse_others(place, before, NETWORK_FILTERS)
     return FilterChain(
         terminal(place.at("filters", len(before)), last),
         chain_match(place.at("filter_chain_match"), chain.filter_chain_match),
