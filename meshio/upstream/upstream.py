@@ -7,7 +7,7 @@ rebuilt after an update, an ejection or a return, never per request.
 from random import random
 from typing import NoReturn
 
-from meshio.balancing.locality import Group, Spread, Tier, compose, spread_loads
+from meshio.balancing.locality import Spread, compose
 from meshio.balancing.policy import Pick
 from meshio.balancing.slow_start import slow_start_of
 from meshio.errors import AllDropped, Dropped, NoHealthyHost, Overloaded
@@ -16,9 +16,10 @@ from meshio.resilience.outlier import Outliers
 from meshio.upstream.cluster import ClientTls, Cluster, OriginalDestination
 from meshio.upstream.destinations import Destinations
 from meshio.upstream.endpoint import Address, LoadAssignment
-from meshio.upstream.host import DEGRADED, FIT, UNFIT, Host
+from meshio.upstream.host import Host
 from meshio.upstream.roster import Groups, Roster, enlist
 from meshio.upstream.sockets import tls_of
+from meshio.upstream.standing import standings, tiers
 from meshio.upstream.warmup import Warmup
 
 NO_OUTCOME = 0  # a status for `settle`: the request was given up and says nothing about the host
@@ -159,22 +160,13 @@ class Upstream:
 
     def rebuild_pick(self) -> None:
         """After an update, an ejection or a return."""
-        found = compose(self.cluster.policy, self.tiers(), self.spread())
+        found = compose(self.cluster.policy, tiers(self._groups), self._spread())
         self._serving, pick = found is not None, found or self._nobody
         self.pick = dropping(pick, self.assignment.drop) if self.assignment.drop else pick
 
-    def spread(self) -> Spread:
+    def _spread(self) -> Spread:
         cluster = self.cluster
         return Spread(self.assignment.overprovisioning, cluster.panic_threshold, cluster.locality_weighted)
-
-    def tiers(self) -> list[Tier[Host]]:
-        """The hosts by priority and locality, sorted by condition. There is always a first priority."""
-        tiers: list[list[Group[Host]]] = [
-            [] for _ in range(1 + max((group.priority for group, _ in self._groups), default=0))
-        ]
-        for group, hosts in self._groups:
-            tiers[group.priority].append(sort_by_condition(hosts, group.weight))
-        return [tuple(tier) for tier in tiers]
 
     def _nobody(self, request: Request) -> NoReturn:
         raise NoHealthyHost(f"cluster {self.name!r} has no host that may be picked, of {len(self._hosts)}")
@@ -256,27 +248,12 @@ class Upstream:
         if self._destinations is not None:
             return [(host, "takes the requests to its address") for host in self._hosts.values()]
         self._wake()
-        loads = spread_loads(self.tiers(), self.spread())
-        return [
-            (host, standing(host, loads.healthy[p], loads.degraded[p], loads.panic[p]))
-            for group, hosts in self._groups
-            for p in [group.priority]
-            for host in hosts
-        ]
+        return standings(self._groups, self._spread())
 
 
 def size(assignment: LoadAssignment) -> int:
     """How many endpoints."""
     return sum(len(group.endpoints) for group in assignment.localities)
-
-
-def sort_by_condition(hosts: tuple[Host, ...], weight: int) -> Group[Host]:
-    conditions = [host.condition for host in hosts]
-    if all(condition is FIT for condition in conditions):
-        return Group(hosts, hosts, (), weight)
-    healthy = tuple(host for host, condition in zip(hosts, conditions, strict=True) if condition is FIT)
-    degraded = tuple(host for host, condition in zip(hosts, conditions, strict=True) if condition is DEGRADED)
-    return Group(hosts, healthy, degraded, weight)
 
 
 def dropping(pick: Pick[Host], share: float) -> Pick[Host]:
@@ -290,18 +267,3 @@ def dropping(pick: Pick[Host], share: float) -> Pick[Host]:
         return pick(request)
 
     return drop_or_pick
-
-
-def standing(host: Host, healthy: int, degraded: int, panic: bool) -> str:
-    """Why a host takes requests or does not, given the percentages that its priority takes."""
-    load = healthy if panic or host.condition is FIT else degraded
-    idle = f"waits: priority {host.priority} takes no requests now"
-    if panic:
-        return "takes requests: panic, too few hosts are healthy" if load else idle
-    if host.ejected:
-        return "ejected by outlier detection"
-    if host.condition is UNFIT:
-        return f"{host.endpoint.health}, says the control plane"
-    words = "takes requests" + (", degraded" if host.condition is DEGRADED else "")
-    words += ", new" if isinstance(host.weight, float) else ""
-    return f"{words}: priority {host.priority} takes {load} % of them" if load else idle

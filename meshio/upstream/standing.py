@@ -1,0 +1,48 @@
+"""How the hosts of a cluster stand: sorted for the balancer, and in words."""
+
+from meshio.balancing.locality import Group, Spread, Tier, spread_loads
+from meshio.upstream.host import DEGRADED, FIT, UNFIT, Host
+from meshio.upstream.roster import Groups
+
+
+def tiers(groups: Groups) -> list[Tier[Host]]:
+    """The hosts by priority and locality, sorted by condition. There is always a first priority."""
+    found: list[list[Group[Host]]] = [[] for _ in range(1 + max((group.priority for group, _ in groups), default=0))]
+    for group, hosts in groups:
+        found[group.priority].append(sort_by_condition(hosts, group.weight))
+    return [tuple(tier) for tier in found]
+
+
+def sort_by_condition(hosts: tuple[Host, ...], weight: int) -> Group[Host]:
+    conditions = [host.condition for host in hosts]
+    if all(condition is FIT for condition in conditions):
+        return Group(hosts, hosts, (), weight)
+    healthy = tuple(host for host, condition in zip(hosts, conditions, strict=True) if condition is FIT)
+    degraded = tuple(host for host, condition in zip(hosts, conditions, strict=True) if condition is DEGRADED)
+    return Group(hosts, healthy, degraded, weight)
+
+
+def standings(groups: Groups, spread: Spread) -> list[tuple[Host, str]]:
+    """Every host and, in words, whether it takes requests or why it does not."""
+    loads = spread_loads(tiers(groups), spread)
+    return [
+        (host, standing(host, loads.healthy[p], loads.degraded[p], loads.panic[p]))
+        for group, hosts in groups
+        for p in [group.priority]
+        for host in hosts
+    ]
+
+
+def standing(host: Host, healthy: int, degraded: int, panic: bool) -> str:
+    """Why a host takes requests or does not, given the percentages that its priority takes."""
+    load = healthy if panic or host.condition is FIT else degraded
+    idle = f"waits: priority {host.priority} takes no requests now"
+    if panic:
+        return "takes requests: panic, too few hosts are healthy" if load else idle
+    if host.ejected:
+        return "ejected by outlier detection"
+    if host.condition is UNFIT:
+        return f"{host.endpoint.health}, says the control plane"
+    words = "takes requests" + (", degraded" if host.condition is DEGRADED else "")
+    words += ", new" if isinstance(host.weight, float) else ""
+    return f"{words}: priority {host.priority} takes {load} % of them" if load else idle
