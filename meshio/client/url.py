@@ -45,14 +45,19 @@ def parse_origin(text: str) -> Origin:
         raise BadRequest(f"not a URL: {text!r}: {host!r} is not a host name")
     if parts.username is not None:
         raise BadRequest("user and password in a URL are not sent: set the authorization header instead")
-    return Origin(parts.scheme.encode(), host, port or 0, host_header(parts.netloc))
+    if port == 0:
+        raise BadRequest(f"not a URL: {text!r}: nobody can listen on port 0")
+    return Origin(parts.scheme.encode(), ascii_name(host).decode(), port or 0, ascii_name(parts.netloc))
 
 
-def host_header(netloc: str) -> bytes:
+def ascii_name(name: str) -> bytes:
+    """As DNS and the Host header have it: "bücher.example" is "xn--bcher-kva.example". Raises BadRequest."""
+    if name.isascii():
+        return name.encode("ascii")
     try:
-        return netloc.encode("ascii")
-    except UnicodeEncodeError:
-        return netloc.encode("idna")
+        return name.encode("idna")
+    except UnicodeError as error:
+        raise BadRequest(f"not a host name: {name!r}: {error}") from None
 
 
 def split_url(url: str, params: ParamTypes | None) -> tuple[Origin, bytes]:

@@ -20,6 +20,7 @@ from meshio.errors import BadRequest
         ("http://reviews#part", Origin(b"http", "reviews", 0, b"reviews"), b"/"),
         ("https://[fd00::1]:8443/x", Origin(b"https", "fd00::1", 8443, b"[fd00::1]:8443"), b"/x"),
         ("http://Reviews.A/x%2Fb/../c", Origin(b"http", "reviews.a", 0, b"Reviews.A"), b"/x%2Fb/../c"),
+        ("http://Bücher.example:81/", Origin(b"http", "xn--bcher-kva.example", 81, b"xn--bcher-kva.example:81"), b"/"),
         ("http://r/sp ace/ä", Origin(b"http", "r", 0, b"r"), b"/sp%20ace/%C3%A4"),
     ],
 )  # fmt: skip
@@ -50,6 +51,8 @@ def test_params_join_the_query(url, params, path):
         ("http://a b/", "not a host name"),
         ("http://reviews:99999/", "not a URL"),
         ("http://[::1/", "not a URL"),
+        ("http://reviews:0/", "port 0"),
+        ("http://bü..cher/", "not a host name"),
         ("http://user:pass@reviews/", "authorization"),
     ],
 )
