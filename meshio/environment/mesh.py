@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from meshio.client.attempt import Lines, attempts
-from meshio.client.native import Client
+from meshio.client.native import Call, Client
 from meshio.errors import Closed, ConfigError, NotReady
 from meshio.mesh.branch import Branch
 from meshio.mesh.dataplane import Dataplane
@@ -16,11 +16,13 @@ from meshio.mesh.explain import explain
 from meshio.mesh.explanation import Explanation
 from meshio.mesh.names import told_addresses
 from meshio.mesh.overlay import merge
+from meshio.mesh.reachable import reachable
 from meshio.mesh.snapshot import Identity, Snapshot
 from meshio.mesh.source import Source
 from meshio.message import Request, Response
 from meshio.registry.dns import Refresher
 from meshio.transport.pool import Pools
+from meshio.transport.warm import warm
 from meshio.upstream.endpoint import LoadAssignment
 from meshio.upstream.upstream import Upstream
 
@@ -102,9 +104,23 @@ class Mesh(Client):
 
     def explain(self, request: Request) -> Explanation:
         """Where this request would go, and why; nothing is sent."""
+        self._check_running()
+        return explain(self._plane, request)
+
+    async def warm(self, service: str, connections: int = 1) -> int:
+        """Connect to a service's healthy endpoints before the first request does: `await mesh.warm("reviews:9080")`.
+
+        `service` is a host, with a port or without, or a URL; `connections` are per endpoint, and a cluster's
+        limit holds. Returns how many are open then: endpoints that do not answer have none. Raises NoRoute,
+        BadRequest, Closed, and ConnectFailed for a cluster that needs what meshio does not speak.
+        """
+        self._check_running()
+        request = Call().request("GET", service if "://" in service else f"http://{service}/")
+        return await warm(self._pools, reachable(self._plane, request), request, connections)
+
+    def _check_running(self) -> None:
         if self._state != RUNNING:
             raise Closed(f"the mesh is {self._state}: use it inside `async with`")
-        return explain(self._plane, request)
 
     async def __aenter__(self) -> Self:
         if self._state != PENDING:

@@ -139,11 +139,23 @@ class HostPool:
             room = upstream.connections < upstream.cluster.limits.connections
             if not room and (self.dials or self.connections):
                 return
-            upstream.connections += 1
-            self._registry.opened(self)
-            task = asyncio.get_running_loop().create_task(self.dial())
-            self.dials.add(task)
-            task.add_done_callback(self.dialled)
+            self.begin_dial()
+
+    def begin_dial(self) -> None:
+        self.upstream.connections += 1
+        self._registry.opened(self)
+        task = asyncio.get_running_loop().create_task(self.dial())
+        self.dials.add(task)
+        task.add_done_callback(self.dialled)
+
+    async def warm(self, count: int) -> int:
+        """Have `count` connections, as far as the cluster's limit allows, and return how many there are."""
+        limit = self.upstream.cluster.limits.connections
+        while len(self.connections) + len(self.dials) < count and self.upstream.connections < limit:
+            self.begin_dial()
+        if self.dials:
+            await asyncio.wait(self.dials)
+        return len(self.connections)
 
     async def dial(self) -> None:
         """Make one connection and serve the longest wait with it."""
