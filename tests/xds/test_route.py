@@ -1,11 +1,10 @@
-"""Route configurations: what each part becomes, and what is refused."""
+"""Routes: what each part becomes."""
 
 from datetime import timedelta
 
 import pytest
 
 from meshio.balancing.hashing import HashCookie, HashHeader, HashQuery, HashSourceIp
-from meshio.errors import Rejected
 from meshio.matching import (
     Contains,
     Exact,
@@ -23,10 +22,8 @@ from meshio.matching import (
     RuntimeFraction,
     Suffix,
 )
-from meshio.resilience.fault import Fault, Fraction
+from meshio.resilience.fault import Fraction
 from meshio.resilience.retry import Retry
-from meshio.routing import route as values
-from meshio.routing.cors import Cors
 from meshio.routing.mutation import HeaderMutation, HeaderValue
 from meshio.routing.rewrite import (
     HostFromHeader,
@@ -36,19 +33,13 @@ from meshio.routing.rewrite import (
     PrefixRewrite,
     RegexRewrite,
 )
-from meshio.routing.route import DirectResponse, Forward, Mirror, Redirect, RouteTable, WeightedCluster
-from meshio.xds.decode import Decoder
-from meshio.xds.proto.envoy.config.core.v3 import DataSource, HeaderValueOption, RuntimeFractionalPercent
+from meshio.routing.route import DirectResponse, Forward, Mirror, Redirect, WeightedCluster
+from meshio.xds.proto.envoy.config.core.v3 import DataSource, HeaderValueOption
 from meshio.xds.proto.envoy.config.core.v3 import HeaderValue as HeaderMessage
 from meshio.xds.proto.envoy.config.route.v3 import (
     DirectResponseAction,
-    FilterConfig,
-    HeaderMatcher,
-    QueryParameterMatcher,
     RedirectAction,
     RetryPolicy,
-    RetryPolicyRetryBackOff,
-    RetryPolicyRetryHostPredicate,
     Route,
     RouteAction,
     RouteActionHashPolicy,
@@ -61,57 +52,26 @@ from meshio.xds.proto.envoy.config.route.v3 import (
     RouteConfiguration,
     RouteMatch,
     VirtualHost,
-    WeightedClusterClusterWeight,
 )
-from meshio.xds.proto.envoy.config.route.v3 import WeightedCluster as WeightedMessage
-from meshio.xds.proto.envoy.extensions.filters.common.fault.v3 import FaultDelay
-from meshio.xds.proto.envoy.extensions.filters.http.cors.v3 import CorsPolicy
-from meshio.xds.proto.envoy.extensions.filters.http.fault.v3 import FaultAbort, HttpFault
-from meshio.xds.proto.envoy.type.matcher.v3 import RegexMatchAndSubstitute, RegexMatcher, StringMatcher
-from meshio.xds.proto.envoy.type.v3 import FractionalPercent, Int64Range
-from meshio.xds.proto.google.protobuf import Any
-from meshio.xds.types import ROUTES
+from meshio.xds.proto.envoy.type.v3 import Int64Range
+from tests.xds.routes import (
+    ANY,
+    CHANCE,
+    POLICY,
+    PREFIX,
+    TO_A,
+    WEIGHTS,
+    action,
+    decode,
+    header,
+    only_route,
+    query,
+    regex,
+    rewrite,
+    table,
+    text,
+)
 
-ANY = RouteMatch(prefix="/")
-TO_A = RouteAction(cluster="a")
-
-
-def table(*routes: Route, **host: object) -> RouteConfiguration:
-    return RouteConfiguration("t", [VirtualHost("h", ["*"], list(routes), **host)])  # type: ignore[arg-type]
-
-
-def decode(message: RouteConfiguration) -> RouteTable:
-    value = Decoder().decode(ROUTES, message.name, bytes(message))
-    assert isinstance(value, RouteTable)
-    return value
-
-
-def only_route(message: RouteConfiguration) -> values.Route:
-    return decode(message).hosts[0].routes[0]
-
-
-def regex(pattern: str) -> RegexMatcher:
-    return RegexMatcher(regex=pattern)
-
-
-def rewrite(pattern: str, replacement: str) -> RegexMatchAndSubstitute:
-    return RegexMatchAndSubstitute(regex(pattern), replacement)
-
-
-def header(**condition: object) -> RouteMatch:
-    return RouteMatch(prefix="/", headers=[HeaderMatcher(name="X-A", **condition)])  # type: ignore[arg-type]
-
-
-def query(**condition: object) -> RouteMatch:
-    return RouteMatch(prefix="/", query_parameters=[QueryParameterMatcher("q", **condition)])  # type: ignore[arg-type]
-
-
-def text(**condition: object) -> StringMatcher:
-    return StringMatcher(**condition)  # type: ignore[arg-type]
-
-
-PREFIX = PathPrefix(b"/")
-CHANCE = RuntimeFractionalPercent(FractionalPercent(1, 1))
 MATCHES = {
     "prefix": (RouteMatch(prefix="/a"), (PathPrefix(b"/a"),)),
     "prefix, any case": (RouteMatch(prefix="/a", case_sensitive=False), (PathPrefix(b"/a", True),)),
@@ -152,29 +112,9 @@ def test_each_condition_becomes_its_matcher(case: str) -> None:
     assert only_route(table(Route(match=message, route=TO_A))).match == expected
 
 
-def action(**said: object) -> Route:
-    return Route(match=ANY, route=RouteAction(cluster="a", **said))  # type: ignore[arg-type]
-
-
 A = (WeightedCluster("a"),)
-POLICY = RetryPolicy(
-    retry_on="5xx, retriable-status-codes,retriable-headers",
-    num_retries=3,
-    per_try_timeout=timedelta(seconds=2),
-    retriable_status_codes=[409, 429],
-    host_selection_retry_max_attempts=5,
-    retry_host_predicate=[RetryPolicyRetryHostPredicate("envoy.retry_host_predicates.previous_hosts")],
-    retry_back_off=RetryPolicyRetryBackOff(timedelta(milliseconds=100), timedelta(seconds=1)),
-)
 RETRY = Retry(
     frozenset({"5xx", "retriable-status-codes"}), 3, frozenset({409, 429}), 2.0, 0.1, 1.0, True, 5, 1024 * 1024
-)
-WEIGHTS = WeightedMessage(
-    [
-        WeightedClusterClusterWeight("a", weight=80, host_rewrite_literal="x"),
-        WeightedClusterClusterWeight("b", weight=20, request_headers_to_remove=["X-Y"]),
-        WeightedClusterClusterWeight("nobody", weight=0),
-    ]
 )
 ACTIONS = {
     "no timeout said": (action(), Forward(A, 15.0)),
@@ -291,185 +231,3 @@ def test_headers_of_every_level_are_taken_over() -> None:
     assert value.request_headers == HeaderMutation(remove=("x-gone",))
     assert value.hosts[0].routes[0].request_headers == HeaderMutation((HeaderValue("x-a", "1", "overwrite"),))
     assert value.ignore_port and value.most_specific_wins
-
-
-FAULT = HttpFault(FaultDelay(fixed_delay=timedelta(seconds=1), percentage=FractionalPercent(10)))
-ABORT = HttpFault(abort=FaultAbort(http_status=503, percentage=FractionalPercent(100)))
-
-
-def packed(message: HttpFault | FilterConfig) -> dict[str, Any]:
-    return {"envoy.filters.http.fault": Any.pack(message)}
-
-
-def test_the_fault_of_the_most_specific_level_counts() -> None:
-    one = Route(match=ANY, route=TO_A, typed_per_filter_config=packed(ABORT))
-    two = Route(match=ANY, route=TO_A)
-    message = table(one, two, typed_per_filter_config=packed(FAULT))
-    message.typed_per_filter_config = packed(HttpFault())
-    first, second = decode(message).hosts[0].routes
-    assert first.layers == (Fault(abort=503, abort_share=Fraction(100)),)
-    assert second.layers == (Fault(1.0, Fraction(10)),)
-
-
-@pytest.mark.parametrize("nothing", [HttpFault(), FilterConfig(disabled=True)])
-def test_a_route_can_switch_the_listener_s_fault_off(nothing: HttpFault | FilterConfig) -> None:
-    route = only_route(table(Route(match=ANY, route=TO_A, typed_per_filter_config=packed(nothing))))
-    assert route.layers == (Fault(),)
-
-
-def test_a_wrapped_filter_config_is_opened() -> None:
-    wrapped = FilterConfig(config=Any.pack(ABORT))
-    route = only_route(table(Route(match=ANY, route=TO_A, typed_per_filter_config=packed(wrapped))))
-    assert route.layers == (Fault(abort=503, abort_share=Fraction(100)),)
-
-
-CORS = "envoy.filters.http.cors"
-ASKED = CorsPolicy(
-    allow_origin_string_match=[StringMatcher(exact="http://ok")],
-    allow_methods="GET,PUT",
-    allow_headers="x-a",
-    expose_headers="x-b",
-    max_age="60",
-    allow_credentials=True,
-    filter_enabled=RuntimeFractionalPercent(FractionalPercent(50)),
-    forward_not_matching_preflights=False,
-)
-
-
-def test_a_cross_origin_policy_comes_inside_of_faults() -> None:
-    both = {CORS: Any.pack(ASKED), **packed(ABORT)}
-    route = only_route(table(Route(match=ANY, route=TO_A, typed_per_filter_config=both)))
-    policy = Cors((Exact(b"http://ok"),), "GET,PUT", "x-a", "x-b", "60", True, False, Fraction(50))
-    assert route.layers == (Fault(abort=503, abort_share=Fraction(100)), policy)
-
-
-def test_a_cross_origin_policy_that_is_switched_off_leaves_faults_alone() -> None:
-    off = {CORS: Any.pack(FilterConfig(disabled=True))}
-    assert only_route(table(Route(match=ANY, route=TO_A, typed_per_filter_config=off))).layers == ()
-
-
-def test_cross_origin_headers_cannot_smuggle() -> None:
-    bad = {CORS: Any.pack(CorsPolicy(allow_methods="GET\r\nx: y"))}
-    with pytest.raises(Rejected, match="allow_methods: holds NUL, CR or LF"):
-        decode(table(Route(match=ANY, route=TO_A, typed_per_filter_config=bad)))
-
-
-OTHER = Any("type.googleapis.com/some.Thing", b"")
-
-
-def test_an_unknown_filter_config_that_is_optional_is_left_out() -> None:
-    optional = {"x": Any.pack(FilterConfig(config=OTHER, is_optional=True))}
-    assert only_route(table(Route(match=ANY, route=TO_A, typed_per_filter_config=optional))).layers == ()
-
-
-def routed(match: RouteMatch) -> RouteConfiguration:
-    return table(Route(match=match, route=TO_A))
-
-
-def added(name: str, value: str) -> RouteConfiguration:
-    option = HeaderValueOption(HeaderMessage(name, value))
-    return table(Route(match=ANY, route=TO_A, request_headers_to_add=[option]))
-
-
-def retried(**said: object) -> RouteConfiguration:
-    return table(action(retry_policy=RetryPolicy(retry_on=said.pop("on", "5xx"), **said)))  # type: ignore[arg-type]
-
-
-def filtered(config: Any) -> RouteConfiguration:
-    return table(Route(match=ANY, route=TO_A, typed_per_filter_config={"x": config}))
-
-
-LONG = "a" * 5000
-REFUSED = {
-    "no match": (table(Route(route=TO_A)), "routes[0].match", "no match"),
-    "no path": (routed(RouteMatch()), "match", "no path condition"),
-    "no action": (table(Route(match=ANY)), "routes[0]", "no action"),
-    "a bad regex": (routed(RouteMatch(safe_regex=regex("("))), "match.safe_regex.regex", "not RE2"),
-    "a long regex": (routed(RouteMatch(safe_regex=regex(LONG))), "match.safe_regex.regex", "longer than"),
-    "a bad header regex": (routed(header(string_match=text(safe_regex=regex("(")))), "string_match.safe_regex", "RE2"),
-    "an empty text": (routed(header(string_match=StringMatcher())), "string_match", "no condition"),
-    "a nameless header": (routed(RouteMatch(prefix="/", headers=[HeaderMatcher()])), "headers[0].name", "no name"),
-    "an absent query": (routed(query(present_match=False)), "present_match", "cannot be asked"),
-    "a chance of nothing": (
-        routed(RouteMatch(prefix="/", runtime_fraction=RuntimeFractionalPercent())),
-        "runtime_fraction.default_value",
-        "no value",
-    ),
-    "an unknown denominator": (
-        routed(RouteMatch(prefix="/", runtime_fraction=RuntimeFractionalPercent(FractionalPercent(1, 9)))),  # type: ignore[arg-type]
-        "denominator",
-        "unknown",
-    ),
-    "no domains": (RouteConfiguration("t", [VirtualHost("h")]), "virtual_hosts[0].domains", "at least one"),
-    "a domain twice": (
-        RouteConfiguration("t", [VirtualHost("h", ["a"]), VirtualHost("i", ["A"])]),
-        "virtual_hosts[1].domains",
-        "another virtual host",
-    ),
-    "no cluster": (table(Route(match=ANY, route=RouteAction())), "route", "names no cluster"),
-    "a nameless cluster": (table(Route(match=ANY, route=RouteAction(cluster=""))), "cluster", "no name"),
-    "no weight": (
-        table(Route(match=ANY, route=RouteAction(weighted_clusters=WeightedMessage()))),
-        "weighted_clusters.clusters",
-        "sum of the weights",
-    ),
-    "a cluster by header": (table(Route(match=ANY, route=RouteAction(cluster_header="x"))), "cluster_header", "not su"),
-    "a negative timeout": (table(action(timeout=timedelta(-1))), "route.timeout", "negative"),
-    "two rewrites": (table(action(prefix_rewrite="/", regex_rewrite=rewrite("a", "b"))), "regex_rewrite", "both"),
-    "a group too many": (table(action(regex_rewrite=rewrite("a", r"\1"))), "regex_rewrite", "group"),
-    "no pattern": (table(action(regex_rewrite=RegexMatchAndSubstitute())), "regex_rewrite.pattern", "no pattern"),
-    "a mirror to nowhere": (
-        table(action(request_mirror_policies=[RouteActionRequestMirrorPolicy()])),
-        "request_mirror_policies[0].cluster",
-        "no name",
-    ),
-    "a hash of nothing": (table(action(hash_policy=[RouteActionHashPolicy()])), "hash_policy[0]", "nothing to hash"),
-    "an unknown retry condition": (retried(on="full-moon"), "retry_on", "full-moon"),
-    "a backoff of nothing": (retried(retry_back_off=RetryPolicyRetryBackOff()), "base_interval", "more than zero"),
-    "a backoff upside down": (
-        retried(retry_back_off=RetryPolicyRetryBackOff(timedelta(seconds=2), timedelta(seconds=1))),
-        "max_interval",
-        "shorter",
-    ),
-    "an unknown host predicate": (
-        retried(retry_host_predicate=[RetryPolicyRetryHostPredicate("canary")]),
-        "retry_host_predicate[0]",
-        "canary",
-    ),
-    "retry in other localities": (retried(retry_priority=b"x"), "retry_priority", "localities"),
-    "an unknown redirect code": (
-        table(Route(match=ANY, redirect=RedirectAction(response_code=9))),  # type: ignore[arg-type]
-        "response_code",
-        "unknown",
-    ),
-    "a strange status": (table(Route(match=ANY, direct_response=DirectResponseAction(99))), "status", "200 to 599"),
-    "a long body": (
-        table(Route(match=ANY, direct_response=DirectResponseAction(200, DataSource(inline_string=LONG)))),
-        "body",
-        "longer",
-    ),
-    "a body in a file": (
-        table(Route(match=ANY, direct_response=DirectResponseAction(200, DataSource(filename="/etc/passwd")))),
-        "body",
-        "inline",
-    ),
-    "a second request in a header": (added("x-a", "1\r\nHost: b"), "header.value", "CR or LF"),
-    "a strange header name": (added("x a", "1"), "header.key", "name of a header"),
-    "a nameless header to add": (added("", "1"), "header.key", "no name"),
-    "the host as a header": (added("host", "b"), "request_headers_to_add[0]", "may not be modified"),
-    "an unknown command": (added("x-a", "%MOON%"), "request_headers_to_add[0]", "not supported"),
-    "an unknown filter": (filtered(OTHER), "typed_per_filter_config[x]", "some.Thing"),
-    "an abort without status": (filtered(Any.pack(HttpFault(abort=FaultAbort()))), "abort.http_status", "200 to 599"),
-    "a delay of nothing": (filtered(Any.pack(HttpFault(delay=FaultDelay()))), "fixed_delay", "more than zero"),
-    "a second line in a host": (table(action(host_rewrite_literal="a\nb")), "host_rewrite_literal", "CR or LF"),
-    "TLS only": (table(require_tls=1), "require_tls", "not supported"),
-}
-
-
-@pytest.mark.parametrize("case", REFUSED)
-def test_a_route_that_cannot_be_honoured_is_refused_with_the_place(case: str) -> None:
-    message, field, reason = REFUSED[case]
-    with pytest.raises(Rejected) as refused:
-        decode(message)
-    assert field in refused.value.field
-    assert reason in refused.value.reason

@@ -1,0 +1,233 @@
+"""Clusters that cannot be honoured: each is refused, and the text says where."""
+
+from datetime import timedelta
+
+import pytest
+
+from meshio.errors import Rejected
+from meshio.xds.proto.envoy.config.cluster.v3 import (
+    CircuitBreakers,
+    CircuitBreakersThresholds,
+    CircuitBreakersThresholdsRetryBudget,
+    ClusterCommonLbConfig,
+    ClusterEdsClusterConfig,
+    ClusterLeastRequestLbConfig,
+    ClusterMaglevLbConfig,
+    ClusterRingHashLbConfig,
+    ClusterTransportSocketMatch,
+    Filter,
+)
+from meshio.xds.proto.envoy.config.cluster.v3 import ClusterDiscoveryType as Type
+from meshio.xds.proto.envoy.config.cluster.v3 import ClusterLbPolicy as Lb
+from meshio.xds.proto.envoy.config.cluster.v3 import OutlierDetection as Outlier
+from meshio.xds.proto.envoy.config.core.v3 import BindConfig, ConfigSource, DataSource, RuntimeDouble, TransportSocket
+from meshio.xds.proto.envoy.extensions.load_balancing_policies.common.v3 import SlowStartConfig
+from meshio.xds.proto.envoy.extensions.load_balancing_policies.least_request.v3 import LeastRequest as LeastMessage
+from meshio.xds.proto.envoy.extensions.load_balancing_policies.wrr_locality.v3 import WrrLocality
+from meshio.xds.proto.envoy.extensions.transport_sockets.tls.v3 import (
+    CertificateValidationContext,
+    CommonTlsContext,
+    SdsSecretConfig,
+    SubjectAltNameMatcher,
+    TlsParameters,
+)
+from meshio.xds.proto.envoy.extensions.upstreams.http.v3 import HttpProtocolOptions as Upstream
+from meshio.xds.proto.envoy.extensions.upstreams.http.v3 import HttpProtocolOptionsExplicitHttpConfig
+from meshio.xds.proto.envoy.type.matcher.v3 import StringMatcher
+from meshio.xds.proto.envoy.type.v3 import Percent
+from tests.xds.clusters import (
+    CARES,
+    UNKNOWN,
+    cluster,
+    decode,
+    endpoints,
+    exactly,
+    extended,
+    matched,
+    resolving,
+    secured,
+    socket,
+    spoken,
+)
+
+REFUSED = {
+    "a name where an address belongs": (
+        cluster(type=Type.STATIC, load_assignment=endpoints("x.y")),
+        "address",
+        "not an IP",
+    ),
+    "two logical endpoints": (
+        cluster(type=Type.LOGICAL_DNS, load_assignment=endpoints("a", "b")),
+        "load_assignment",
+        "exactly one",
+    ),
+    "a refresh of nothing": (
+        cluster(type=Type.STRICT_DNS, dns_refresh_rate=timedelta(0)),
+        "dns_refresh_rate",
+        "more than zero",
+    ),
+    "a family of tomorrow": (cluster(type=Type.STRICT_DNS, dns_lookup_family=9), "dns_lookup_family", "not supported"),
+    "a type of tomorrow": (cluster(type=Type(9)), "type", "not supported"),
+    "a custom type": (cluster(type=None, cluster_type=b"x"), "cluster_type", "not supported"),
+    "a policy of tomorrow": (cluster(lb_policy=99), "lb_policy", "not supported"),
+    "a provided policy without destination": (cluster(lb_policy=Lb.CLUSTER_PROVIDED), "lb_policy", "ORIGINAL_DST"),
+    "one choice": (
+        cluster(lb_policy=Lb.LEAST_REQUEST, least_request_lb_config=ClusterLeastRequestLbConfig(1)),
+        "choice_count",
+        "at least 2",
+    ),
+    "a slow start without growth": (
+        extended(LeastMessage(slow_start_config=SlowStartConfig(timedelta(seconds=3), RuntimeDouble(0.0)))),
+        "slow_start_config.aggression",
+        "above 0",
+    ),
+    "a slow start with more than all": (
+        extended(
+            LeastMessage(slow_start_config=SlowStartConfig(timedelta(seconds=3), min_weight_percent=Percent(101.0)))
+        ),
+        "slow_start_config.min_weight_percent",
+        "from 0 to 100",
+    ),
+    "a negative bias": (extended(LeastMessage(active_request_bias=RuntimeDouble(-1.0))), "bias", "negative"),
+    "a ring upside down": (
+        cluster(lb_policy=Lb.RING_HASH, ring_hash_lb_config=ClusterRingHashLbConfig(9, maximum_ring_size=8)),
+        "minimum_ring_size",
+        "maximum_ring_size",
+    ),
+    "another hash": (
+        cluster(lb_policy=Lb.RING_HASH, ring_hash_lb_config=ClusterRingHashLbConfig(hash_function=1)),  # type: ignore[arg-type]
+        "hash_function",
+        "xxHash",
+    ),
+    "a table that is not prime": (
+        cluster(lb_policy=Lb.MAGLEV, maglev_lb_config=ClusterMaglevLbConfig(65536)),
+        "table_size",
+        "prime",
+    ),
+    "no extension that is known": (extended(UNKNOWN), "load_balancing_policy.policies", "no policy"),
+    "localities, then nothing": (extended(WrrLocality()), "endpoint_picking_policy", "required"),
+    "success rate by default": (cluster(outlier_detection=Outlier()), "enforcing_success_rate", "only 0"),
+    "success rate": (
+        cluster(outlier_detection=Outlier(enforcing_success_rate=100)),
+        "outlier_detection.enforcing_success_rate",
+        "not supported",
+    ),
+    "local success rate by default": (
+        cluster(outlier_detection=Outlier(enforcing_success_rate=0, split_external_local_origin_errors=True)),
+        "enforcing_local_origin_success_rate",
+        "only 0",
+    ),
+    "failure percentage": (
+        cluster(outlier_detection=Outlier(enforcing_success_rate=0, enforcing_failure_percentage=1)),
+        "enforcing_failure_percentage",
+        "not supported",
+    ),
+    "more than everything": (
+        cluster(outlier_detection=Outlier(enforcing_success_rate=0, max_ejection_percent=101)),
+        "max_ejection_percent",
+        "more than 100",
+    ),
+    "an interval of nothing": (
+        cluster(outlier_detection=Outlier(enforcing_success_rate=0, interval=timedelta(0))),
+        "outlier_detection.interval",
+        "more than zero",
+    ),
+    "a panic beyond everything": (
+        cluster(common_lb_config=ClusterCommonLbConfig(Percent(101.0))),
+        "healthy_panic_threshold",
+        "0 to 100",
+    ),
+    "a budget beyond everything": (
+        cluster(
+            circuit_breakers=CircuitBreakers(
+                [CircuitBreakersThresholds(retry_budget=CircuitBreakersThresholdsRetryBudget(Percent(101.0)))]
+            )
+        ),
+        "thresholds[0].retry_budget.budget_percent",
+        "0 to 100",
+    ),
+    "no time to connect": (cluster(connect_timeout=timedelta(0)), "connect_timeout", "more than zero"),
+    "name servers of its own": (resolving(CARES, b"\x0a\x00"), "typed_dns_resolver_config", "field number 1 of Cares"),
+    "a resolver of its own": (resolving("some.Resolver", b""), "typed_dns_resolver_config", "some.Resolver"),
+    "half a resolver": (resolving(CARES, b"\x0a\x05"), "typed_dns_resolver_config", "malformed"),
+    "endpoints from a file": (
+        cluster(eds_cluster_config=ClusterEdsClusterConfig(ConfigSource(path="/eds.json"))),
+        "eds_cluster_config.eds_config.path",
+        "ADS stream",
+    ),
+    "an address to bind to": (cluster(upstream_bind_config=BindConfig()), "upstream_bind_config", "cannot be bound"),
+    "an unknown filter": (cluster(filters=[Filter("moon", UNKNOWN)]), "filters[0]", "moon"),
+    "active health checks": (cluster(health_checks=[b"x"]), "health_checks", "active health checks"),
+    "unknown protocol options": (
+        cluster(typed_extension_protocol_options={"x": UNKNOWN}),
+        "typed_extension_protocol_options[x]",
+        "some.Thing",
+    ),
+    "options without a protocol": (spoken(Upstream()), "typed_extension_protocol_options", "no protocol"),
+    "HTTP/3": (
+        spoken(Upstream(explicit_http_config=HttpProtocolOptionsExplicitHttpConfig(http3_protocol_options=b""))),
+        "http3_protocol_options",
+        "HTTP/3",
+    ),
+    "an unknown socket": (cluster(transport_socket=TransportSocket("moon", UNKNOWN)), "transport_socket", "moon"),
+    "a match without socket": (
+        cluster(transport_socket_matches=[ClusterTransportSocketMatch("m")]),
+        "transport_socket_matches[0].transport_socket",
+        "required",
+    ),
+    "a match by number": (cluster(transport_socket_matches=matched(a=1.0)), "match", "only texts"),
+    "two certificates": (
+        cluster(
+            transport_socket=socket(
+                CommonTlsContext(tls_certificate_sds_secret_configs=[SdsSecretConfig("a"), SdsSecretConfig("b")])
+            )
+        ),
+        "tls_certificate_sds_secret_configs",
+        "only one",
+    ),
+    "a certificate in the cluster": (
+        cluster(transport_socket=socket(CommonTlsContext(tls_certificates=[b"x"]))),
+        "tls_certificates",
+        "by name",
+    ),
+    "roots in the cluster": (
+        secured(CertificateValidationContext(DataSource(inline_string="pem"))),
+        "trusted_ca",
+        "only a file",
+    ),
+    "names by prefix": (
+        secured(CertificateValidationContext(match_subject_alt_names=[StringMatcher(prefix="spiffe://")])),
+        "match_subject_alt_names",
+        "only exact",
+    ),
+    "names by mail": (
+        secured(CertificateValidationContext(match_typed_subject_alt_names=[SubjectAltNameMatcher(1, exactly("a"))])),  # type: ignore[arg-type]
+        "match_typed_subject_alt_names",
+        "DNS and URI",
+    ),
+    "TLS of tomorrow": (
+        cluster(transport_socket=socket(CommonTlsContext(tls_params=TlsParameters(9)))),  # type: ignore[arg-type]
+        "tls_params",
+        "unknown version",
+    ),
+    "TLS of yesterday": (
+        cluster(transport_socket=socket(CommonTlsContext(tls_params=TlsParameters(0, 2)))),  # type: ignore[arg-type]
+        "tls_params.tls_maximum_protocol_version",
+        "1.2 or newer",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_cluster_that_cannot_be_honoured_is_refused_with_the_place(case: str) -> None:
+    message, field, reason = REFUSED[case]
+    with pytest.raises(Rejected) as refused:
+        decode(message)
+    assert refused.value.resource == "c"
+    assert field in refused.value.field
+    assert reason in refused.value.reason
+
+
+def test_inbound_clusters_may_bind_to_an_address() -> None:
+    message = cluster(name="inbound|80||", upstream_bind_config=BindConfig())
+    assert decode(message).name == "inbound|80||"

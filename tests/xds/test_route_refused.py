@@ -1,0 +1,144 @@
+"""Routes that cannot be honoured: each is refused, and the text says where."""
+
+from datetime import timedelta
+
+import pytest
+
+from meshio.errors import Rejected
+from meshio.xds.proto.envoy.config.core.v3 import DataSource, HeaderValueOption, RuntimeFractionalPercent
+from meshio.xds.proto.envoy.config.core.v3 import HeaderValue as HeaderMessage
+from meshio.xds.proto.envoy.config.route.v3 import (
+    DirectResponseAction,
+    HeaderMatcher,
+    RedirectAction,
+    RetryPolicy,
+    RetryPolicyRetryBackOff,
+    RetryPolicyRetryHostPredicate,
+    Route,
+    RouteAction,
+    RouteActionHashPolicy,
+    RouteActionRequestMirrorPolicy,
+    RouteConfiguration,
+    RouteMatch,
+    VirtualHost,
+)
+from meshio.xds.proto.envoy.config.route.v3 import WeightedCluster as WeightedMessage
+from meshio.xds.proto.envoy.extensions.filters.common.fault.v3 import FaultDelay
+from meshio.xds.proto.envoy.extensions.filters.http.fault.v3 import FaultAbort, HttpFault
+from meshio.xds.proto.envoy.type.matcher.v3 import RegexMatchAndSubstitute, StringMatcher
+from meshio.xds.proto.envoy.type.v3 import FractionalPercent
+from meshio.xds.proto.google.protobuf import Any
+from tests.xds.routes import ANY, OTHER, TO_A, action, decode, header, query, regex, rewrite, table, text
+
+
+def routed(match: RouteMatch) -> RouteConfiguration:
+    return table(Route(match=match, route=TO_A))
+
+
+def added(name: str, value: str) -> RouteConfiguration:
+    option = HeaderValueOption(HeaderMessage(name, value))
+    return table(Route(match=ANY, route=TO_A, request_headers_to_add=[option]))
+
+
+def retried(**said: object) -> RouteConfiguration:
+    return table(action(retry_policy=RetryPolicy(retry_on=said.pop("on", "5xx"), **said)))  # type: ignore[arg-type]
+
+
+def filtered(config: Any) -> RouteConfiguration:
+    return table(Route(match=ANY, route=TO_A, typed_per_filter_config={"x": config}))
+
+
+LONG = "a" * 5000
+REFUSED = {
+    "no match": (table(Route(route=TO_A)), "routes[0].match", "no match"),
+    "no path": (routed(RouteMatch()), "match", "no path condition"),
+    "no action": (table(Route(match=ANY)), "routes[0]", "no action"),
+    "a bad regex": (routed(RouteMatch(safe_regex=regex("("))), "match.safe_regex.regex", "not RE2"),
+    "a long regex": (routed(RouteMatch(safe_regex=regex(LONG))), "match.safe_regex.regex", "longer than"),
+    "a bad header regex": (routed(header(string_match=text(safe_regex=regex("(")))), "string_match.safe_regex", "RE2"),
+    "an empty text": (routed(header(string_match=StringMatcher())), "string_match", "no condition"),
+    "a nameless header": (routed(RouteMatch(prefix="/", headers=[HeaderMatcher()])), "headers[0].name", "no name"),
+    "an absent query": (routed(query(present_match=False)), "present_match", "cannot be asked"),
+    "a chance of nothing": (
+        routed(RouteMatch(prefix="/", runtime_fraction=RuntimeFractionalPercent())),
+        "runtime_fraction.default_value",
+        "no value",
+    ),
+    "an unknown denominator": (
+        routed(RouteMatch(prefix="/", runtime_fraction=RuntimeFractionalPercent(FractionalPercent(1, 9)))),  # type: ignore[arg-type]
+        "denominator",
+        "unknown",
+    ),
+    "no domains": (RouteConfiguration("t", [VirtualHost("h")]), "virtual_hosts[0].domains", "at least one"),
+    "a domain twice": (
+        RouteConfiguration("t", [VirtualHost("h", ["a"]), VirtualHost("i", ["A"])]),
+        "virtual_hosts[1].domains",
+        "another virtual host",
+    ),
+    "no cluster": (table(Route(match=ANY, route=RouteAction())), "route", "names no cluster"),
+    "a nameless cluster": (table(Route(match=ANY, route=RouteAction(cluster=""))), "cluster", "no name"),
+    "no weight": (
+        table(Route(match=ANY, route=RouteAction(weighted_clusters=WeightedMessage()))),
+        "weighted_clusters.clusters",
+        "sum of the weights",
+    ),
+    "a cluster by header": (table(Route(match=ANY, route=RouteAction(cluster_header="x"))), "cluster_header", "not su"),
+    "a negative timeout": (table(action(timeout=timedelta(-1))), "route.timeout", "negative"),
+    "two rewrites": (table(action(prefix_rewrite="/", regex_rewrite=rewrite("a", "b"))), "regex_rewrite", "both"),
+    "a group too many": (table(action(regex_rewrite=rewrite("a", r"\1"))), "regex_rewrite", "group"),
+    "no pattern": (table(action(regex_rewrite=RegexMatchAndSubstitute())), "regex_rewrite.pattern", "no pattern"),
+    "a mirror to nowhere": (
+        table(action(request_mirror_policies=[RouteActionRequestMirrorPolicy()])),
+        "request_mirror_policies[0].cluster",
+        "no name",
+    ),
+    "a hash of nothing": (table(action(hash_policy=[RouteActionHashPolicy()])), "hash_policy[0]", "nothing to hash"),
+    "an unknown retry condition": (retried(on="full-moon"), "retry_on", "full-moon"),
+    "a backoff of nothing": (retried(retry_back_off=RetryPolicyRetryBackOff()), "base_interval", "more than zero"),
+    "a backoff upside down": (
+        retried(retry_back_off=RetryPolicyRetryBackOff(timedelta(seconds=2), timedelta(seconds=1))),
+        "max_interval",
+        "shorter",
+    ),
+    "an unknown host predicate": (
+        retried(retry_host_predicate=[RetryPolicyRetryHostPredicate("canary")]),
+        "retry_host_predicate[0]",
+        "canary",
+    ),
+    "retry in other localities": (retried(retry_priority=b"x"), "retry_priority", "localities"),
+    "an unknown redirect code": (
+        table(Route(match=ANY, redirect=RedirectAction(response_code=9))),  # type: ignore[arg-type]
+        "response_code",
+        "unknown",
+    ),
+    "a strange status": (table(Route(match=ANY, direct_response=DirectResponseAction(99))), "status", "200 to 599"),
+    "a long body": (
+        table(Route(match=ANY, direct_response=DirectResponseAction(200, DataSource(inline_string=LONG)))),
+        "body",
+        "longer",
+    ),
+    "a body in a file": (
+        table(Route(match=ANY, direct_response=DirectResponseAction(200, DataSource(filename="/etc/passwd")))),
+        "body",
+        "inline",
+    ),
+    "a second request in a header": (added("x-a", "1\r\nHost: b"), "header.value", "CR or LF"),
+    "a strange header name": (added("x a", "1"), "header.key", "name of a header"),
+    "a nameless header to add": (added("", "1"), "header.key", "no name"),
+    "the host as a header": (added("host", "b"), "request_headers_to_add[0]", "may not be modified"),
+    "an unknown command": (added("x-a", "%MOON%"), "request_headers_to_add[0]", "not supported"),
+    "an unknown filter": (filtered(OTHER), "typed_per_filter_config[x]", "some.Thing"),
+    "an abort without status": (filtered(Any.pack(HttpFault(abort=FaultAbort()))), "abort.http_status", "200 to 599"),
+    "a delay of nothing": (filtered(Any.pack(HttpFault(delay=FaultDelay()))), "fixed_delay", "more than zero"),
+    "a second line in a host": (table(action(host_rewrite_literal="a\nb")), "host_rewrite_literal", "CR or LF"),
+    "TLS only": (table(require_tls=1), "require_tls", "not supported"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_route_that_cannot_be_honoured_is_refused_with_the_place(case: str) -> None:
+    message, field, reason = REFUSED[case]
+    with pytest.raises(Rejected) as refused:
+        decode(message)
+    assert field in refused.value.field
+    assert reason in refused.value.reason
