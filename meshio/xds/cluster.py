@@ -36,7 +36,7 @@ def translate_cluster(name: str, raw: bytes) -> Cluster:
     return Cluster(
         name=message.name,
         discovery=found,
-        policy=policy,
+        policy=shared(policy),
         limits=shared(translate_limits(place.at("circuit_breakers"), message.circuit_breakers)),
         outlier=shared(translate_outlier(place.at("outlier_detection"), message.outlier_detection)),
         connect_timeout=positive(place.at("connect_timeout"), timeout) if timeout is not None else 5.0,

@@ -36,8 +36,9 @@ class Decoder:
     """Translates resources and remembers them, by type and name, until they are forgotten."""
 
     def __init__(self) -> None:
-        self._raw: dict[tuple[str, str], bytes] = {}
-        self._values: dict[tuple[str, str], Value] = {}
+        # Apart, and by strings: Python's garbage collector does not look into a dict of strings and bytes.
+        self._raw: dict[str, dict[str, bytes]] = {}
+        self._values: dict[str, dict[str, Value]] = {}
         self._tables: dict[str, RouteReader] = {}
         self._assignments: dict[str, AssignmentReader] = {}
 
@@ -66,9 +67,9 @@ class Decoder:
 
     def steps(self, type_url: str, name: str, raw: bytes) -> Steps:
         """The value as what a generator returns; it yields about every millisecond. Raises Rejected."""
-        key = (type_url, name)
-        if self._raw.get(key) == raw:
-            return self._values[key]
+        raws, values = self._raw.setdefault(type_url, {}), self._values.setdefault(type_url, {})
+        if raws.get(name) == raw:
+            return values[name]
         try:
             value = yield from self._translate(type_url, name, raw)
         except Rejected as error:
@@ -76,7 +77,7 @@ class Decoder:
         said = getattr(value, "cluster" if type_url == ASSIGNMENT else "name", name)
         if said != name:
             raise Rejected(name, "name", f"the resource itself says {said!r}")
-        self._raw[key], self._values[key] = raw, value
+        raws[name], values[name] = raw, value
         return value
 
     def _translate(self, type_url: str, name: str, raw: bytes) -> Steps:
@@ -98,8 +99,8 @@ class Decoder:
 
     def forget(self, type_url: str, name: str) -> None:
         """A resource is gone: its bytes need not be remembered."""
-        self._raw.pop((type_url, name), None)
-        self._values.pop((type_url, name), None)
+        self._raw.get(type_url, {}).pop(name, None)
+        self._values.get(type_url, {}).pop(name, None)
         if type_url == ROUTES:
             self._tables.pop(name, None)
         elif type_url == ASSIGNMENT:

@@ -128,7 +128,9 @@ class AssignmentReader:
             raise HERE.rejected("malformed: a number where a message belongs", "metadata")
         traits = self._traits.get(value)
         if traits is None:
-            traits = self._traits[value] = traits_in(value, self._entries)
+            traits = traits_in(value, self._entries)
+            if len(self._traits) < FEW:  # where every pod says its own name, remembering is in vain
+                self._traits[value] = traits
         return traits
 
 

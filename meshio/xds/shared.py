@@ -7,12 +7,12 @@ from collections.abc import Hashable
 from functools import lru_cache
 from typing import TypeVar, cast
 
-H = TypeVar("H", bound=Hashable)
+T = TypeVar("T")
 
 
-def shared(value: H) -> H:
-    """The value, or one that is equal to it and was here before."""
-    return cast("H", _first(value))
+def shared(value: T) -> T:
+    """The value, or one that is equal to it and was here before. It has to be hashable, and frozen."""
+    return cast("T", _first(value))
 
 
 @lru_cache(maxsize=4096, typed=True)

@@ -7,6 +7,8 @@ from meshio.xds.wire import Malformed, bytes_key, entry, sole, split
 
 FILTER_METADATA, STRUCT_FIELD, STRING_VALUE = bytes_key(1), bytes_key(1), bytes_key(3)
 
+MOST = 64  # entries that are remembered
+
 Texts: TypeAlias = dict[bytes, str]
 Entries: TypeAlias = dict[bytes, tuple[bytes, Texts]]
 
@@ -30,7 +32,7 @@ def traits_in(metadata: bytes, known: Entries) -> Traits:
         for key, value in split(metadata):
             if key != FILTER_METADATA or not isinstance(value, bytes):
                 continue
-            name, found = known.get(value) or known.setdefault(value, metadata_entry(value))
+            name, found = known.get(value) or remembered(value, known)
             if name == b"envoy.transport_socket_match":
                 match = found
             elif name == b"istio":
@@ -38,6 +40,14 @@ def traits_in(metadata: bytes, known: Entries) -> Traits:
     except (Malformed, UnicodeDecodeError) as error:
         raise HERE.rejected(f"malformed: {error}", "metadata") from None
     return Traits(match.get(b"tlsMode", ""), istio.get(b"workload", ""), match.get(b"tunnel", ""))
+
+
+def remembered(raw: bytes, known: Entries) -> tuple[bytes, Texts]:
+    """One filter's metadata; kept for the next endpoint, unless it is each endpoint's own. Raises as below."""
+    found = metadata_entry(raw)
+    if len(known) < MOST:
+        known[raw] = found
+    return found
 
 
 def metadata_entry(raw: bytes) -> tuple[bytes, Texts]:
