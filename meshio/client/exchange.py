@@ -24,11 +24,10 @@ class Exchange(Request):
 
     asked      aiohttp's request
     context    the TLS context that the caller brings for an https URL, or None
-    patience   seconds that the caller waits for a connection, or None
     traces     who wants to hear about connections
     """
 
-    __slots__ = ("_shown", "asked", "context", "patience", "traces")
+    __slots__ = ("_shown", "_timeout", "asked", "context", "traces")
 
     def __init__(self, asked: ClientRequest, timeout: ClientTimeout) -> None:
         check(asked)
@@ -48,8 +47,13 @@ class Exchange(Request):
         self.asked = asked
         self.traces = asked._traces
         self.context = asked.ssl if isinstance(asked.ssl, SSLContext) else None
-        self.patience = min((each for each in (timeout.connect, timeout.sock_connect) if each), default=None)
+        self._timeout = timeout
         self._shown = (self.path, authority, list(headers))
+
+    @property
+    def patience(self) -> float | None:
+        """Seconds that the caller waits for a connection, or None."""
+        return min((each for each in (self._timeout.connect, self._timeout.sock_connect) if each), default=None)
 
     async def over(self, wire: Wire) -> Response:
         """Send it over this connection. Raises RequestError."""
@@ -57,15 +61,19 @@ class Exchange(Request):
 
     def dress(self) -> None:
         """Make aiohttp's request what routes have made of it."""
-        path, authority, headers = self._shown
-        asked = self.asked
+        path, authority, shown = self._shown
+        asked, headers = self.asked, self.headers
         if self.path != path:
             asked.url = moved(asked.url, self.path)
-        if self.headers != headers or self.authority != authority:
+        added = headers[len(shown) :]
+        if self.authority == authority and headers[: len(shown)] == shown:
+            for name, value in added:  # what most routes do
+                asked.headers.add(name.decode(), text(value))
+        else:
             asked.headers = CIMultiDict(
-                [(hdrs.HOST, self.authority.decode()), *((name.decode(), text(value)) for name, value in self.headers)]
+                [(hdrs.HOST, self.authority.decode()), *((name.decode(), text(value)) for name, value in headers)]
             )
-        self._shown = (self.path, self.authority, list(self.headers))
+        self._shown = (self.path, self.authority, list(headers))
 
     def note_consumed(self) -> None:
         """A body that streams can be sent once: no retry after that."""

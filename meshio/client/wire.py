@@ -153,6 +153,7 @@ class Lease(Body):
         dones, self._dones = self._dones, []
         for done in dones:
             done(error)
+        self.response = None  # it holds this body: together they would wait for the garbage collector
 
     def when_done(self, done: Done) -> None:
         if self.complete:
