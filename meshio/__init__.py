@@ -17,9 +17,10 @@ A map of the rooms, from the top; a room imports only rooms below it:
     errors, message, record                               what everything else speaks
 
 Where is X? Which route wins: routing/router.py. How a header is matched: matching.py. Which host is picked:
-balancing/<policy>.py. Why a host is not picked: resilience/outlier.py and upstream/upstream.py. When a retry
+balancing/<policy>.py. Why a host is not picked: resilience/outlier.py and upstream/standing.py. When a retry
 happens: resilience/retry.py. What happens on an xDS push: mesh/dataplane.py. Why istiod got a NACK: every
-`raise Rejected` in xds/. What an Istio YAML means: controlplane/<kind>.py.
+`.rejected(` in xds/, and the tables xds/*_fields.py. What an Istio YAML means: controlplane/<kind>.py. Peers for
+tests of one's own: testing.py.
 """
 
 from importlib import import_module
