@@ -83,7 +83,7 @@ class Pools:
 
     def security(self, host: Host, request: Request) -> Security | None:
         """The TLS that this request needs to this host. Raises ConnectFailed for what cannot be done."""
-        tls = tls_of(host, request)
+        tls = wanted_tls(host, request)
         return None if tls is None else self._security(tls, server_name(request))
 
     def drain(self, hosts: Iterable[Host]) -> None:
@@ -152,7 +152,7 @@ class Pools:
 
     def _begin(self, upstream: Upstream, host: Host, request: Request) -> HostPool:
         """The pool that this request needs, new. Raises ConnectFailed for TLS that cannot be done."""
-        tls = tls_of(host, request)
+        tls = wanted_tls(host, request)
         pool = HostPool(self, upstream, host, self.security(host, request))
         if tls is None or not tls.auto_sni:
             if isinstance(host.pool, HostPool):
@@ -188,7 +188,7 @@ def pools_of(host: Host) -> list[HostPool]:
     return [pool for pool in pools if isinstance(pool, HostPool)]
 
 
-def tls_of(host: Host, request: Request) -> ClientTls | None:
+def wanted_tls(host: Host, request: Request) -> ClientTls | None:
     """What the mesh or the URL asks for. Raises ConnectFailed when both do."""
     if request.scheme != b"https":
         return host.tls
