@@ -1,7 +1,7 @@
 """The native client: the shortest way from a call to the wire, with names that an httpx user can guess."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterable, AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypedDict, Unpack
@@ -73,9 +73,17 @@ class Call:
             if self.content is not None:
                 raise BadRequest("give either content= or json=, not both")
             return orjson.dumps(self.json)
-        if self.content is None:
-            return b""
-        return self.content.encode() if isinstance(self.content, str) else self.content
+        match self.content:
+            case None:
+                return b""
+            case bytes() | AsyncIterable():
+                return self.content
+            case str():
+                return self.content.encode()
+            case bytearray() | memoryview():
+                return bytes(self.content)
+        kind = type(self.content).__name__
+        raise BadRequest(f"content= takes bytes, str or an async iterable of bytes, not {kind}; json= takes the rest")
 
 
 class Client:

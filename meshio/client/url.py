@@ -79,9 +79,27 @@ def split(url: str, params: ParamTypes | None) -> tuple[Origin, bytes]:
     if not path.startswith("/"):
         path = "/" + path
     if params is not None:
-        query = urlencode(list(params.items()) if isinstance(params, Mapping) else list(params), doseq=True)
+        query = encode_query(params)
         path += ("&" if "?" in path else "?") + query if query else ""
     return parse_origin(url[:cut].partition("#")[0]), encode_path(path)
+
+
+def encode_query(params: ParamTypes) -> str:
+    """Lists repeat their name; true, false and nothing are written as httpx writes them."""
+    pairs = params.items() if isinstance(params, Mapping) else params
+    return urlencode(
+        [
+            (name, [query_value(each) for each in (value if isinstance(value, list | tuple) else (value,))])
+            for name, value in pairs
+        ],
+        doseq=True,
+    )
+
+
+def query_value(value: object) -> object:
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def encode_path(path: str) -> bytes:
@@ -89,7 +107,7 @@ def encode_path(path: str) -> bytes:
 
 
 def encode_headers(headers: HeaderTypes | None) -> Headers:
-    """Lower-case byte pairs, in the caller's order. Raises BadRequest for text that is not Latin-1."""
+    """Lower-case byte pairs, in the caller's order. Raises BadRequest for what is not text, or not Latin-1."""
     if headers is None:
         return []
     pairs = headers.items() if isinstance(headers, Mapping) else headers
@@ -99,6 +117,8 @@ def encode_headers(headers: HeaderTypes | None) -> Headers:
         ]
     except UnicodeEncodeError as error:
         raise BadRequest(f"a header holds text that is not Latin-1, give it as bytes: {error.object!r}") from None
+    except AttributeError:
+        raise BadRequest(f"names and values of headers are str or bytes: {headers!r}") from None
 
 
 @lru_cache(maxsize=1024)

@@ -95,10 +95,14 @@ async def pieces():
 
 def test_bodies_go_up_whole_as_json_or_in_pieces(native):
     async def body(mesh):
-        for content, length in ((b"bytes", "5"), ("täxt", "5"), (pieces(), None)):
+        for content, text, length in (
+            (b"bytes", "bytes", "5"),
+            (bytearray(b"bytes"), "bytes", "5"),
+            ("täxt", "täxt", "5"),
+            (pieces(), "one two three", None),
+        ):
             told = (await mesh.post("http://web/", content=content)).json()
-            wanted = {b"bytes": "bytes", "täxt": "täxt"}.get(content, "one two three")
-            assert (told["body"], told["length"]) == (wanted, length)
+            assert (told["body"], told["length"]) == (text, length)
         told = (await mesh.post("http://web/", json={"a": [None]})).json()
         assert (told["body"], told["type"]) == ('{"a":[null]}', "application/json")
         told = (await mesh.post("http://web/", json=1, headers={"Content-Type": "application/x"})).json()
@@ -200,6 +204,9 @@ def test_the_callers_mistakes_raise_before_anything_is_sent(native):
             lambda: mesh.post("http://web/", json=1, content=b"x"),
             lambda: mesh.get("http://web/", headers={"a\n": "b"}),
             lambda: mesh.get("http://web/", headers={"a": "\u4e2d"}),
+            lambda: mesh.get("http://web/", headers={"a": 1}),
+            lambda: mesh.post("http://web/", content={"a": 1}),
+            lambda: mesh.post("http://web/", content=(b"a", b"b")),
         ):
             with pytest.raises(BadRequest):
                 await mistake()

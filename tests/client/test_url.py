@@ -36,6 +36,7 @@ def test_the_raw_path_is_the_callers(url, origin, path):
         ("http://r", [("q", 1), ("q", 2)], b"/?q=1&q=2"),
         ("http://r", {"q": [1, 2]}, b"/?q=1&q=2"),
         ("http://r/a", {}, b"/a"),
+        ("http://r/a", {"yes": True, "no": [False, None]}, b"/a?yes=true&no=false&no="),
     ],
 )
 def test_params_join_the_query(url, params, path):
