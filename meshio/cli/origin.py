@@ -7,11 +7,11 @@ from typing import ParamSpec, TypeVar
 
 import click
 
+from meshio.environment.sources import CONFIG
+from meshio.xds.bootstrap import ADDRESS
+
 P = ParamSpec("P")
 T = TypeVar("T")
-
-CONFIG = "MESHIO_CONFIG"
-ADDRESS = "MESHIO_DISCOVERY_ADDRESS"
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ class Line(Generic[A]):
 
     def hear(self, ask: A) -> None:
         """Take in a request, and tell the operator when it is a refusal."""
-        if error := getattr(ask, "error", ""):
+        if error := ask.error:
             log.warning("%s refused %s: %s", self, WORDS.get(ask.type_url, ask.type_url), error)
         self.conversation.hear(ask)
         self.awake.set()
