@@ -30,10 +30,9 @@ class Exchange(Request):
     __slots__ = ("_shown", "_timeout", "asked", "context", "traces")
 
     def __init__(self, asked: ClientRequest, timeout: ClientTimeout) -> None:
-        check(asked)
-        url = asked.url
+        url, secure = asked.url, asked.is_ssl()
+        check(asked, secure)
         authority, headers = split_headers(asked)
-        secure = asked.is_ssl()
         super().__init__(
             asked.method.encode(),
             authority,
@@ -46,7 +45,7 @@ class Exchange(Request):
         )
         self.asked = asked
         self.traces = asked._traces
-        self.context = asked.ssl if isinstance(asked.ssl, SSLContext) else None
+        self.context = asked.ssl if secure and isinstance(asked.ssl, SSLContext) else None
         self._timeout = timeout
         self._shown = (self.path, authority, list(headers))
 
@@ -65,9 +64,8 @@ class Exchange(Request):
         asked, headers = self.asked, self.headers
         if self.path != path:
             asked.url = moved(asked.url, self.path)
-        added = headers[len(shown) :]
         if self.authority == authority and headers[: len(shown)] == shown:
-            for name, value in added:  # what most routes do
+            for name, value in headers[len(shown) :]:  # what most routes do
                 asked.headers.add(name.decode(), text(value))
         else:
             asked.headers = CIMultiDict(
@@ -100,13 +98,13 @@ def content(asked: ClientRequest) -> Content:
     return bytes(payload._value) if isinstance(payload, BytesPayload) else Streaming()
 
 
-def check(asked: ClientRequest) -> None:
+def check(asked: ClientRequest, secure: bool) -> None:
     """Raises BadRequest."""
     if asked.proxy is not None:
         raise BadRequest("a request through the mesh cannot go through an HTTP proxy as well: leave out proxy=")
     if asked.method == hdrs.METH_CONNECT:
         raise BadRequest("CONNECT asks for a tunnel, which the mesh does not offer")
-    if asked.is_ssl() and asked.ssl is not True and not isinstance(asked.ssl, SSLContext):
+    if secure and asked.ssl is not True and not isinstance(asked.ssl, SSLContext):
         raise BadRequest("the mesh takes ssl=True or an SSLContext: say with a context what is to be trusted")
 
 
@@ -118,6 +116,8 @@ def split_headers(asked: ClientRequest) -> tuple[bytes, Headers]:
         key = lowered(name)
         if key == b"host":
             authority = value.encode()
+        elif value.isascii():
+            headers.append((key, value.encode()))
         else:
             headers.append((key, value.encode("utf-8", "surrogateescape")))
     return authority, headers

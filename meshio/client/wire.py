@@ -248,7 +248,7 @@ class Wires:
 
     def _begin(self, upstream: Upstream, host: Host, request: Exchange) -> HostPool:
         security = self._pools.security(host, request)
-        if security is not None and request.context is not None and request.scheme == b"https":
+        if security is not None and request.context is not None:
             security = Security(request.context, request.host)
         pool = HostPool(self._pools, upstream, host, security, speak)
         host.tls_pools = {**(host.tls_pools or {}), self._key(host, request): pool}

@@ -1,6 +1,7 @@
 """aiohttp's session over the mesh, against servers that people run and upstreams that misbehave."""
 
 import asyncio
+import io
 import ssl
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -609,5 +610,37 @@ def test_another_middleware_may_answer_or_ask_twice(run, tmp_path):
             async with session.get("http://web/", middlewares=[meshio.aiohttp_middleware(mesh), twice]) as reply:
                 assert (reply.status, await reply.text()) == (200, "ok")
             assert mesh.pools.counters.idle == mesh.pools.counters.open
+
+    run(scenario())
+
+
+def test_a_file_is_sent_again(run, tmp_path):
+    bodies = []
+
+    async def unwilling(request: web.Request) -> web.Response:
+        bodies.append(await request.read())
+        return web.Response(status=503 if len(bodies) == 1 else 200)
+
+    async def scenario():
+        rule = to_web("retries: {attempts: 1, retryOn: 5xx}")
+        async with meshed_site(tmp_path, {"no": unwilling}, rule, watched=True) as (session, _):
+            async with session.put("http://web/no", data=io.BytesIO(b"file")) as reply:
+                assert (reply.status, bodies) == (200, [b"file"] * 2)
+
+    run(scenario())
+
+
+def test_a_cookie_of_the_meshs_own_sticks(run, tmp_path):
+    sticky = policy("loadBalancer: {consistentHash: {httpCookie: {name: who, ttl: 60s}}}")
+
+    async def scenario():
+        talks = [answering(b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n%d" % number) for number in range(4)]
+        async with meshed(tmp_path, talks, sticky, watched=True) as (session, _, _):
+            seen = set()
+            for _ in range(10):
+                async with session.get("http://web/") as reply:
+                    seen.add(await reply.text())
+            assert [cookie.key for cookie in session.cookie_jar] == ["who"]
+            assert len(seen) == 1
 
     run(scenario())
