@@ -7,7 +7,7 @@ undeclared protocol is bound to the virtual IP of the service its route table is
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import TypeAlias
 
 from meshio.mesh.snapshot import Identity, Name, Snapshot
@@ -15,6 +15,9 @@ from meshio.routing.listener import HttpChain, Listener
 from meshio.routing.route import RouteTable
 
 Names: TypeAlias = Mapping[str, tuple[str, ...]]
+
+# What istiod gives to services without an address (pilot/pkg/serviceregistry/serviceentry, autoAllocateIPs).
+ALLOCATED = (ip_network("240.240.0.0/16"), ip_network("2001:2::/48"))
 
 
 def is_address(host: str) -> bool:
@@ -56,7 +59,9 @@ class Tables:
 
 def read_table(table: RouteTable) -> Told:
     service, _, port = table.name.rpartition(":")
-    hosts = [(host.domains, tuple(filter(is_address, host.domains))) for host in table.hosts]
+    hosts = [
+        (host.domains, tuple(each.strip("[]") for each in host.domains if is_address(each))) for host in table.hosts
+    ]
     domains = (service,) if service else (domain for names, _ in hosts for domain in names)
     return Told(
         tuple((names[0].lower(), addresses) for names, addresses in hosts if addresses),
@@ -132,4 +137,4 @@ def told_addresses(host: str, told: Mapping[str, Name], identity: Identity) -> t
     The addresses that istiod allocates by itself are such that nobody can be reached there.
     """
     found = next((told[name].addresses for name in candidates(host, identity) if name in told), ())
-    return tuple(address for address in found if not ip_address(address).is_reserved)
+    return tuple(address for address in found if not any(ip_address(address) in network for network in ALLOCATED))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from meshio.mesh.names import is_address
 from meshio.mesh.snapshot import Name
 from meshio.xds.extension import open_message
 from meshio.xds.place import Place
@@ -18,5 +19,5 @@ def translate_names(name: str, raw: bytes) -> Mapping[str, Name]:
 
 
 def translate_name(info: NameTableNameInfo) -> Name:
-    """One host name."""
-    return Name(tuple(info.ips), info.namespace, info.shortname, tuple(info.alt_hosts))
+    """One host name. What is no address is passed over, as by Istio's DNS proxy (pkg/dns/client, separateIPtypes)."""
+    return Name(tuple(filter(is_address, info.ips)), info.namespace, info.shortname, tuple(info.alt_hosts))

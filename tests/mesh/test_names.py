@@ -10,6 +10,7 @@ from meshio.mesh.names import (
     resolve_name,
     search_domains,
     service_ports,
+    told_addresses,
 )
 from meshio.mesh.snapshot import Identity, Name, Snapshot
 from meshio.routing.listener import FilterChain, HttpChain, Listener
@@ -57,6 +58,18 @@ def test_the_name_table_wins_and_its_alternatives_count():
     assert resolve_name("db", known, HOME) == ("10.0.0.1", "10.0.0.2")
     assert resolve_name("db.mesh", known, HOME) == ("10.0.0.1", "10.0.0.2")
     assert resolve_name("reviews", known, HOME) == ("10.96.0.11",)
+
+
+def test_the_virtual_ip_of_an_ipv6_service_is_an_address_without_brackets():
+    hosts = (VirtualHost("six:80", ("six.default.svc.cluster.local", "six", "[fd00::1]"), ()),)
+    known = name_addresses(Snapshot(routes={"80": RouteTable("80", hosts)}), Tables())
+    assert resolve_name("six", known, HOME) == ("fd00::1",)
+
+
+def test_what_istio_allocates_by_itself_is_no_place_to_go_to():
+    told = {"a.example": Name(("240.240.0.1", "10.0.0.1", "2001:2::1", "fd00::1")), "b.example": Name(("240.240.0.2",))}
+    assert told_addresses("A.example", told, HOME) == ("10.0.0.1", "fd00::1")
+    assert told_addresses("b.example", told, HOME) == told_addresses("c.example", told, HOME) == ()
 
 
 def test_the_search_list_is_that_of_resolv_conf():
