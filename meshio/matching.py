@@ -72,6 +72,8 @@ def quoted(value: bytes, ignore_case: bool = False) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Exact:
+    """The whole text. `ignore_case` is about ASCII letters, here and below, as in Envoy."""
+
     value: bytes
     ignore_case: bool = False
 
@@ -87,6 +89,8 @@ class Exact:
 
 @dataclass(frozen=True, slots=True)
 class Prefix:
+    """The beginning of the text."""
+
     value: bytes
     ignore_case: bool = False
 
@@ -103,6 +107,8 @@ class Prefix:
 
 @dataclass(frozen=True, slots=True)
 class Suffix:
+    """The end of the text."""
+
     value: bytes
     ignore_case: bool = False
 
@@ -119,6 +125,8 @@ class Suffix:
 
 @dataclass(frozen=True, slots=True)
 class Contains:
+    """Some part of the text."""
+
     value: bytes
     ignore_case: bool = False
 

@@ -28,6 +28,8 @@ Pick: TypeAlias = Callable[[Request], C]
 
 
 class Policy(Protocol):
+    """A way to choose: a frozen value, part of a Cluster."""
+
     def over(self, candidates: tuple[C, ...]) -> Pick[C]:
         """Build the pick. Called when the set changes, never per request, never with ()."""
 

@@ -9,6 +9,8 @@ from meshio.message import Request
 
 @dataclass(frozen=True, slots=True)
 class Random:
+    """Every candidate as often as any other."""
+
     def over(self, candidates: tuple[C, ...]) -> Pick[C]:
         """Build the pick."""
         n = len(candidates)

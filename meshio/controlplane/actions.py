@@ -22,7 +22,7 @@ from meshio.message import Layer
 from meshio.resilience.fault import Fault, Fraction
 from meshio.routing.mutation import Append, HeaderMutation, HeaderValue
 from meshio.routing.rewrite import HostLiteral, PathRewrite, PrefixRewrite, RegexRewrite
-from meshio.routing.route import Action, DirectResponse, Forward, Mirror, Redirect, WeightedCluster
+from meshio.routing.route import ALWAYS, Action, DirectResponse, Forward, Mirror, Redirect, WeightedCluster
 
 MILLION = 1_000_000
 AUTHORITY = frozenset({":authority", "host"})
@@ -184,14 +184,14 @@ def redirect(wanted: HttpRedirect, port: int) -> Redirect:
 def mirrors(route: HttpRoute, port: int) -> Iterator[Mirror]:
     wanted = [(each.destination, share(each.percentage)) for each in route.mirrors]
     if route.mirror is not None:
-        plain = Fraction(100) if route.mirror_percent is None else Fraction(route.mirror_percent)
+        plain = ALWAYS if route.mirror_percent is None else Fraction(route.mirror_percent)
         wanted.insert(0, (route.mirror, share(route.mirror_percentage, plain)))
     for destination, fraction in wanted:
         if fraction.numerator:
             yield Mirror(cluster_of(destination, port), fraction, host_suffix=False)
 
 
-def share(percentage: Percent | None, absent: Fraction = Fraction(100)) -> Fraction:  # noqa: B008 (a value)
+def share(percentage: Percent | None, absent: Fraction = ALWAYS) -> Fraction:
     """Millionths, as istiod counts them."""
     return absent if percentage is None else Fraction(int(percentage.value * 10_000), MILLION)
 

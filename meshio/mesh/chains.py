@@ -8,6 +8,7 @@ chain, and no default chain means that Envoy closes the connection.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import ip_address, ip_network
 from typing import TypeAlias
 
@@ -42,7 +43,7 @@ def find_chain(listener: Listener, connection: Connection) -> FilterChain | None
     """The filter chain that takes the connection, or None: Envoy closes it."""
     chains: Sequence[FilterChain] = listener.chains
     for rank in (port_rank, prefix_rank, name_rank, transport_rank, application_rank):
-        chains = most_specific(chains, lambda chain, rank=rank: rank(chain, connection))  # type: ignore[misc]
+        chains = most_specific(chains, partial(rank, connection=connection))
     return chains[0] if chains else listener.default
 
 

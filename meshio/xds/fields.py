@@ -4,16 +4,15 @@ Every field of every message that translation opens is in the table exactly once
 generated classes), so that a new field of the API cannot be passed over by accident.
 """
 
-from dataclasses import fields
 from functools import cache
 
-from betterproto2 import FieldMetadata, Message
+from betterproto2 import Message
 
 from meshio.xds.cluster_fields import CLUSTER_FIELDS
 from meshio.xds.core_fields import CORE_FIELDS
 from meshio.xds.endpoint_fields import ENDPOINT_FIELDS
 from meshio.xds.listener_fields import LISTENER_FIELDS
-from meshio.xds.parse import unknown_numbers
+from meshio.xds.parse import metas_of, unknown_numbers
 from meshio.xds.place import Place
 from meshio.xds.route_fields import ROUTE_FIELDS
 from meshio.xds.rule import Rule, Rules
@@ -50,7 +49,7 @@ def refuse_inside(place: Place, name: str, value: object) -> None:
 @cache
 def rows(cls: type[Message]) -> tuple[tuple[str, Rule, bool], ...]:
     """The fields of a class that need a look: name, rule, and whether "set to the default" differs from "not set"."""
-    metas = {field.name: FieldMetadata.get(field) for field in fields(cls)}  # type: ignore[arg-type]
+    metas = metas_of(cls)
     return tuple(
         (name, rule, bool(metas[name].optional or metas[name].group))
         for name, rule in FIELDS[cls].items()
