@@ -1,5 +1,6 @@
 """`meshio get` that ends early: by the user, by who reads its output, by the upstream."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -19,6 +20,8 @@ spec:
   resolution: STATIC
   endpoints: [{{address: 127.0.0.1, ports: {{http: {port}}}}}]
 """
+# Without asyncio's debugging, which tells on stderr whenever the machine is slow.
+USERS = {name: value for name, value in os.environ.items() if name != "PYTHONASYNCIODEBUG"}
 
 
 @contextmanager
@@ -28,7 +31,7 @@ def getting(folder: Path) -> Iterator[tuple[socket, "subprocess.Popen[bytes]"]]:
         listening.settimeout(10)
         (folder / "web.yaml").write_text(ENTRY.format(port=listening.getsockname()[1]))
         command = [sys.executable, "-m", "meshio", "get", "--config", str(folder), "http://web/"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=USERS) as process:
             connection, _ = listening.accept()
             with connection:
                 connection.settimeout(10)
