@@ -2,7 +2,7 @@
 #
 #   make demo        watch it work, in a minute (KEEP=1 leaves it running)
 #   make test        style, types and tests: what CI runs
-#   make bench       the numbers the documentation quotes (QUICK=1: fewer rounds, under a minute)
+#   make bench       the numbers the documentation quotes (QUICK=1: fewer rounds, two minutes)
 #   make interop     against a real istiod, go-control-plane, Envoy and nginx
 #   make proto       generate meshio/xds/proto anew
 
