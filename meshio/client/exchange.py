@@ -65,6 +65,8 @@ class Exchange(Request):
         if self.path != path:
             asked.url = moved(asked.url, self.path)
         if self.authority == authority and headers[: len(shown)] == shown:
+            if len(headers) == len(shown) and self.path == path:
+                return
             for name, value in headers[len(shown) :]:  # what most routes do
                 asked.headers.add(name.decode(), text(value))
         else:
