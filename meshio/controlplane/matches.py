@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from meshio.controlplane.scope import Caller
-from meshio.controlplane.virtual_service import HttpMatch, StringMatch, TcpMatch, TlsMatch
+from meshio.controlplane.virtual_service import ConnectionMatch, HttpMatch, StringMatch
 from meshio.controlplane.workloads import selected
 from meshio.matching import (
     Exact,
@@ -32,7 +32,7 @@ def applies(match: HttpMatch, caller: Caller, port: int) -> bool:
     return selected(caller.labels, match.source_labels) and match.source_namespace in ("", caller.namespace)
 
 
-def applies_to_connection(match: TcpMatch | TlsMatch, caller: Caller, port: int) -> bool:
+def applies_to_connection(match: ConnectionMatch, caller: Caller, port: int) -> bool:
     """The same for TCP and TLS routes, where gateways and source labels must both hold."""
     return (
         (not match.gateways or "mesh" in match.gateways)

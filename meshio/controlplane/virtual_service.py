@@ -218,10 +218,8 @@ class RouteDestination(Part):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TcpMatch(Part):
-    """L4MatchAttributes."""
-
-    UNSAFE: ClassVar[Mapping[str, str]] = {"sourceSubnet": "Istio ignores it; use sourceLabels"}
+class ConnectionMatch(Part):
+    """What TCP and TLS routes ask alike."""
 
     destination_subnets: tuple[Annotated[str, CIDR], ...] = ()
     port: Annotated[int | None, PORT] = None
@@ -231,15 +229,17 @@ class TcpMatch(Part):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TlsMatch(Part):
+class TcpMatch(ConnectionMatch):
+    """L4MatchAttributes."""
+
+    UNSAFE: ClassVar[Mapping[str, str]] = {"sourceSubnet": "Istio ignores it; use sourceLabels"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TlsMatch(ConnectionMatch):
     """TLSMatchAttributes."""
 
     sni_hosts: tuple[str, ...]
-    destination_subnets: tuple[Annotated[str, CIDR], ...] = ()
-    port: Annotated[int | None, PORT] = None
-    source_labels: Mapping[str, str] = field(default_factory=dict)
-    gateways: tuple[str, ...] = ()
-    source_namespace: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
