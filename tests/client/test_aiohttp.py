@@ -644,3 +644,23 @@ def test_a_cookie_of_the_meshs_own_sticks(run, tmp_path):
             assert len(seen) == 1
 
     run(scenario())
+
+
+@both
+def test_a_mesh_that_ends_under_a_request(watched, run, tmp_path):
+    async def stall(reader, writer):
+        await reader.read()
+
+    async def scenario():
+        async with AsyncExitStack() as stack:
+            up = await stack.enter_async_context(Upstream(stall).listening())
+            (tmp_path / "mesh.yaml").write_text(entry(up.port))
+            mesh = await stack.enter_async_context(meshio.Mesh.from_env({"MESHIO_CONFIG": str(tmp_path)}))
+            session = await stack.enter_async_context(session_of(mesh, watched=watched, raise_errors=True))
+            call = asyncio.create_task(session.post("http://web/"))
+            await until(lambda: up.connections == 1)
+            await mesh.aclose()
+            with pytest.raises(aiohttp.ServerDisconnectedError):
+                await call
+
+    run(scenario())
