@@ -1,8 +1,6 @@
 """Resource bytes -> values of ours. The same bytes as last time give the same object, so that `is` tells changes."""
 
-import asyncio
 from collections.abc import Callable, Generator, Mapping
-from time import perf_counter
 from typing import TypeAlias
 
 from meshio.errors import Rejected
@@ -17,9 +15,8 @@ from meshio.xds.listener import translate_listener
 from meshio.xds.names import NAMELESS, translate_names
 from meshio.xds.place import Place
 from meshio.xds.route import RouteReader
+from meshio.xds.steps import finished, gently
 from meshio.xds.types import ASSIGNMENT, CLUSTER, LISTENER, NAMES, ROUTES
-
-STEP = 0.001  # seconds of work before the loop gets a turn; a step takes up to that much again
 
 Value: TypeAlias = Listener | RouteTable | Cluster | LoadAssignment | Mapping[str, Name] | None
 Steps: TypeAlias = Generator[None, None, Value]
@@ -44,26 +41,11 @@ class Decoder:
 
     def decode(self, type_url: str, name: str, raw: bytes) -> Value:
         """The value, in one go. None for an inbound listener. Raises Rejected."""
-        steps = self.steps(type_url, name, raw)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as done:
-                value: Value = done.value
-                return value
+        return finished(self.steps(type_url, name, raw))
 
     async def decode_gently(self, type_url: str, name: str, raw: bytes) -> Value:
         """The value, giving the loop a turn every two milliseconds. Raises Rejected."""
-        steps, began = self.steps(type_url, name, raw), perf_counter()
-        while True:
-            try:
-                next(steps)
-            except StopIteration as done:
-                value: Value = done.value
-                return value
-            if perf_counter() - began > STEP:
-                await asyncio.sleep(0)
-                began = perf_counter()
+        return await gently(self.steps(type_url, name, raw))
 
     def steps(self, type_url: str, name: str, raw: bytes) -> Steps:
         """The value as what a generator returns; it yields about every millisecond. Raises Rejected."""

@@ -22,6 +22,7 @@ from meshio.xds.proto.envoy.config.endpoint.v3 import (
     LocalityLbEndpoints,
 )
 from meshio.xds.shared import shared
+from meshio.xds.steps import finished
 from meshio.xds.strict import fields, fields_in_portions, refuse, text, wrapped
 from meshio.xds.traits import NO_TRAITS, Entries, Traits, traits_in
 from meshio.xds.wire import Malformed, bytes_key, number_key, split
@@ -152,10 +153,4 @@ def shares(place: Place, policy: ClusterLoadAssignmentPolicy | None) -> tuple[in
 
 def read_assignment(place: Place, raw: bytes, named: bool = True) -> LoadAssignment:
     """The load assignment that is part of a cluster, in one go. Raises Rejected."""
-    steps = AssignmentReader(named).steps(place, raw)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            assignment: LoadAssignment = done.value
-            return assignment
+    return finished(AssignmentReader(named).steps(place, raw))

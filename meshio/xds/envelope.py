@@ -24,36 +24,21 @@ ONE, TWO, THREE, FOUR, FIVE, SIX = map(bytes_key, range(1, 7))
 
 def read_reply(raw: bytes) -> Reply:
     """A DiscoveryResponse. Raises Malformed."""
-    version = type_url = nonce = ""
-    resources = []
-    for key, value in split(raw):
-        if key == TWO:
-            resources.append(value)
-        elif key == ONE:
-            version = text(value)
-        elif key == FOUR:
-            type_url = text(value)
-        elif key == FIVE:
-            nonce = text(value)
-    return Reply(type_url, version, nonce, tuple(read_any(each) for each in resources))
+    fields = split(raw)
+    return Reply(*heading(fields), tuple(read_any(value) for key, value in fields if key == TWO))
 
 
 def read_delta_reply(raw: bytes) -> Reply:
     """A DeltaDiscoveryResponse. Raises Malformed."""
-    version = type_url = nonce = ""
-    resources, removed = [], []
-    for key, value in split(raw):
-        if key == TWO:
-            resources.append(read_resource(octets(value)))
-        elif key == SIX:
-            removed.append(text(value))
-        elif key == ONE:
-            version = text(value)
-        elif key == FOUR:
-            type_url = text(value)
-        elif key == FIVE:
-            nonce = text(value)
-    return Reply(type_url, version, nonce, tuple(resources), tuple(removed))
+    fields = split(raw)
+    resources = tuple(read_resource(octets(value)) for key, value in fields if key == TWO)
+    return Reply(*heading(fields), resources, tuple(text(value) for key, value in fields if key == SIX))
+
+
+def heading(fields: list[Field]) -> tuple[str, str, str]:
+    """Type URL, version and nonce, which stand in the same fields of both responses."""
+    last = dict(fields)
+    return text(last.get(FOUR, b"")), text(last.get(ONE, b"")), text(last.get(FIVE, b""))
 
 
 def read_any(value: int | bytes) -> Resource:
