@@ -20,7 +20,7 @@ from meshio.upstream.endpoint import Endpoint, LoadAssignment, LocalityEndpoints
 from meshio.xds.envelope import read_reply
 from meshio.xds.source import XdsSource
 from meshio.xds.types import ROUTES
-from tests.behaviour.world import until
+from tests.behaviour.world import OK, Upstream, answering, idle, until
 
 
 def saying(text: bytes, host: str = "web") -> Snapshot:
@@ -272,6 +272,30 @@ def test_requests_under_way_end_when_the_mesh_is_left():
             replies = await asyncio.wait_for(asyncio.gather(*calls), 1)
             assert {(reply.status, *reply.mesh.flags) for reply in replies} == {(503, "UC")}
             assert all(upstream.active == upstream.connections == 0 for upstream in mesh.upstreams.values())
+
+    run(scenario)
+
+
+def test_a_storm_of_updates_costs_no_request_and_leaves_no_connection_of_a_host_that_left():
+    async def scenario():
+        async with Upstream(answering(OK)).listening() as a, Upstream(answering(OK)).listening() as b:
+            source, done, statuses = Scripted(forwarding(a.port)), False, set()
+            async with meshio.Mesh([source]) as mesh:
+
+                async def load():
+                    while not done:
+                        statuses.add((await mesh.get("http://web/")).status)
+
+                callers = [asyncio.create_task(load()) for _ in range(10)]
+                for ports in [(a.port,), (b.port,), (a.port, b.port)] * 50 + [(b.port,)]:
+                    source.script.put_nowait(forwarding(*ports))
+                    await asyncio.sleep(0.002)
+                await until(lambda: a.open == 0)
+                done = True
+                await asyncio.gather(*callers)
+                assert statuses == {200}
+                assert idle(mesh)
+                await until(lambda: b.open == mesh.pools.counters.open <= 10)
 
     run(scenario)
 
