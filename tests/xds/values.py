@@ -293,4 +293,5 @@ CHAIN_MATCH = st.builds(
 )
 CHAIN = st.builds(FilterChain, HTTP_CHAIN | TCP_CHAIN, CHAIN_MATCH, st.just("") | WORD)
 LISTENERS = st.builds(Listener, WORD, st.just("10.0.0.1"), PORT, several(CHAIN, 2), st.none() | CHAIN, FLAG)
-NAMES_TABLE = st.dictionaries(WORD, st.builds(Name, several(WORD), WORD, WORD, several(WORD)), max_size=3)
+ADDRESSES = several(st.sampled_from(["10.0.0.1", "10.0.0.2", "2001:db8::1"]))
+NAMES_TABLE = st.dictionaries(WORD, st.builds(Name, ADDRESSES, WORD, WORD, several(WORD)), max_size=3)
