@@ -203,7 +203,16 @@ class Mesh(Client):
         while await self._changed.wait():
             self._changed.clear()
             if len(self._latest) == len(self._sources):
-                await self._take_over(merge(tuple(self._latest[source] for source in self._sources)))
+                await self._attempt(merge(tuple(self._latest[source] for source in self._sources)))
+
+    async def _attempt(self, snapshot: Snapshot) -> None:
+        """A snapshot that breaks us must not keep the next one from service. The first one's error is who enters's."""
+        try:
+            await self._take_over(snapshot)
+        except Exception:
+            if self._ready is None or not self._ready.done():
+                raise
+            log.critical("an update could not be taken over; the last one goes on serving", exc_info=True)
 
     async def _take_over(self, snapshot: Snapshot) -> None:
         """Prepare in steps, then publish in one."""

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -205,6 +206,19 @@ def test_a_mesh_closed_while_it_is_entered_says_so():
         await mesh.aclose()
         with pytest.raises(Closed):
             await entering
+
+    run(scenario)
+
+
+def test_an_update_that_cannot_be_taken_over_does_not_keep_the_next_from_service(caplog):
+    async def scenario():
+        source = Scripted(saying(b"old"))
+        async with meshio.Mesh([source]) as mesh:
+            source.script.put_nowait(replace(saying(b"bad"), listeners={"80": None}))
+            await until(lambda: "could not be taken over" in caplog.text)
+            assert (await mesh.get("http://web/")).text == "old"
+            source.script.put_nowait(saying(b"new"))
+            await seen(mesh, "new")
 
     run(scenario)
 
