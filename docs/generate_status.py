@@ -48,7 +48,7 @@ effect, or is listed here with the reason why it has none, or is refused. In sho
 | HTTP/2, gRPC, HTTP/3 | no: where a cluster insists on it, requests end as 503 `UF` |
 | requests in (servers), AuthorizationPolicy, JWT | no |
 | TCP connections without HTTP | no |
-| adapters | `httpx.AsyncClient`, `aiohttp.ClientSession`, and the client that `Mesh` is itself; none for grpclib or blocking clients |
+| adapters | `httpx.AsyncClient`, `aiohttp.ClientSession`, `Mesh` itself; none for grpclib or blocking clients |
 | metrics, traces | no; the record of each request is there, see [observe.md](observe.md) |
 | control planes | istiod and any other xDS v3 server, state of the world or delta, over plaintext or TLS with a token |
 """
