@@ -40,7 +40,8 @@ class Mirror:
 class Forward:
     """Send the request to a cluster.
 
-    timeout, max_grpc_timeout   seconds; None for none (Envoy's 15 s default is applied by the translator)
+    timeout            seconds; None for none (Envoy's 15 s default is applied by the translator)
+    max_grpc_timeout   seconds; bounds what `grpc-timeout` may ask for. Said, and not acted on: gRPC needs HTTP/2
 
     Raises Rejected at once when no cluster has a weight; Envoy refuses such a route, too.
     """

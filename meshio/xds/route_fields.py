@@ -39,6 +39,7 @@ HEADERS = (
 CORS = "an older form of the filter's policy, which is supported in typed_per_filter_config"
 STATISTICS = "names of statistics only"
 TRACING = "no spans are made in this version"
+GRPC = "bounds gRPC requests, which need HTTP/2; kept for the version that speaks it"
 SUBSET = "endpoints are not chosen by metadata; istiod makes a cluster for each subset"
 RATES = "no rate limits in this version"
 
@@ -88,7 +89,8 @@ ROUTE_FIELDS: dict[type[Message], Rules] = {
     RouteAction: {
         **read("cluster", "weighted_clusters", "cluster_not_found_response_code", "prefix_rewrite", "regex_rewrite"),
         **read("host_rewrite_literal", "auto_host_rewrite", "host_rewrite_header", "host_rewrite_path_regex"),
-        **read("timeout", "retry_policy", "request_mirror_policies", "hash_policy", "max_grpc_timeout"),
+        **read("timeout", "retry_policy", "request_mirror_policies", "hash_policy"),
+        **ignored(GRPC, "max_grpc_timeout"),
         **read("max_stream_duration"),
         **rejected("", "cluster_header", "cluster_specifier_plugin", "inline_cluster_specifier_plugin"),
         **rejected(SUBSET, "metadata_match"),
@@ -105,7 +107,8 @@ ROUTE_FIELDS: dict[type[Message], Rules] = {
         **rejected(CORS, "cors"),
     },
     RouteActionMaxStreamDuration: {
-        **read("max_stream_duration", "grpc_timeout_header_max"),
+        **read("max_stream_duration"),
+        **ignored(GRPC, "grpc_timeout_header_max"),
         **rejected("", "grpc_timeout_header_offset"),
     },
     RouteActionRequestMirrorPolicy: {
