@@ -3,7 +3,7 @@
 #   make demo        watch it work, in a minute (KEEP=1 leaves it running)
 #   make test        style, types and tests: what CI runs
 #   make bench       the numbers the documentation quotes (QUICK=1: fewer rounds, two minutes)
-#   make interop     against a real istiod, go-control-plane, Envoy and nginx
+#   make interop     against a real istiod, go-control-plane and Envoy
 #   make proto       generate meshio/xds/proto anew
 
 PYTHON := $(shell for each in python3 python3.13 python3.12 python3.11; do \
