@@ -65,7 +65,7 @@ class MeshTransport(httpx.AsyncBaseTransport):
 
     Answers that Envoy would give itself (no route, no healthy host, timeout...) are responses;
     `response.extensions["mesh"]` is the Record that says why. With `raise_errors` they raise
-    httpx.ConnectError and its kin instead. The client's timeouts hold, within 50 ms.
+    httpx.ConnectError and its kin instead. The client's timeouts hold, at most a tenth of a second late.
     """
 
     def __init__(self, mesh: Mesh, *, raise_errors: bool = False) -> None:
