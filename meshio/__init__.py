@@ -16,7 +16,7 @@ A map of the rooms, from the top; a room imports only rooms below it:
     matching, balancing, resilience                       the algorithms, mesh-agnostic
     errors, message, record                               what everything else speaks
 
-Where is X? Which route wins: routing/router.py. How a header is matched: matching.py. Which host is picked:
+Where is X? Which route wins: routing/router.py. How a header is matched: matching/header.py. Which host is picked:
 balancing/<policy>.py. Why a host is not picked: resilience/outlier.py and upstream/standing.py. When a retry
 happens: resilience/retry.py. What happens on an xDS push: mesh/dataplane.py. Why istiod got a NACK: every
 `.rejected(` in xds/, and the tables xds/*_fields.py. What an Istio YAML means: controlplane/<kind>.py. Peers for

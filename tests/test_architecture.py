@@ -17,7 +17,7 @@ FLOORS: list[set[str]] = [
     {"routing", "access", "upstream"},
     {"mesh", "transport"},
     {"xds", "registry", "telemetry"},
-    {"client", "server", "testing"},
+    {"client", "server"},
     {"controlplane", "agent", "testing"},
     {"environment"},
     {"cli"},
@@ -30,6 +30,8 @@ PURE_ROOMS = {
 PURE_FILES = {"mesh/snapshot.py", "mesh/resolve.py", "xds/session.py", "xds/delta.py"}
 IMPURE = {"asyncio", "concurrent", "logging", "multiprocessing", "selectors", "socket", "ssl", "threading", "time"}
 PURE_FRIENDS = {"re2", "xxhash"}
+
+FRONTS = {"matching", "xds/encode"}  # packages that offer names themselves; of all others one imports the modules
 
 AT_HOME = {
     "aiohttp": {"client"},
@@ -108,6 +110,14 @@ def test_imports_only_go_down(path: Path) -> None:
             assert other in FLOOR, f"{name}: a room imports rooms, not the package"
             ground = FLOOR[other] == FLOOR[mine] == 0
             assert other == mine or ground or FLOOR[other] < FLOOR[mine], f"{mine} imports {other}"
+
+
+@every_module
+def test_packages_do_not_pass_on_names(path: Path) -> None:
+    if path.name == "__init__.py" and path.parent.relative_to(ROOT).as_posix() not in FRONTS:
+        assert not path.read_text().strip(), "a name has one home: see FRONTS"
+    for name in imports(path):
+        assert not name.endswith(".*"), f"{name}: say which"
 
 
 @every_module

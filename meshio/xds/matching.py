@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from meshio import matching
 from meshio.errors import Rejected
 from meshio.matching import Matcher, Text
+from meshio.matching.text import full_match
 from meshio.resilience.fault import Fraction
 from meshio.routing.regex import compile_regex
 from meshio.xds.place import Place
@@ -110,7 +111,7 @@ def pattern(place: Place, regex: RegexMatcher) -> bytes:
         raise place.rejected(f"the pattern is longer than {LONGEST_PATTERN} characters", "regex")
     raw = regex.regex.encode()
     try:
-        matching.full_match(raw)
+        full_match(raw)
     except Rejected as error:
         raise place.rejected(f"not RE2: {error.reason}", "regex") from None
     return raw
