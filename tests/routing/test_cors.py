@@ -14,6 +14,7 @@ from meshio.routing.local_reply import local_reply
 FULL = Cors((Exact(b"http://ok"), Prefix(b"http://pre")), "GET,PUT", "x-a", "x-b", "60", credentials=True)
 STRICT = Cors(FULL.origins, "GET,PUT", "x-a", "x-b", "60", credentials=True, forward_unmatched=False)
 BARE = Cors((Exact(b"http://ok"),))
+ANYBODY = Cors((Exact(b"*"),), "*", "*", max_age="*")
 OFF = Cors(FULL.origins, "GET,PUT", share=Fraction(0))
 
 ASKS = (b"access-control-request-method", b"PUT")
@@ -59,6 +60,25 @@ CASES = {
     "somebody else, strictly": (STRICT, ask(b"GET", BAD), OWN, True),
     "nothing but an origin": (BARE, ask(b"GET", OK), [OWN[1], SEEN[0]], True),
     "a preflight of that": (BARE, ask(b"OPTIONS", OK, ASKS), SEEN[:1], False),
+    "anybody": (ANYBODY, ask(b"GET", BAD), [OWN[1], ("allow-origin", "http://bad")], True),
+    "anybody, for anything": (
+        ANYBODY,
+        ask(b"OPTIONS", BAD, ASKS, (b"access-control-request-headers", b"x-q, x-r")),
+        [("allow-origin", "http://bad"), ("allow-methods", "PUT"), ("allow-headers", "x-q, x-r"), ("max-age", "*")],
+        False,
+    ),
+    "anybody, for no header": (
+        ANYBODY,
+        ask(b"OPTIONS", OK, ASKS),
+        [SEEN[0], ("allow-methods", "PUT"), ("allow-headers", ""), ("max-age", "*")],
+        False,
+    ),
+    "a star among others": (
+        Cors((Prefix(b"*"),), "GET,*", "x-a,*"),
+        ask(b"OPTIONS", OK, ASKS),
+        [SEEN[0], ("allow-methods", "GET,*"), ("allow-headers", "x-a,*")],
+        False,
+    ),
     "switched off": (OFF, ask(b"GET", OK), OWN, True),
 }
 
