@@ -4,10 +4,12 @@ from collections.abc import Iterator, Mapping
 
 from meshio.balancing.hashing import HashCookie, HashHeader, HashPolicy, HashQuery, HashSourceIp
 from meshio.controlplane.destination_rule import ConsistentHash
+from meshio.controlplane.matches import text_of
 from meshio.controlplane.retries import retry_of
 from meshio.controlplane.scope import Scope
 from meshio.controlplane.traffic_policy import destination_hash, subset_of
 from meshio.controlplane.virtual_service import (
+    CorsPolicy,
     Delay,
     Destination,
     HeaderOperations,
@@ -20,6 +22,7 @@ from meshio.controlplane.virtual_service import (
 )
 from meshio.message import Layer
 from meshio.resilience.fault import Fault, Fraction
+from meshio.routing.cors import Cors
 from meshio.routing.mutation import Append, HeaderMutation, HeaderValue
 from meshio.routing.rewrite import HostLiteral, PathRewrite, PrefixRewrite, RegexRewrite
 from meshio.routing.route import ALWAYS, Action, DirectResponse, Forward, Mirror, Redirect, WeightedCluster
@@ -178,7 +181,7 @@ def redirect(wanted: HttpRedirect, port: int) -> Redirect:
     )
 
 
-# --- mirrors and faults --------------------------------------------------------------------------------
+# --- mirrors and layers --------------------------------------------------------------------------------
 
 
 def mirrors(route: HttpRoute, port: int) -> Iterator[Mirror]:
@@ -197,8 +200,7 @@ def share(percentage: Percent | None, absent: Fraction = ALWAYS) -> Fraction:
 
 
 def layers(route: HttpRoute) -> tuple[Layer, ...]:
-    fault = fault_of(route.fault)
-    return (fault,) if fault is not None else ()
+    return tuple(layer for layer in (fault_of(route.fault), cors_of(route.cors_policy)) if layer is not None)
 
 
 def fault_of(wanted: HttpFault | None) -> Fault | None:
@@ -218,3 +220,18 @@ def fault_of(wanted: HttpFault | None) -> Fault | None:
 
 def delay_share(delay: Delay) -> Fraction:
     return share(delay.percentage, Fraction(delay.percent))
+
+
+def cors_of(wanted: CorsPolicy | None) -> Cors | None:
+    """istiod: TranslateCORSPolicy."""
+    if wanted is None:
+        return None
+    return Cors(
+        origins=tuple(text_of(each) for each in wanted.allow_origins),
+        methods=",".join(wanted.allow_methods),
+        headers=",".join(wanted.allow_headers),
+        exposed=",".join(wanted.expose_headers),
+        max_age=str(int(wanted.max_age)) if wanted.max_age is not None else "",
+        credentials=wanted.allow_credentials,
+        forward_unmatched=wanted.unmatched_preflights != "IGNORE",
+    )

@@ -198,6 +198,20 @@ def retry_conditions(value: str) -> None:
             raise Invalid(f"{word!r} is no condition for a retry", did_you_mean(word, sorted(RETRY_CONDITIONS)))
 
 
+def cors_methods(values: tuple[str, ...]) -> None:
+    """Methods that a browser may be told about: those of HTTP, or "*"."""
+    for value in values:
+        if value not in METHODS:
+            hint = f"write {value.upper()}" if value.upper() in METHODS else did_you_mean(value, sorted(METHODS))
+            raise Invalid(f"{value!r} is not a method that Istio knows", hint or 'one of HTTP, or "*"')
+
+
+def whole_seconds(value: float) -> None:
+    """A header tells it in seconds."""
+    if value < 1 or value != int(value):
+        raise Invalid("a duration here is at least 1s, in whole seconds", f'write "{max(1, round(value))}s"')
+
+
 def redirect_status(value: int) -> None:
     if value not in (301, 302, 303, 307, 308):
         raise Invalid(f"{value} is not a redirect that Istio knows", "one of: 301, 302, 303, 307, 308")
@@ -215,6 +229,7 @@ RETRY_CONDITIONS = frozenset(
     "5xx gateway-error reset reset-before-request connect-failure refused-stream retriable-4xx retriable-status-codes"
     " envoy-ratelimited cancelled deadline-exceeded internal resource-exhausted unavailable".split()
 )
+METHODS = frozenset("GET HEAD POST PUT PATCH DELETE CONNECT OPTIONS TRACE *".split())
 PORT = between(1, 65535)
 PERCENT = between(0, 100)
 NATURAL = between(0, 2**32 - 1)
@@ -227,6 +242,8 @@ HEADERS = Check(header_names)
 HEADER_FIELDS = Check(header_fields)
 NOTICEABLE = Check(noticeable)
 CIDR = Check(cidr)
+CORS_METHODS = Check(cors_methods)
+WHOLE_SECONDS = Check(whole_seconds)
 RETRY_ON = Check(retry_conditions)
 REDIRECT = Check(redirect_status)
 PRIME = Check(prime)

@@ -36,6 +36,7 @@ from meshio.controlplane.scalars import SCALARS, Check, Invalid, Seconds
 __all__ = ["Anything", "Check", "Name", "Part", "Seconds", "read"]
 
 NOWHERE = Place()
+FEW = 4
 Anything = NewType("Anything", object)
 T = TypeVar("T")
 P = TypeVar("P", bound="Part")
@@ -95,7 +96,7 @@ def read_part(kind: type[P], node: yaml.Node, place: Place, problems: list[Probl
     if isinstance(node, yaml.ScalarNode) and node.tag == NULL:
         node = yaml.MappingNode("tag:yaml.org,2002:map", [], node.start_mark, node.end_mark)
     if not isinstance(node, yaml.MappingNode):
-        raise complain(problems, place, f"a mapping is wanted here, not {describe(node)}")
+        raise complain(problems, place, f"a mapping is wanted here, not {describe(node)}", fields_hint(kind))
     slots = slots_of(kind)
     values: dict[str, Any] = {}
     lines: dict[str, int] = {}
@@ -152,6 +153,12 @@ def unknown_hint(kind: type[Part], name: str) -> str:
     if camel(name) in known and "_" in name:
         return f"Istio's YAML is camelCase: {camel(name)!r}"
     return did_you_mean(name, known)
+
+
+def fields_hint(kind: type[Part]) -> str:
+    """What a mapping may say, where that is a short list."""
+    known = sorted(slots_of(kind))
+    return f"its fields: {', '.join(known)}" if len(known) <= FEW else ""
 
 
 def check_presence(

@@ -3,6 +3,7 @@
 An error here keeps the document out of service.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from meshio.controlplane.scalars import is_ip
 from meshio.controlplane.schema import Part
 from meshio.controlplane.service_entry import ServiceEntry
 from meshio.controlplane.virtual_service import (
+    CorsPolicy,
     HttpDestination,
     HttpMatch,
     HttpRoute,
@@ -27,6 +29,7 @@ from meshio.controlplane.virtual_service import (
 )
 
 CLAIMS = "@request.auth.claims"
+ORIGIN = re.compile(r"[a-z][-a-z0-9+.]*://[^/?#A-Z]+")
 LARGEST_BODY = 1024 * 1024  # what istiod lets Envoy answer with
 
 
@@ -74,11 +77,25 @@ def http_route(route: HttpRoute) -> Iterator[Problem]:
     retries = route.retries
     if retries is not None and retries.per_try_timeout and route.timeout and retries.per_try_timeout >= route.timeout:
         yield warning(retries.at("perTryTimeout"), "not shorter than the route's timeout: no try is given up early")
+    if route.cors_policy is not None:
+        yield from cors(route.cors_policy)
     delay, abort = (route.fault.delay, route.fault.abort) if route.fault is not None else (None, None)
     if delay is not None and delay.percentage is None and not delay.percent:
         yield warning(delay.place, "no percentage: it never happens", "add percentage: {value: 100}")
     if abort is not None and abort.percentage is None:
         yield warning(abort.place, "no percentage: it never happens", "add percentage: {value: 100}")
+
+
+def cors(policy: CorsPolicy) -> Iterator[Problem]:
+    """Who may ask has to be said, and as a browser says it."""
+    if not policy.allow_origins and "allowOrigin" not in policy.lines:
+        yield warning(policy.place, "no origin may ask", 'add allowOrigins: [{exact: "https://..."}]')
+    for origin in policy.allow_origins:
+        if not (origin.exact or origin.prefix or origin.regex):
+            yield error(origin.place, "an origin that is empty", 'write exact: "*" for everybody')
+        elif origin.exact and origin.exact not in ("*", "null") and not ORIGIN.fullmatch(origin.exact):
+            text = f"{origin.exact!r} is not an origin: it matches none"
+            yield warning(origin.at("exact"), text, 'scheme and host, without a path: "https://shop.example.com"')
 
 
 def weights(owner: Part, routes: tuple[HttpDestination, ...] | tuple[RouteDestination, ...]) -> Iterator[Problem]:

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from meshio.controlplane.scalars import (
     CIDR,
+    CORS_METHODS,
     HEADER_FIELDS,
     HEADERS,
     HOST,
@@ -18,6 +19,7 @@ from meshio.controlplane.scalars import (
     REDIRECT,
     REGEX,
     RETRY_ON,
+    WHOLE_SECONDS,
     between,
 )
 from meshio.controlplane.schema import Name, Part, Seconds
@@ -180,6 +182,21 @@ class HttpFault(Part):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CorsPolicy(Part):
+    UNSUPPORTED: ClassVar[Mapping[str, str]] = {
+        "allowOrigin": 'Istio has deprecated it; use allowOrigins: [{exact: "https://..."}]',
+    }
+
+    allow_origins: tuple[StringMatch, ...] = ()
+    allow_methods: Annotated[tuple[str, ...], CORS_METHODS] = ()
+    allow_headers: Annotated[tuple[str, ...], HEADERS] = ()
+    expose_headers: Annotated[tuple[str, ...], HEADERS] = ()
+    max_age: Annotated[Seconds | None, WHOLE_SECONDS] = None
+    allow_credentials: bool = False
+    unmatched_preflights: Literal["UNSPECIFIED", "FORWARD", "IGNORE"] = "UNSPECIFIED"
+
+
+@dataclass(frozen=True, kw_only=True)
 class HttpMirror(Part):
     destination: Destination
     percentage: Percent | None = None
@@ -192,7 +209,6 @@ class HttpRoute(Part):
         frozenset({"mirror", "mirrors"}),
         frozenset({"mirrorPercent", "mirrorPercentage"}),
     )
-    UNSUPPORTED: ClassVar[Mapping[str, str]] = {"corsPolicy": "it is for browsers: answer it in the server"}
     UNSAFE: ClassVar[Mapping[str, str]] = {"delegate": "put the routes of the other VirtualService here"}
 
     name: str = ""
@@ -209,6 +225,7 @@ class HttpRoute(Part):
     mirror_percent: Annotated[int | None, PERCENT] = None
     mirror_percentage: Percent | None = None
     headers: Headers = Headers()
+    cors_policy: CorsPolicy | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

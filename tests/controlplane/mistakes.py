@@ -212,8 +212,8 @@ MISTAKES = {
         (7, "spec.http[0].delegate", "not supported, and without it", "put the routes"),
     ),
     "unsupported field": (
-        route("    corsPolicy: {allowMethods: [GET]}\n"),
-        (8, "spec.http[0].corsPolicy", "not supported: it has no effect", "browsers"),
+        route("    retries: {attempts: 1, retryRemoteLocalities: true}\n"),
+        (8, "spec.http[0].retries.retryRemoteLocalities", "not supported: it has no effect", "leave it out"),
     ),
     "unsupported kind": (
         "apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {name: x}\n",

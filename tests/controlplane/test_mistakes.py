@@ -51,6 +51,6 @@ def test_a_document_with_a_mistake_stays_out_of_service_and_the_others_serve() -
 
 
 def test_a_document_with_something_unsupported_serves_without_it() -> None:
-    documents, problems = load_text(REVIEWS + route("    corsPolicy: {}\n"))
+    documents, problems = load_text(REVIEWS + route("    retries: {retryRemoteLocalities: true}\n"))
     assert len(documents.virtual_services) == 1
     assert [problem.refuses for problem in problems] == [False]
