@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import os
+import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
@@ -19,7 +20,7 @@ from end_to_end import cases, measure
 from end_to_end.bars import ALONE, BARS, CROWDED, Bar, judge, p50
 from end_to_end.cases import DOWN, POST, UP, Case, Plan, case
 from end_to_end.chart import draw
-from end_to_end.child import Trouble, child, module
+from end_to_end.child import BENCHES, Trouble, child, module
 from end_to_end.compare import changes
 from end_to_end.load import closed, paced, percentile, schedule
 from end_to_end.measure import SIDECARS, THROUGH_SIDECARS, find_envoy, known_ways
@@ -75,10 +76,41 @@ def test_a_process_that_ends_says_its_last_words(tmp_path):
     before = children()
     with (
         pytest.raises(Trouble, match=r"client has ended \(exit code 1\)(.|\n)*KeyError: 'nonesuch'"),
-        child("client", module("client", "nonesuch", "1", "."), tmp_path) as running,
+        child("client", module("client", "nonesuch", "1", "."), tmp_path) as client,
     ):
-        running.hear()
+        client.hear()
     assert children() == before
+
+
+OWNER = """
+import sys, time
+from pathlib import Path
+from end_to_end.child import child
+with child("sleeper", ["sleep", "600"], Path(sys.argv[1])) as running:
+    print(running.pid, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_bench_that_is_killed_leaves_no_process_behind(tmp_path):
+    environ = {**os.environ, "PYTHONPATH": str(BENCHES)}
+    command = [sys.executable, "-c", OWNER, str(tmp_path)]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout is not None
+        pid = int(owner.stdout.readline())
+        assert running(pid)
+        owner.kill()
+    patience = time.monotonic() + 10
+    while running(pid):
+        assert time.monotonic() < patience
+        time.sleep(0.01)
+
+
+def running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def test_a_program_that_is_not_there_is_named(tmp_path):
