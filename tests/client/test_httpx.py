@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 import uvicorn
-import uvloop
 from aiohttp import web
 
 from meshio.balancing.round_robin import RoundRobin
@@ -19,16 +18,6 @@ from meshio.transport.pool import Pools
 from meshio.upstream.cluster import Cluster, Static
 from meshio.upstream.endpoint import Endpoint, LoadAssignment, LocalityEndpoints
 from meshio.upstream.upstream import Upstream
-
-
-@pytest.fixture(params=["asyncio", "uvloop"])
-def run(request):
-    def run(main):
-        factory = uvloop.new_event_loop if request.param == "uvloop" else None
-        with asyncio.Runner(debug=True, loop_factory=factory) as runner:
-            return runner.run(main())
-
-    return run
 
 
 class Direct:
@@ -186,7 +175,7 @@ def test_bodies_of_every_kind_arrive(run, site):
             assert (await client.head("http://site/")).status_code == 200
             assert (await client.get("http://site/")).status_code == 200
 
-    run(main)
+    run(main())
 
 
 def test_the_request_goes_out_as_it_was_written(run):
@@ -203,7 +192,7 @@ def test_the_request_goes_out_as_it_was_written(run):
             await client.get("http://site/")
             assert (client.mesh.seen[-1].port, client.mesh.seen[-1].port_given) == (80, False)
 
-    run(main)
+    run(main())
 
 
 def test_what_httpx_does_above_a_transport_goes_on_working(run):
@@ -221,7 +210,7 @@ def test_what_httpx_does_above_a_transport_goes_on_working(run):
             assert (await client.get("/compressed")).text == "squeeze " * 1000
             assert events == [302, 200, 200, 200]
 
-    run(main)
+    run(main())
 
 
 def test_downloads_stream(run):
@@ -239,7 +228,7 @@ def test_downloads_stream(run):
                 await asyncio.sleep(0.005)
             assert client.mesh.pools.counters.open == 0
 
-    run(main)
+    run(main())
 
 
 @pytest.mark.parametrize(
@@ -256,7 +245,7 @@ def test_a_read_timeout_is_httpxs(run, reply, timeout, error):
             with pytest.raises(error):
                 await client.get("http://site/")
 
-    run(main)
+    run(main())
 
 
 def test_pool_and_write_timeouts_are_httpxs(run):
@@ -274,7 +263,7 @@ def test_pool_and_write_timeouts_are_httpxs(run):
             with pytest.raises(httpx.WriteTimeout):
                 await uploading
 
-    run(main)
+    run(main())
 
 
 def test_a_cancellation_from_outside_stays_a_cancellation(run):
@@ -284,7 +273,7 @@ def test_a_cancellation_from_outside_stays_a_cancellation(run):
                 async with asyncio.timeout(0.05):
                     await client.get("http://site/")
 
-    run(main)
+    run(main())
 
 
 @pytest.mark.parametrize(
@@ -314,7 +303,7 @@ def test_failures_are_responses_or_errors_as_asked(run, reply, error, status):
             with pytest.raises(httpx.ConnectError):
                 await client.get("http://site/")
 
-    run(main)
+    run(main())
 
 
 @pytest.mark.parametrize(
@@ -338,7 +327,7 @@ def test_a_body_that_breaks_off_raises_either_way(run, rest, error):
             with pytest.raises(error):
                 await client.get("http://site/")
 
-    run(main)
+    run(main())
 
 
 def test_the_callers_mistakes_raise_as_httpxs_do(run):
@@ -364,7 +353,7 @@ def test_the_callers_mistakes_raise_as_httpxs_do(run):
             with pytest.raises(httpx.ConnectError, match="nowhere"):
                 await client.get("http://site/")
 
-    run(main)
+    run(main())
 
 
 def test_the_synchronous_client_is_refused_in_words():
@@ -381,4 +370,4 @@ def test_an_ordinary_file_like_iterator_is_not_taken_for_an_async_body(run):
             with pytest.raises(RuntimeError, match="sync"):
                 await client.post("http://site/", content=iter([b"a"]))
 
-    run(main)
+    run(main())
