@@ -20,7 +20,7 @@ Where is X? Which route wins: routing/router.py. How a header is matched: matchi
 balancing/<policy>.py. Why a host is not picked: resilience/outlier.py and upstream/standing.py. When a retry
 happens: resilience/retry.py. What happens on an xDS push: mesh/dataplane.py. Why istiod got a NACK: every
 `.rejected(` in xds/, and the tables xds/*_fields.py. What an Istio YAML means: controlplane/<kind>.py. Peers for
-tests of one's own: testing.py.
+tests of one's own: testing/.
 """
 
 from importlib import import_module

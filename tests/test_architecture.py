@@ -31,7 +31,7 @@ PURE_FILES = {"mesh/snapshot.py", "mesh/resolve.py", "xds/session.py", "xds/delt
 IMPURE = {"asyncio", "concurrent", "logging", "multiprocessing", "selectors", "socket", "ssl", "threading", "time"}
 PURE_FRIENDS = {"re2", "xxhash"}
 
-FRONTS = {"matching", "xds/encode"}  # packages that offer names themselves; of all others one imports the modules
+FRONTS = {"matching", "testing", "xds/encode"}  # packages one imports from; of others, one imports their modules
 
 AT_HOME = {
     "aiohttp": {"client"},
