@@ -82,6 +82,31 @@ def test_the_fastapi_example_serves_while_its_mesh_is_open(environ: dict[str, st
         assert time.monotonic() - began < 10
 
 
+def test_the_gateway_example_forwards_until_it_is_told_to_stop(environ: dict[str, str]) -> None:
+    port = free_port()
+    words = [sys.executable, EXAMPLES / "gateway", port]
+    hosts = {"GATEWAY_HOSTS": "127.0.0.1=hello"}
+    with subprocess.Popen(words, env={**environ, **hosts}, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stderr is not None
+        shown = ""
+        while "running on" not in shown:
+            line = server.stderr.readline()
+            assert line, shown
+            shown += line
+        assert '"version": "v2"' in get(f"http://127.0.0.1:{port}/")
+        server.terminate()
+        assert "Application shutdown complete" in server.stderr.read()
+
+
+def test_the_gateway_example_says_why_it_does_not_start(environ: dict[str, str]) -> None:
+    words = [sys.executable, EXAMPLES / "gateway", free_port()]
+    done = subprocess.run(
+        words, env={**environ, "MESHIO_CONFIG": "nowhere"}, capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode != 0
+    assert "nowhere" in done.stderr and "Traceback" not in done.stderr
+
+
 def test_the_documentation_shows_the_fastapi_example_as_it_is() -> None:
     page = (EXAMPLES.parent / "docs" / "applications.md").read_text()
     shown = page.partition("```python\n")[2].partition("```")[0]

@@ -1,0 +1,14 @@
+"""The gateway under uvicorn: `python examples/gateway [PORT]`, 8000 unless told."""
+
+import sys
+
+import uvicorn
+from gateway import app
+
+
+def main(port: int = 8000) -> None:
+    """Server and date are the upstream's to say, and addresses in X-Forwarded-For are not taken for the client's."""
+    uvicorn.run(app, port=port, server_header=False, date_header=False, proxy_headers=False, access_log=False)
+
+
+main(*map(int, sys.argv[1:]))
