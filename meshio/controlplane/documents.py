@@ -4,6 +4,7 @@ A document that cannot mean what it says stays out of service (`Problem.refuses`
 not have admitted it; the others serve.
 """
 
+import errno
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -25,6 +26,7 @@ from meshio.controlplane.validation import validate
 from meshio.controlplane.virtual_service import VirtualService
 
 P = TypeVar("P", bound=Part)
+SHORTAGE = frozenset({errno.EMFILE, errno.ENFILE})  # of descriptors: says nothing about a file
 
 
 @dataclass(frozen=True)
@@ -102,11 +104,14 @@ def yaml_files(root: Path) -> list[Path]:
 
 
 def load_file(path: Path, shelf: Shelf) -> None:
+    """One file. Raises OSError where the process has no descriptor left."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as problem:
         shelf.problems.append(error(Place(str(path)), f"not UTF-8 text: {problem.reason} at byte {problem.start}"))
     except OSError as problem:
+        if problem.errno in SHORTAGE:
+            raise
         shelf.problems.append(error(Place(str(path)), f"cannot be read: {problem.strerror}"))
     else:
         load_nodes(text, str(path), shelf)

@@ -28,9 +28,10 @@ class Folder:
         self.problems: list[Problem] = []
         self._interval = interval
         self._read: Fingerprint | None = None
+        self._stumbled = ""
 
     def read(self) -> bool:
-        """Read the files. True when there are new documents to serve; problems are logged, each once."""
+        """Read the files. True when there are new documents to serve; problems are logged, each once. Raises OSError."""
         seen = fingerprint(self.directory)
         documents, problems = load(self.directory)
         self._report(problems)
@@ -47,11 +48,23 @@ class Folder:
         last = self._read
         while True:
             await asyncio.sleep(self._interval)
-            seen = fingerprint(self.directory)
-            if seen == last != self._read and self.read():
+            try:
+                seen = fingerprint(self.directory)
+                changed = seen == last != self._read and self.read()
+            except OSError as error:  # no descriptors left, a disk that went away: the next look may succeed
+                self._stumble(error)
+                continue
+            self._stumbled = ""
+            if changed:
                 log.info("%s: changed files are in service", self.directory)
                 yield
             last = seen
+
+    def _stumble(self, error: OSError) -> None:
+        """Say once what keeps us from looking."""
+        if self._stumbled != str(error):
+            self._stumbled = str(error)
+            log.error("%s cannot be read: %s; what was read before stays in service", self.directory, error.strerror)
 
     def _report(self, problems: list[Problem]) -> None:
         for problem in problems:
