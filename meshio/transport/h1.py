@@ -101,7 +101,7 @@ class H1(asyncio.Protocol):
 
     # What upload.Sink asks for
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         self._transport.write(data)
 
     async def writable(self) -> None:

@@ -7,13 +7,14 @@ from meshio.errors import BadRequest
 from meshio.message import Request
 from meshio.transport.head import told_length
 
+PIECE = 256 * 1024  # bytes of a body at hand that are written at a time: what waits is copied by the event loop
 COPY = 64 * 1024  # up to here one write with a copy is cheaper than three without
 
 
 class Sink(Protocol):
     """Where the body goes: a connection with an exchange under way."""
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Hand bytes to the socket."""
 
     async def writable(self) -> None:
@@ -38,11 +39,17 @@ async def upload(sink: Sink, request: Request) -> None:
         await sink.go_ahead()
     request.stage = ""
     if isinstance(request.body, bytes):
-        sink.write(request.body)
-        await wait_writable(sink, request)
+        await send_whole(sink, request, memoryview(request.body))
     else:
         await send_pieces(sink, request, aiter(request.body))
     request.stage = "read"
+
+
+async def send_whole(sink: Sink, request: Request, body: memoryview) -> None:
+    """A body that is at hand."""
+    for start in range(0, len(body), PIECE):
+        sink.write(body[start : start + PIECE])
+        await wait_writable(sink, request)
 
 
 async def send_pieces(sink: Sink, request: Request, pieces: AsyncIterator[bytes]) -> None:
