@@ -31,7 +31,7 @@ class Folder:
         self._stumbled = ""
 
     def read(self) -> bool:
-        """Read the files. True when there are new documents to serve; problems are logged, each once. Raises OSError."""
+        """Read the files. True when there are new documents to serve; each problem is logged once. Raises OSError."""
         seen = fingerprint(self.directory)
         documents, problems = load(self.directory)
         self._report(problems)
