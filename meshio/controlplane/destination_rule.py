@@ -14,7 +14,9 @@ Simple: TypeAlias = Literal["UNSPECIFIED", "LEAST_CONN", "RANDOM", "PASSTHROUGH"
 
 @dataclass(frozen=True, kw_only=True)
 class HttpCookie(Part):
-    UNSUPPORTED: ClassVar[Mapping[str, str]] = {"attributes": "the cookie is set with path and ttl only"}
+    UNSUPPORTED: ClassVar[Mapping[str, str]] = {
+        "attributes": "the cookie is set with path and ttl only; leave them out",
+    }
 
     name: str
     path: str = ""
@@ -112,7 +114,9 @@ class TcpSettings(Part):
 
 @dataclass(frozen=True, kw_only=True)
 class HttpSettings(Part):
-    UNSUPPORTED: ClassVar[Mapping[str, str]] = {"http2KeepAlive": "connections send no HTTP/2 pings"}
+    UNSUPPORTED: ClassVar[Mapping[str, str]] = {
+        "http2KeepAlive": "pings are for HTTP/2, which this version does not speak; use tcp.tcpKeepalive",
+    }
 
     http1_max_pending_requests: Annotated[int, COUNT] = 0
     http2_max_requests: Annotated[int, COUNT] = 0
@@ -135,8 +139,8 @@ class Outlier(Part):
     """OutlierDetection."""
 
     UNSUPPORTED: ClassVar[Mapping[str, str]] = {
-        "consecutiveErrors": "Istio has removed it; use consecutive5xxErrors",
-        "outlierDetectionHttpErrorCodes": "every 5xx counts as an error; leave it out",
+        "consecutiveErrors": "Istio ignores it too; use consecutive5xxErrors",
+        "outlierDetectionHttpErrorCodes": "every 5xx counts as an error, and nothing else; leave it out",
     }
 
     split_external_local_origin_errors: bool = False
@@ -154,7 +158,7 @@ class Tls(Part):
     """ClientTLSSettings."""
 
     UNSUPPORTED: ClassVar[Mapping[str, str]] = {
-        "caCrl": "certificates are not checked against a revocation list",
+        "caCrl": "nothing is checked against a revocation list; to revoke, change caCertificates",
         "credentialName": "mount the files and name them in caCertificates, clientCertificate and privateKey",
     }
 
@@ -169,7 +173,9 @@ class Tls(Part):
 
 @dataclass(frozen=True, kw_only=True)
 class RetryBudget(Part):
-    IGNORED = frozenset({"budgetInterval"})
+    UNSUPPORTED: ClassVar[Mapping[str, str]] = {
+        "budgetInterval": "retries are measured by the requests under way; leave it out",
+    }
 
     percent: Annotated[float, PERCENT] = 20.0
     min_retry_concurrency: Annotated[int, NATURAL] = 3
@@ -189,8 +195,8 @@ class PortPolicy(Part):
 @dataclass(frozen=True, kw_only=True)
 class TrafficPolicy(Part):
     UNSUPPORTED: ClassVar[Mapping[str, str]] = {
-        "tunnel": "connections are made directly",
-        "proxyProtocol": "connections are made without the PROXY header",
+        "tunnel": "it is for TCP and TLS routes; leave it out, or send through an egress gateway",
+        "proxyProtocol": "connections begin without a PROXY header; give the server a port that wants none",
     }
 
     load_balancer: LoadBalancer | None = None

@@ -155,6 +155,10 @@ def traffic_policy(policy: TrafficPolicy | PortPolicy) -> Iterator[Problem]:
     tls = policy.tls
     if tls is not None and tls.mode == "MUTUAL" and not (tls.client_certificate and tls.private_key):
         yield error(tls.at("mode"), "MUTUAL needs clientCertificate and privateKey", "or mode ISTIO_MUTUAL")
+    http = policy.connection_pool.http if policy.connection_pool is not None else None
+    if http is not None and http.h2_upgrade_policy == "UPGRADE" and not http.use_client_protocol:
+        text = "HTTP/2 is not supported by this version: the requests end as 503"
+        yield warning(http.at("h2UpgradePolicy"), text, "write DO_NOT_UPGRADE")
     for each in policy.port_level_settings if isinstance(policy, TrafficPolicy) else ():
         yield from traffic_policy(each)
 

@@ -215,6 +215,26 @@ MISTAKES = {
         route("    retries: {attempts: 1, retryRemoteLocalities: true}\n"),
         (8, "spec.http[0].retries.retryRemoteLocalities", "not supported: it has no effect", "leave it out"),
     ),
+    "interval of a retry budget": (
+        destination_rule("  trafficPolicy: {retryBudget: {budgetInterval: 10s}}\n"),
+        (6, "spec.trafficPolicy.retryBudget.budgetInterval", "not supported: it has no effect", "leave it out"),
+    ),
+    "counter that Istio ignores": (
+        destination_rule("  trafficPolicy: {outlierDetection: {consecutiveErrors: 3}}\n"),
+        (6, "spec.trafficPolicy.outlierDetection.consecutiveErrors", "no effect", "use consecutive5xxErrors"),
+    ),
+    "pings": (
+        destination_rule("  trafficPolicy: {connectionPool: {http: {http2KeepAlive: {interval: 1s}}}}\n"),
+        (6, "spec.trafficPolicy.connectionPool.http.http2KeepAlive", "no effect", "use tcp.tcpKeepalive"),
+    ),
+    "tunnel": (
+        destination_rule("  trafficPolicy: {tunnel: {targetHost: a.com, targetPort: 443}}\n"),
+        (6, "spec.trafficPolicy.tunnel", "not supported: it has no effect", "egress gateway"),
+    ),
+    "upgrade to what is not spoken": (
+        destination_rule("  trafficPolicy: {connectionPool: {http: {h2UpgradePolicy: UPGRADE}}}\n"),
+        (6, "spec.trafficPolicy.connectionPool.http.h2UpgradePolicy", "end as 503", "DO_NOT_UPGRADE"),
+    ),
     "unsupported kind": (
         "apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {name: x}\n",
         (2, "kind", "Sidecar is not supported", "visible"),
@@ -341,6 +361,16 @@ WARNINGS = {
     "try longer than the route",
     "method in lower case",
     "hash of nothing",
+    "upgrade to what is not spoken",
     "entry without endpoints",
 }
-UNSUPPORTED = {"unsupported field", "unsupported kind", "mutual TLS forbidden", "external name"}
+UNSUPPORTED = {
+    "interval of a retry budget",
+    "counter that Istio ignores",
+    "pings",
+    "tunnel",
+    "unsupported field",
+    "unsupported kind",
+    "mutual TLS forbidden",
+    "external name",
+}
