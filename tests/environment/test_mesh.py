@@ -4,93 +4,13 @@ import asyncio
 import logging
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 import meshio
-from meshio.balancing.round_robin import RoundRobin
 from meshio.errors import Closed, ConfigError, NotReady
-from meshio.matching import PathPrefix
-from meshio.mesh.snapshot import Identity, Snapshot
-from meshio.routing.listener import FilterChain, HttpChain, Listener
-from meshio.routing.route import DirectResponse, Forward, Route, RouteTable, VirtualHost, WeightedCluster
-from meshio.testing import ControlPlane, unused_port
-from meshio.upstream.cluster import Cluster, Static
-from meshio.upstream.endpoint import Endpoint, LoadAssignment, LocalityEndpoints
-from meshio.xds.envelope import read_reply
-from meshio.xds.source import XdsSource
-from meshio.xds.types import ROUTES
 from tests.behaviour.world import OK, Upstream, answering, idle, until
-
-
-def saying(text: bytes, host: str = "web") -> Snapshot:
-    """A mesh in which one host answers by itself."""
-    routes = (Route((PathPrefix(b"/"),), DirectResponse(200, text)),)
-    return Snapshot(
-        listeners={"80": Listener("80", "0.0.0.0", 80, (FilterChain(HttpChain("80")),))},
-        routes={"80": RouteTable("80", (VirtualHost(host, (host,), routes),), ignore_port=True)},
-        clusters={},
-        assignments={},
-    )
-
-
-def forwarding(*ports: int) -> Snapshot:
-    """A mesh in which everything goes to these ports of this machine."""
-    found = LoadAssignment("a", (LocalityEndpoints(tuple(Endpoint(("127.0.0.1", port)) for port in ports)),))
-    forward = Forward((WeightedCluster("a"),), timeout=None)
-    return Snapshot(
-        listeners={"80": Listener("80", "0.0.0.0", 80, (FilterChain(HttpChain("80")),))},
-        routes={"80": RouteTable("80", (VirtualHost("v", ("*",), (Route((PathPrefix(b"/"),), forward),)),))},
-        clusters={"a": Cluster("a", Static(found), RoundRobin())},
-        assignments={},
-    )
-
-
-class Scripted:
-    """A source that says what it is told to; `None` ends it, an exception breaks it."""
-
-    def __init__(self, *first: Snapshot | Exception | None, name: str = "script") -> None:
-        self.identity = Identity()
-        self.name = name
-        self.running = 0
-        self.script: asyncio.Queue[Snapshot | Exception | None] = asyncio.Queue()
-        for each in first:
-            self.script.put_nowait(each)
-
-    def __str__(self) -> str:
-        return self.name
-
-    def missing(self) -> str:
-        return f"{self.name} has said nothing"
-
-    async def snapshots(self):
-        self.running += 1
-        try:
-            while (said := await self.script.get()) is not None:
-                if isinstance(said, Exception):
-                    raise said
-                yield said
-        finally:
-            self.running -= 1
-
-
-def run(scenario):
-    """Run it, and see that no task is left."""
-
-    async def main():
-        before = asyncio.all_tasks()
-        await asyncio.wait_for(scenario(), 20)
-        assert asyncio.all_tasks() - before <= {asyncio.current_task()}
-
-    asyncio.run(main(), debug=True)
-
-
-async def seen(mesh: meshio.Mesh, text: str, url: str = "http://web/") -> None:
-    """Until an update is in service."""
-    async with asyncio.timeout(5):
-        while (await mesh.get(url)).text != text:  # noqa: ASYNC110
-            await asyncio.sleep(0)
+from tests.environment.scripted import Scripted, forwarding, run, saying, seen
 
 
 def test_a_mesh_without_a_source_is_refused():
@@ -310,84 +230,5 @@ def test_a_storm_of_updates_costs_no_request_and_leaves_no_connection_of_a_host_
                 assert statuses == {200}
                 assert idle(mesh)
                 await until(lambda: b.open == mesh.pools.counters.open <= 10)
-
-    run(scenario)
-
-
-# ---- a control plane over the network
-
-
-def test_a_control_plane_that_is_not_there_is_named_with_the_reason():
-    async def scenario():
-        port = unused_port()
-        mesh = meshio.Mesh.from_env({"MESHIO_DISCOVERY_ADDRESS": f"127.0.0.1:{port}"}, ready_timeout=0.2)
-        assert f"127.0.0.1:{port} (MESHIO_DISCOVERY_ADDRESS)" in repr(mesh)
-        with pytest.raises(NotReady, match=rf"no connection to 127.0.0.1:{port} .*Connect call failed"):
-            await mesh.__aenter__()
-
-    run(scenario)
-
-
-def test_a_control_plane_that_says_nothing_is_told_from_one_that_is_not_there():
-    async def scenario():
-        async with ControlPlane() as plane:
-            mesh = meshio.Mesh([XdsSource(plane.bootstrap())], ready_timeout=0.3)
-            with pytest.raises(NotReady, match="is connected, but the listeners were never answered; the clusters"):
-                await mesh.__aenter__()
-
-    run(scenario)
-
-
-SIDECAR = Path(__file__).parents[1] / "golden" / "istiod" / "sidecar"
-
-
-def istiods_world():
-    """Type URL -> name -> resource, as a real istiod sent them."""
-    replies = [read_reply(path.read_bytes()) for path in sorted(SIDECAR.iterdir())]
-    world = {reply.type_url: {} for reply in replies}
-    for reply in replies:
-        world[reply.type_url].update({each.name: each.raw for each in reply.resources})
-    return world
-
-
-@asynccontextmanager
-async def serving(plane, world):
-    """Answer the next stream out of a world."""
-
-    async def serve():
-        await (await plane.accept()).serve_world(world)
-
-    task = asyncio.create_task(serve())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-def test_a_resource_that_was_never_answered_is_named():
-    world = istiods_world()
-    del world[ROUTES]["9080"]
-
-    async def scenario():
-        async with ControlPlane() as plane, serving(plane, world):
-            mesh = meshio.Mesh([XdsSource(plane.bootstrap(), incremental=False)], ready_timeout=1)
-            with pytest.raises(NotReady, match=r"never answered: 1 route table \(9080\)"):
-                await mesh.__aenter__()
-
-    run(scenario)
-
-
-def test_no_request_notices_that_the_control_plane_has_gone():
-    async def scenario():
-        async with ControlPlane() as plane, serving(plane, istiods_world()):
-            mesh = await meshio.Mesh([XdsSource(plane.bootstrap())]).__aenter__()
-            before = mesh.snapshot
-        try:
-            reply = await mesh.get("http://httpbin.example.com/")
-            assert mesh.snapshot is before, reply
-            assert "running from 127.0.0.1" in repr(mesh)
-        finally:
-            await mesh.aclose()
 
     run(scenario)
