@@ -1,6 +1,7 @@
 """One websocket through the gateway. The mesh's own client does not speak them; aiohttp does, over the mesh."""
 
 import asyncio
+from contextlib import suppress
 
 import aiohttp
 from exchange import Message, Receive, Send
@@ -59,22 +60,24 @@ class Tunnel:
 
 
 async def relay(receive: Receive, send: Send, upstream: "aiohttp.ClientWebSocketResponse") -> None:
-    """Both directions, until one side ends; the other side is told with its code."""
-    up, down = asyncio.create_task(upward(receive, upstream)), asyncio.create_task(downward(upstream, send))
+    """Both directions, until one side ends or is lost; the other side is told."""
+    ways = asyncio.create_task(upward(receive, upstream)), asyncio.create_task(downward(upstream, send))
     try:
-        done, _ = await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        up.cancel()
-        down.cancel()
-        await asyncio.gather(up, down, return_exceptions=True)
-    if up in done:
-        await upstream.close(code=sendable(up.result(), GOING_AWAY))
-    else:
-        await send({"type": "websocket.close", "code": sendable(down.result(), BROKEN)})
+        for way in ways:
+            way.cancel()
+        left, closed = await asyncio.gather(*ways, return_exceptions=True)
+    if isinstance(left, int):
+        await upstream.close(code=sendable(left, GOING_AWAY))
+        return
+    with suppress(OSError):  # it is the client that was lost
+        await send({"type": "websocket.close", "code": sendable(closed, BROKEN) if isinstance(closed, int) else BROKEN})
+    await upstream.close(code=GOING_AWAY)
 
 
 async def upward(receive: Receive, upstream: "aiohttp.ClientWebSocketResponse") -> int:
-    """Returns the code with which the client left."""
+    """Returns the code with which the client left. Raises OSError when the upstream is lost."""
     message: Message
     while (message := await receive())["type"] == "websocket.receive":
         if (words := message.get("text")) is not None:
@@ -85,7 +88,7 @@ async def upward(receive: Receive, upstream: "aiohttp.ClientWebSocketResponse") 
 
 
 async def downward(upstream: "aiohttp.ClientWebSocketResponse", send: Send) -> int:
-    """Returns the code with which the upstream left."""
+    """Returns the code with which the upstream left. Raises OSError when the client is lost."""
     async for message in upstream:
         if message.type is aiohttp.WSMsgType.TEXT:
             await send({"type": "websocket.send", "text": message.data})
