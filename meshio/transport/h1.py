@@ -25,12 +25,13 @@ class H1(asyncio.Protocol):
     """One HTTP/1.1 connection; see `transport.connection.Connection`.
 
     `_request` is the exchange under way, None while idle. `_answer` gets the response head, `_upload`
-    sends a body in pieces, `_consent` waits for 100 Continue, `_drained` for the peer to read.
+    sends a body in pieces (`_handed`: all of them were written), `_consent` waits for 100 Continue,
+    `_drained` for the peer to read.
     """
 
     __slots__ = (
-        "_answer", "_consent", "_drained", "_full", "_incoming", "_loop", "_owner", "_peer", "_request", "_transport",
-        "_upload", "alive", "born", "served", "since",
+        "_answer", "_consent", "_drained", "_full", "_handed", "_incoming", "_loop", "_owner", "_peer", "_request",
+        "_transport", "_upload", "alive", "born", "served", "since",
     )  # fmt: skip
 
     def __init__(self, loop: AbstractEventLoop, owner: Owner, peer: str, http: HttpOptions) -> None:
@@ -44,6 +45,7 @@ class H1(asyncio.Protocol):
         self._consent: Future[None] | None = None
         self._drained: Future[None] | None = None
         self._full = False
+        self._handed = False
         self.alive = False
         self.born = self.since = loop.time()
         self.served = 0
@@ -80,16 +82,19 @@ class H1(asyncio.Protocol):
             self._transport.write(head + body)
             return
         self._transport.write(head)
+        self._handed = False
         self._upload = task = self._loop.create_task(upload(self, request))
         self._owner.hold(task)
         task.add_done_callback(self._uploaded)
 
     def _uploaded(self, task: Task[None]) -> None:
         """The body has gone, or cannot go: then what went wrong with it is what the caller hears."""
-        if task.cancelled() or task is not self._upload:
+        if task.cancelled():
             return
-        self._upload = None
         error = task.exception()
+        if task is not self._upload:
+            return  # the exchange was over before: it has its answer
+        self._upload = None
         if error is None:
             return
         answer = self._answer
@@ -103,6 +108,9 @@ class H1(asyncio.Protocol):
 
     def write(self, data: bytes | memoryview) -> None:
         self._transport.write(data)
+
+    def handed_over(self) -> None:
+        self._handed = True
 
     async def writable(self) -> None:
         if self._full:
@@ -214,8 +222,13 @@ class H1(asyncio.Protocol):
             stream.finish(trailers)
 
     def _sent(self, request: Request) -> bool:
-        """Whether all of the request has gone."""
-        return self._upload is None and (request.body == b"" or not self._transport.get_write_buffer_size())
+        """Whether all of the request has gone. Who wrote the body may not have ended yet: he is let go then."""
+        if request.body == b"":
+            return True
+        if self._transport.get_write_buffer_size() or (self._upload is not None and not self._handed):
+            return False
+        self._upload = None
+        return True
 
     def _fail(self, error: RequestError) -> None:
         """The connection is of no use any more, and neither is the exchange on it."""

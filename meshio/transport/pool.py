@@ -92,6 +92,15 @@ class Pools:
             for pool in pools_of(host):
                 pool.drain()
 
+    def renew(self, host: Host) -> None:
+        """This host was ejected: its connections end as in `drain`, requests that still come get new ones.
+
+        Envoy: `ClusterManagerImpl`, `postThreadLocalHealthFailure` on an outlier's change of state.
+        """
+        for pool in pools_of(host):
+            pool.drain()
+        host.pool = host.tls_pools = None
+
     async def aclose(self) -> None:
         """End every connection, dial and upload, and return when they have ended."""
         self._closed = True
@@ -100,6 +109,8 @@ class Pools:
         ending = [*self._tasks, *(task for pool in self._open for task in pool.dials)]
         for pool in list(self._open):
             pool.abort()
+        for upload in self._tasks:
+            upload.cancel()  # one whose exchange is over may still wait for what the caller does after the last byte
         await asyncio.gather(*ending, return_exceptions=True)
         if self._open:
             self._quiet = asyncio.get_running_loop().create_future()

@@ -20,6 +20,9 @@ class Sink(Protocol):
     async def writable(self) -> None:
         """Return once the peer has taken enough of what was written."""
 
+    def handed_over(self) -> None:
+        """All of the body was written; the answer may come before the one who wrote it has ended."""
+
     async def go_ahead(self) -> None:
         """Return once the peer has said 100 Continue, or has been silent about it for long enough."""
 
@@ -48,8 +51,9 @@ async def upload(sink: Sink, request: Request) -> None:
 async def send_whole(sink: Sink, request: Request, body: memoryview) -> None:
     """A body that is at hand."""
     for start in range(0, len(body), PIECE):
-        sink.write(body[start : start + PIECE])
         await wait_writable(sink, request)
+        sink.write(body[start : start + PIECE])
+    sink.handed_over()
 
 
 async def send_pieces(sink: Sink, request: Request, pieces: AsyncIterator[bytes]) -> None:
@@ -75,6 +79,7 @@ async def send_chunked(sink: Sink, request: Request, pieces: AsyncIterator[bytes
             sink.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
         await wait_writable(sink, request)
     sink.write(b"0\r\n\r\n")
+    sink.handed_over()
 
 
 async def send_exactly(sink: Sink, request: Request, pieces: AsyncIterator[bytes], length: int) -> None:
@@ -85,6 +90,8 @@ async def send_exactly(sink: Sink, request: Request, pieces: AsyncIterator[bytes
         if left < 0:
             raise BadRequest(f"the body is longer than the {length} bytes that content-length says")
         sink.write(chunk)
+        if not left:
+            sink.handed_over()  # the caller's iterator may have more to do, and more to say, which is an error
         await wait_writable(sink, request)
     if left:
         raise BadRequest(f"the body ended {left} bytes before the {length} that content-length says")

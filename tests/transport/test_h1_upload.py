@@ -56,6 +56,45 @@ def test_bodies_arrive_as_they_were_given(run, net, content):
     run(main)
 
 
+def test_a_caller_who_lingers_behind_his_last_byte_costs_no_connection(run, net):
+    linger = asyncio.Event()
+
+    async def serve(reader, writer):
+        while True:
+            await whole_request(reader)
+            writer.write(OK)
+
+    async def body():
+        yield b"abc"
+        await linger.wait()
+
+    async def main():
+        async with net.listening(serve) as port, net.visiting(port) as site:
+            for _ in range(20):
+                response = await site.get(b"POST", [(b"content-length", b"3")], body())
+                assert await response.body.read() == b"hi"
+            assert site.counts == (1, 1, 1)
+
+    run(main)
+
+
+def test_streamed_uploads_one_after_the_other_share_a_connection(run, net):
+    async def serve(reader, writer):
+        while True:
+            await whole_request(reader)
+            writer.write(OK)
+
+    async def main():
+        async with net.listening(serve) as port, net.visiting(port) as site:
+            for _ in range(50):
+                for content in (b"x" * 200_000, pieces(b"x" * 100_000, b"y" * 100_000)):
+                    response = await site.get(b"POST", [], content)
+                    assert await response.body.read() == b"hi"
+            assert site.counts == (1, 1, 1)
+
+    run(main)
+
+
 @pytest.mark.parametrize(("chunks", "words"), [((b"ab",), "1 bytes before"), ((b"abc", b"d"), "longer than the 3")])
 def test_a_body_that_is_not_as_long_as_promised_is_the_callers_error(run, net, chunks, words):
     async def main():
