@@ -3,6 +3,7 @@
 #   make demo        watch it work, in a minute (KEEP=1 leaves it running)
 #   make test        style, types and tests: what CI runs
 #   make bench       the numbers the documentation quotes (QUICK=1: fewer rounds, two minutes)
+#   make soak        a minute of everything at once, then the counts of what leaked (SECONDS=N: another length)
 #   make interop     against a real istiod, go-control-plane and Envoy
 #   make proto       generate meshio/xds/proto anew
 
@@ -12,7 +13,7 @@ BIN := .venv/bin
 TESTS := tests
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test style types bench interop proto tests
+.PHONY: help demo test style types bench soak interop proto tests
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -33,8 +34,11 @@ tests: .venv/.with-test
 	@PYTHONASYNCIODEBUG=1 $(BIN)/pytest -n 2 -m "not interop" $(TESTS)
 
 bench: .venv/.with-test .venv/.with-bench
-	@missed=; for each in $$(grep -l __main__ benches/*.py) benches/end_to_end; do $(BIN)/python $$each || missed="$$missed $$each"; done; \
+	@missed=; for each in $$(grep -l __main__ benches/*.py | grep -v soak) benches/end_to_end; do $(BIN)/python $$each || missed="$$missed $$each"; done; \
 	test -z "$$missed" || { echo "missed in:$$missed" >&2; exit 1; }
+
+soak: .venv/.with-test
+	@$(BIN)/python benches/soak.py
 
 interop: .venv/.with-test .venv/.with-bench
 	@tests/interop/provide
