@@ -3,7 +3,7 @@
 from asyncio import CancelledError
 from collections.abc import Callable
 from time import monotonic
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from meshio.errors import Overloaded, RequestError, TimedOut
 from meshio.mesh.forward import Attempt, Manner
@@ -12,6 +12,7 @@ from meshio.routing.rewrite import rehost
 from meshio.upstream.host import Host
 from meshio.upstream.upstream import NO_OUTCOME, Upstream
 
+Renew: TypeAlias = Callable[[Host], None]
 TICK = 0.001  # seconds by which a loop's timer may be ahead of the clock
 
 
@@ -31,6 +32,9 @@ class Lines(Protocol):
     async def connect(self, upstream: Upstream, host: Host, request: Request) -> Line:
         """A connection, as soon as there is one. Raises RequestError."""
 
+    def renew(self, host: Host) -> None:
+        """The host was ejected: let its connections go."""
+
 
 def attempts(lines: Lines) -> Attempt:
     """How the mesh tries a host: over these connections."""
@@ -39,7 +43,7 @@ def attempts(lines: Lines) -> Attempt:
 
 def attempt(upstream: Upstream, lines: Lines, manner: Manner) -> Send:
     """Pick a host, send, count."""
-    admit, idle, connect = upstream.admit, lines.idle, lines.connect
+    admit, idle, connect, renew = upstream.admit, lines.idle, lines.connect, lines.renew
     avoid, rename = manner.avoid, manner.endpoint_host
 
     async def send(request: Request) -> Response:
@@ -56,31 +60,34 @@ def attempt(upstream: Upstream, lines: Lines, manner: Manner) -> Send:
             response = await connection.send(request)
         except BaseException as error:
             now = monotonic()
-            upstream.settle(host, blame(error, request, now), True, now - began, now)
+            if upstream.settle(host, blame(error, request, now), True, now - began, now):
+                renew(host)
             raise
-        finish(upstream, host, response, began)
+        finish(upstream, host, response, began, renew)
         return response
 
     return send
 
 
-def finish(upstream: Upstream, host: Host, response: Response, began: float) -> None:
+def finish(upstream: Upstream, host: Host, response: Response, began: float, renew: Renew) -> None:
     """Count out when the body has ended; most bodies have, when the head arrives."""
     now = monotonic()
     response.headers.append((b"x-envoy-upstream-service-time", b"%d" % ((now - began) * 1000)))
     response.record.details = "via_upstream"
     if response.body.complete:
-        upstream.settle(host, response.status, False, now - began, now)
+        if upstream.settle(host, response.status, False, now - began, now):
+            renew(host)
     else:
-        response.body.when_done(counted_out(upstream, host, response, began))
+        response.body.when_done(counted_out(upstream, host, response, began, renew))
 
 
 def counted_out(
-    upstream: Upstream, host: Host, response: Response, began: float
+    upstream: Upstream, host: Host, response: Response, began: float, renew: Renew
 ) -> Callable[[RequestError | None], None]:
     def done(error: RequestError | None) -> None:
         now = monotonic()
-        upstream.settle(host, error.status if error else response.status, error is not None, now - began, now)
+        if upstream.settle(host, error.status if error else response.status, error is not None, now - began, now):
+            renew(host)
 
     return done
 

@@ -223,6 +223,9 @@ class Wires:
             await made(connection, request.traces)
         return connection
 
+    def renew(self, host: Host) -> None:
+        self._pools.renew(host)
+
     def close(self) -> list[asyncio.Future[None]]:
         """End all connections now; what to wait for."""
         ending: list[asyncio.Future[None]] = []

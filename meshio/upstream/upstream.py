@@ -196,8 +196,8 @@ class Upstream:
         request.tried.append(host)
         return host
 
-    def settle(self, host: Host, status: int, local: bool, seconds: float, now: float) -> None:
-        """Count a request out, and say how it went.
+    def settle(self, host: Host, status: int, local: bool, seconds: float, now: float) -> bool:
+        """Count a request out, and say how it went. True when that has the host ejected.
 
         `status` is HTTP's; with `local` the failure was ours to notice (connection 503, timeout 504).
         NO_OUTCOME says nothing about the host.
@@ -206,12 +206,14 @@ class Upstream:
         host.inflight -= 1
         host.used = now
         if status == NO_OUTCOME:
-            return
+            return False
         host.latency += SMOOTHING * (seconds - host.latency)
         if status >= 500:
             host.failures += 1
-        if self.outliers is not None and self.outliers.observe(host, status, local, now):
-            self.rebuild_pick()
+        if self.outliers is None or not self.outliers.observe(host, status, local, now):
+            return False
+        self.rebuild_pick()
+        return True
 
     def start_retry(self) -> bool:
         """Count a retry in, if the circuit breaker lets it; `end_retry` counts it out."""

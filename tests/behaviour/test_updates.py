@@ -69,6 +69,8 @@ def test_a_failing_instance_is_ejected_and_the_others_take_over(run, tmp_path):
             statuses = [(await mesh.get("http://web/")).status for _ in range(200)]
             assert statuses.count(500) == 3
             assert statuses[-100:] == [200] * 100
+            await until(lambda: bad.open == 0)  # as in Envoy, what is ejected keeps no connections
+            assert good.connections == 1
 
     run(scenario())
 
