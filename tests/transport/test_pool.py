@@ -290,6 +290,19 @@ def test_a_request_admitted_before_the_drain_still_gets_through(run, net):
     run(main)
 
 
+def test_an_ejected_host_gets_fresh_connections_which_stay(run, net):
+    async def main():
+        async with net.listening(net.always(OK)) as port, net.visiting(port) as site:
+            await site.get()
+            site.pools.renew(site.host)
+            await site.settled(0, 0, 1)
+            for _ in range(3):
+                assert (await site.get()).status == 200
+            await site.settled(1, 1, 2)
+
+    run(main)
+
+
 def test_closing_the_pools_ends_everything_and_says_so(run, net):
     async def main():
         async with net.listening(net.silent) as port, net.visiting(port) as site:
