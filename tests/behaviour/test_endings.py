@@ -18,7 +18,7 @@ TOLD = b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\nbegun"
 
 def quick(factory):
     """Without asyncio's debugging, which costs several times as much as what is tested."""
-    return asyncio.Runner(loop_factory=factory)
+    return asyncio.Runner(debug=False, loop_factory=factory)
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])
