@@ -54,10 +54,13 @@ def is_bottomless(text: str) -> bool:
     if bound <= DEEPEST:
         return False
     depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > DEEPEST:
-            return True
+    try:
+        for event in yaml.parse(text, Loader=_Loader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > DEEPEST:
+                return True
+    except yaml.YAMLError as problem:  # newer libyaml counts, too; whatever else is wrong, composing tells
+        return "nesting depth" in str(problem)
     return False
 
 
