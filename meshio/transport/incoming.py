@@ -11,6 +11,8 @@ from meshio.errors import ProtocolBroken
 from meshio.message import Headers
 from meshio.transport.body import Stream
 
+START = (b"H", b"")
+
 
 class Incoming:
     """What has arrived of the response to the request under way.
@@ -49,6 +51,10 @@ class Incoming:
 
     def feed(self, data: bytes) -> None:
         """Take what arrived. Raises ProtocolBroken; never after `ended`: what is too much only costs the connection."""
+        if (
+            not self._fed and not self.headed and data[:1] not in START
+        ):  # llhttp takes RTSP, ICE and empty lines before a response
+            raise ProtocolBroken(f"{self._peer} sent no valid HTTP: a response begins with HTTP/")
         self._fed += len(data)
         try:
             self._parser.feed_data(data)

@@ -1,8 +1,10 @@
 """Real peers on loopback, and both event loops."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -15,6 +17,8 @@ from meshio.transport.pool import Pools
 from meshio.upstream.cluster import Cluster, HttpOptions, Static
 from meshio.upstream.endpoint import Endpoint, LoadAssignment, LocalityEndpoints
 from meshio.upstream.upstream import Upstream
+
+sys.path.insert(0, str(Path(__file__).parent))  # `llhttp_cases` is beside this file
 
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
