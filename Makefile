@@ -4,6 +4,7 @@
 #   make test        style, types and tests: what CI runs
 #   make bench       the numbers the documentation quotes (QUICK=1: fewer rounds, two minutes)
 #   make soak        a minute of everything at once, then the counts of what leaked (SECONDS=N: another length)
+#   make parity      meshio and a real Envoy side by side (TOPICS="paths retries": some; RECORD=1: keep new answers)
 #   make interop     against a real istiod, go-control-plane and Envoy
 #   make proto       generate meshio/xds/proto anew
 
@@ -13,7 +14,7 @@ BIN := .venv/bin
 TESTS := tests
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test style types bench soak interop proto tests
+.PHONY: help demo test style types bench soak interop parity proto tests
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -43,6 +44,9 @@ soak: .venv/.with-test
 interop: .venv/.with-test .venv/.with-bench
 	@tests/interop/provide
 	@MESHIO_INTEROP=1 PATH="$(CURDIR)/.venv/peers:$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -m interop $(TESTS)
+
+parity: .venv/.with-test .venv/.with-bench
+	@$(BIN)/python tests/parity $(TOPICS) $(if $(RECORD),--record)
 
 proto: .venv/.with-proto
 	@$(BIN)/python meshio/xds/proto/generate.py

@@ -42,10 +42,17 @@ def path_matcher(place: Place, match: RouteMatch) -> Matcher:
     if match.path is not None:
         return matching.Path(match.path.encode(), ignore_case)
     if match.path_separated_prefix is not None:
-        return matching.PathSeparatedPrefix(match.path_separated_prefix.encode(), ignore_case)
+        return matching.PathSeparatedPrefix(separated_prefix(place, match.path_separated_prefix), ignore_case)
     if match.safe_regex is not None:
         return matching.PathRegex(pattern(place.at("safe_regex"), match.safe_regex))
     raise place.rejected("has no path condition")
+
+
+def separated_prefix(place: Place, prefix: str) -> bytes:
+    """At least two characters, without query or fragment, not ending in a slash (Envoy's rule)."""
+    if len(prefix) < 2 or prefix.endswith("/") or "?" in prefix or "#" in prefix:
+        raise place.rejected(f"{prefix!r} is not a path that a slash or a query may follow", "path_separated_prefix")
+    return prefix.encode()
 
 
 def header_matcher(place: Place, header: HeaderMatcher) -> Matcher:

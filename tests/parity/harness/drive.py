@@ -1,0 +1,31 @@
+"""Sends a case's requests, whoever takes them, and gathers what came of them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+from harness.case import Ask, Case
+from harness.outcome import Answer, Exchange
+from harness.upstream import Seen
+
+Send: TypeAlias = Callable[[Ask], Awaitable[Answer]]
+
+
+async def drive(case: Case, send: Send, seen: list[Seen]) -> list[list[Exchange]]:
+    """The exchanges of each ask. `seen` grows as upstreams see requests."""
+
+    async def exchange(ask: Ask, times: int) -> Exchange:
+        seen.clear()
+        answers = await asyncio.gather(*(send(ask) for _ in range(times)))
+        if case.settle:
+            await asyncio.sleep(case.settle)
+        return Exchange(list(answers), list(seen))
+
+    async def all_of(ask: Ask) -> list[Exchange]:
+        if ask.pause:
+            await asyncio.sleep(ask.pause)
+        if ask.together:
+            return [await exchange(ask, ask.repeat)]
+        return [await exchange(ask, 1) for _ in range(ask.repeat)]
+
+    return [await all_of(ask) for ask in case.asks]

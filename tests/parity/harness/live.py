@@ -1,0 +1,77 @@
+"""Envoy and meshio side by side: every case on both, several at a time."""
+
+import asyncio
+import json
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness import recorded
+from harness.case import Case, Json
+from harness.compare import differences
+from harness.envoy import Envoy, running
+from harness.process import live
+
+LANES = 3  # Envoys at a time: cases with timeouts mostly wait
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a case. `found` are differences, whether known or not."""
+
+    case: Case
+    envoy: Json
+    found: list[str]
+
+    @property
+    def kind(self) -> str:
+        if "refused" in self.envoy and not self.case.rejected:
+            return "unexplained"
+        if bool(self.found) != bool(self.case.known):
+            return "unexplained"
+        return "known" if self.found else "agreed"
+
+    def words(self) -> list[str]:
+        if not self.found and self.case.known:
+            return [f"they agree: this is no difference any more: {self.case.known}"]
+        return self.found or ["Envoy refuses the resources, and the case does not say `rejected: true`"]
+
+
+@dataclass
+class Bench:
+    """Envoys that are up, and what is still to be asked."""
+
+    verdicts: list[Verdict] = field(default_factory=list)
+    told: Callable[[Verdict], None] = lambda verdict: None
+
+    async def run(self, cases: Iterable[Case]) -> None:
+        waiting = list(cases)[::-1]
+        async with asyncio.TaskGroup() as lanes:
+            for _ in range(min(LANES, len(waiting))):
+                lanes.create_task(self._lane(waiting))
+
+    async def _lane(self, waiting: list[Case]) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            async with running(Path(folder)) as envoy:
+                while waiting:
+                    verdict = await judged(waiting.pop(), envoy)
+                    self.verdicts.append(verdict)
+                    self.told(verdict)
+
+
+async def judged(case: Case, envoy: Envoy) -> Verdict:
+    try:
+        theirs, ours = json.loads(json.dumps([await envoy.run(case), await live(case)]))
+    except Exception as error:
+        error.add_note(f"in {case}")
+        raise
+    return Verdict(case, theirs, differences(case, theirs, ours))
+
+
+def keep(verdicts: Sequence[Verdict], cases: Sequence[Case], version: str) -> None:
+    """Record a topic: what its cases gave now, and what is kept of before."""
+    topic = cases[0].topic
+    entries = recorded.read(topic)
+    entries |= {each.case.name: {"digest": each.case.digest, "envoy": each.envoy} for each in verdicts}
+    recorded.write(topic, list(cases), entries, version)

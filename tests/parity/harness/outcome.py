@@ -1,0 +1,91 @@
+"""What came of a case, as JSON, without what varies from run to run."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness.case import Case, Json
+from harness.upstream import Seen
+
+HOP = "says something about one hop, and every hop says its own"
+CLOCK = "only a clock knows it"
+PROXY = "Envoy as a proxy adds it for the connection that it accepts; a client has none"
+ANSWER_LEFT_OUT: Mapping[str, str] = {
+    "connection": HOP,
+    "date": CLOCK,
+    "keep-alive": HOP,
+    "transfer-encoding": HOP,
+    "x-envoy-upstream-service-time": CLOCK,
+}
+SEEN_LEFT_OUT: Mapping[str, str] = {
+    "connection": HOP,
+    "content-length": "how a body is framed is up to each client; the body is compared",
+    "transfer-encoding": HOP,
+    "x-forwarded-for": PROXY,
+    "x-forwarded-proto": PROXY,
+    "x-request-id": "made up by Envoy where the application gives none",
+}
+REMAINING = "x-envoy-expected-rq-timeout-ms"  # of a later attempt: what the clock left
+
+
+@dataclass
+class Answer:
+    """What a client got. `broken`: the body, or all of it, never came. `note`: response flags and code details."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: str
+    broken: bool = False
+    note: str = ""
+
+    def told(self) -> Json:
+        server = [("server", "envoy")]  # says of Envoy's own answers that they are
+        headers = plain([pair for pair in self.headers if [pair] != server], ANSWER_LEFT_OUT)
+        told = {"status": self.status, "headers": headers, "body": self.body, "note": self.note}
+        return told | ({"broken": True} if self.broken else {})
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One request, or several that were sent together."""
+
+    answers: list[Answer]
+    seen: list[Seen]
+
+    def told(self, case: Case) -> Json:
+        answers, seen = [each.told() for each in self.answers], [message(each, i) for i, each in enumerate(self.seen)]
+        if len(answers) > 1 or case.settle:  # which of them comes first is chance
+            answers, seen = sorted(answers, key=json.dumps), sorted(seen, key=json.dumps)
+        return {"answers": answers, "seen": seen}
+
+    def key(self) -> str:
+        """For counting: the status, and the way through the upstreams."""
+        return " ".join([str(each.status) for each in self.answers] + [each.upstream for each in self.seen])
+
+
+def refused(kinds: Iterable[str]) -> Json:
+    """Resources of these kinds were not accepted."""
+    return {"refused": sorted(set(kinds))}
+
+
+def outcome(case: Case, exchanges: list[list[Exchange]]) -> Json:
+    """`exchanges` of each ask."""
+    if case.compare == "exact":
+        return {"asks": [each.told(case) for ask in exchanges for each in ask]}
+    return {"counts": [dict(sorted(Counter(each.key() for each in ask).items())) for ask in exchanges]}
+
+
+def message(seen: Seen, attempt: int) -> Json:
+    head, _, body = seen.raw.partition(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    headers = [(name.lower(), value.strip(" ")) for name, _, value in (line.partition(":") for line in lines)]
+    masked = [(name, "*" if attempt and name == REMAINING else value) for name, value in headers]
+    return {"to": seen.upstream, "line": first, "headers": plain(masked, SEEN_LEFT_OUT), "body": body.decode("latin-1")}
+
+
+def plain(headers: list[tuple[str, str]], left_out: Mapping[str, str]) -> list[Any]:
+    """Sorted by name; the order of equal names is kept."""
+    kept = [[name, value] for name, value in headers if name not in left_out]
+    return sorted(kept, key=lambda pair: pair[0])

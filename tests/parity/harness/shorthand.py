@@ -1,0 +1,89 @@
+"""What a case may write short, in full.
+
+routes      a RouteConfiguration; or a list of virtual hosts' routes: one virtual host for everybody
+clusters    name -> Cluster without its name; left out: one cluster for each upstream, of its name
+to          in a cluster: upstreams as its endpoints; in an endpoint (or a bare word): that upstream's address
+upstreams   names, or name -> script of replies; left out: one, called "up", that says ok
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from harness.case import Case, Json
+
+OK = ["ok"]
+PORTS = range(10_000, 30_000)  # below those that the kernel gives to clients
+
+
+class Place:
+    """Loopback addresses of a case's own, always the same: hashes of hosts go by address."""
+
+    def __init__(self, case: Case) -> None:
+        spread = int.from_bytes(hashlib.sha256(f"{case.topic}/{case.name}".encode()).digest()[:8], "big")
+        self.port = PORTS[spread % len(PORTS)]
+        self.net = f"127.{1 + spread // 20_000 % 253}.{spread // 5_060_000 % 256}"
+        self.names = list(scripts(case))
+
+    @property
+    def front(self) -> tuple[str, int]:
+        """Where the listener is."""
+        return f"{self.net}.254", self.port
+
+    def at(self, upstream: str) -> tuple[str, int]:
+        """Where an upstream is."""
+        if upstream not in self.names:
+            raise ValueError(f"no upstream is called {upstream!r}")
+        return f"{self.net}.{self.names.index(upstream) + 1}", self.port
+
+
+def scripts(case: Case) -> Mapping[str, Any]:
+    """Each upstream with the replies it gives, one after the other; the last one again and again."""
+    told = case.told.get("upstreams", ["up"])
+    if isinstance(told, list):
+        return dict.fromkeys(told, OK)
+    return {name: script if isinstance(script, list) else [script] for name, script in told.items()}
+
+
+def route_table(case: Case) -> Json:
+    told = case.told.get("routes", [{"match": {"prefix": "/"}, "route": {"cluster": "up"}}])
+    if isinstance(told, list):
+        return {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": told}]}
+    return dict(told)
+
+
+def clusters(case: Case, place: Place) -> list[Json]:
+    told = case.told.get("clusters") or {name: {"to": [name]} for name in place.names}
+    return [cluster(name, {"connect_timeout": "1s", **(one or {})}, place) for name, one in told.items()]
+
+
+def cluster(name: str, told: Json, place: Place) -> Json:
+    """A cluster with its endpoints in it, whatever its type. One that names upstreams only is STATIC."""
+    to = told.pop("to", None)
+    if to is not None:
+        told["load_assignment"] = {"endpoints": [{"lb_endpoints": list(to)}]}
+    if "cluster_type" not in told:
+        told.setdefault("type", "STATIC")
+    if "load_assignment" in told:
+        told["load_assignment"] = assignment(name, told["load_assignment"], place)
+    return {"name": name, **told}
+
+
+def assignment(name: str, told: Json, place: Place) -> Json:
+    localities = [
+        {**each, "lb_endpoints": [endpoint(one, place) for one in each.get("lb_endpoints", [])]}
+        for each in told.get("endpoints", [])
+    ]
+    return {"cluster_name": name, **told, "endpoints": localities}
+
+
+def endpoint(told: Any, place: Place) -> Json:
+    """`up`, or `{to: up, load_balancing_weight: 3}`, or an LbEndpoint in full."""
+    if isinstance(told, str):
+        told = {"to": told}
+    if "to" not in told:
+        return dict(told)
+    rest = {name: value for name, value in told.items() if name != "to"}
+    host, port = place.at(told["to"])
+    own = {"address": {"socket_address": {"address": host, "port_value": port}}}
+    return {**rest, "endpoint": {**own, **rest.get("endpoint", {})}}

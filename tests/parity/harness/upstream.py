@@ -1,0 +1,158 @@
+"""Servers that keep what they saw and do what the script says."""
+
+import asyncio
+import re
+import socket
+import struct
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.case import pairs
+from harness.shorthand import Place
+
+WORDS: Mapping[str, Mapping[str, Any]] = {
+    "ok": {},
+    "close": {"raw": ""},
+    "half": {"raw": "HTTP/1.1 200 OK\r\ncontent-le"},
+    "garbage": {"raw": "NOT HTTP AT ALL\r\n\r\n"},
+    "cut": {"raw": "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf"},
+    "reset": {"reset": True},
+    "stall": {"delay": 3600},
+}
+"""Replies by name. As a mapping: status, headers, body, delay (seconds before it), chunked, close (after it), raw."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One request as an upstream got it."""
+
+    upstream: str
+    raw: bytes
+
+
+@dataclass
+class Upstream:
+    name: str
+    script: list[Any]
+    seen: list[Seen]
+    served: int = 0
+    open: dict[asyncio.Task[None] | None, asyncio.StreamWriter] = field(default_factory=dict)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.open[asyncio.current_task()] = writer
+        try:
+            while await self.exchange(reader, writer):
+                pass
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            del self.open[asyncio.current_task()]
+            writer.close()
+
+    async def exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """One request and its reply; tells whether the connection goes on."""
+        raw = await read_message(reader)
+        self.seen.append(Seen(self.name, raw))
+        told = self.script[min(self.served, len(self.script) - 1)]
+        self.served += 1
+        reply = WORDS[told] if isinstance(told, str) else told
+        if delay := reply.get("delay"):
+            await abandoned(reader, float(delay))
+        if reply.get("reset"):
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            writer.transport.abort()
+            return False
+        writer.write(written(reply, raw.startswith(b"HEAD ")))
+        await writer.drain()
+        return "raw" not in reply and not reply.get("close")
+
+
+async def abandoned(reader: asyncio.StreamReader, seconds: float) -> None:
+    """Wait; raises IncompleteReadError when the client leaves meanwhile."""
+    try:
+        raise asyncio.IncompleteReadError(await asyncio.wait_for(reader.read(1), seconds), None)
+    except TimeoutError:
+        pass
+
+
+def written(reply: Mapping[str, Any], bodiless: bool) -> bytes:
+    if "raw" in reply:
+        return str(reply["raw"]).encode("latin-1")
+    status, body = int(reply.get("status", 200)), str(reply.get("body", "ok")).encode("latin-1")
+    if status in (204, 304):
+        body = b""
+    lines = [f"HTTP/1.1 {status} Told", *(f"{name}: {value}" for name, value in pairs(reply.get("headers", {})))]
+    chunked = reply.get("chunked") and status not in (204, 304)
+    if chunked:
+        lines.append("transfer-encoding: chunked")
+        body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+    elif status != 204:
+        lines.append(f"content-length: {len(body)}")
+    head = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+    return head if bodiless else head + body
+
+
+async def read_message(reader: asyncio.StreamReader, bodiless: bool = False, came: list[bytes] | None = None) -> bytes:
+    """Head and body of one HTTP/1.1 message; chunked bodies are joined. `came` gets the head as soon as it is there."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    if came is not None:
+        came.append(head)
+    if bodiless or re.match(rb"HTTP/1.1 (1..|204|304) ", head):
+        return head
+    if length := re.search(rb"(?i)\r\ncontent-length: *(\d+)", head):
+        return head + await reader.readexactly(int(length[1]))
+    if b"transfer-encoding: chunked" not in head.lower():
+        return head + (b"" if not head.startswith(b"HTTP/1.") else await reader.read())
+    body = b""
+    while size := int(await reader.readline(), 16):
+        body += (await reader.readexactly(size + 2))[:-2]
+    while await reader.readline() not in (b"\r\n", b""):
+        pass
+    return head + body
+
+
+@asynccontextmanager
+async def serving(place: Place, scripts: Mapping[str, list[Any]]) -> AsyncIterator[list[Seen]]:
+    """All upstreams of a case. Gives the list of what they see, in the order it comes."""
+    seen: list[Seen] = []
+    async with AsyncExitStack() as stack:
+        for name, script in scripts.items():
+            if script == ["refuse"]:
+                continue
+            if script == ["deaf"]:
+                stack.enter_context(deaf(place.at(name)))
+                continue
+            await stack.enter_async_context(listening(Upstream(name, script, seen), place.at(name)))
+        yield seen
+
+
+@asynccontextmanager
+async def listening(upstream: Upstream, at: tuple[str, int]) -> AsyncIterator[None]:
+    server = await asyncio.start_server(upstream.serve, *at)
+    try:
+        yield
+    finally:
+        server.close()
+        for writer in list(upstream.open.values()):
+            writer.transport.abort()
+        await asyncio.gather(*(task for task in upstream.open if task), return_exceptions=True)
+
+
+@contextmanager
+def deaf(at: tuple[str, int]) -> Iterator[None]:
+    """A socket whose backlog is full: connections to it are neither accepted nor refused."""
+    with socket.socket() as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(at)
+        listening.listen(0)
+        fill = [socket.socket() for _ in range(4)]
+        for each in fill:
+            each.setblocking(False)
+            each.connect_ex(at)
+        try:
+            yield
+        finally:
+            for each in fill:
+                each.close()

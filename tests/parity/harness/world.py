@@ -1,0 +1,76 @@
+"""A case as the resources of a control plane: the same bytes for Envoy and for meshio."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from harness.case import Case, Json
+from harness.protos import encoded
+from harness.shorthand import Place, clusters, route_table
+from meshio.xds.types import ASSIGNMENT, CLUSTER, LISTENER, ROUTES
+
+MANAGER = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
+FILE_LOG = "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog"
+ADS: Json = {"ads": {}, "resource_api_version": "V3"}
+LINE = "%DOWNSTREAM_REMOTE_PORT% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%\n"
+
+
+@dataclass(frozen=True)
+class World:
+    """`resources` are by type URL and name. `table` is the route table's name, `eds` those of load assignments."""
+
+    resources: dict[str, dict[str, bytes]]
+    table: str
+    eds: frozenset[str]
+
+
+def world_of(case: Case, log: str = "/dev/null", salt: str = "") -> World:
+    """`log` is where Envoy tells of each request. `salt` makes names that no earlier world of the same Envoy had.
+
+    Raises ParseError and ValueError for a case that is not well-formed.
+    """
+    place = Place(case)
+    name = f"{place.net}{salt}"
+    table = route_table(case)
+    table.setdefault("name", name)
+    eds: dict[str, bytes] = {}
+    told: dict[str, bytes] = {}
+    for each in clusters(case, place):
+        told[each["name"]] = encoded(CLUSTER, over_ads(each, eds))
+    listener = encoded(LISTENER, listener_of(case, place, name, table["name"], log))
+    resources = {LISTENER: {name: listener}, ROUTES: {table["name"]: encoded(ROUTES, table)}, CLUSTER: told}
+    return World({**resources, ASSIGNMENT: eds}, table["name"], frozenset(eds))
+
+
+def over_ads(cluster: Json, eds: dict[str, bytes]) -> Json:
+    """Endpoints of an EDS cluster are a resource of their own."""
+    if cluster.get("type") != "EDS":
+        return cluster
+    assignment = cluster.pop("load_assignment", {"cluster_name": cluster["name"]})
+    eds[assignment["cluster_name"]] = encoded(ASSIGNMENT, assignment)
+    return {"eds_cluster_config": {"eds_config": ADS}, **cluster}
+
+
+def listener_of(case: Case, place: Place, name: str, table: str, log: str) -> Json:
+    http = dict(case.told.get("http", {}))
+    filters: list[Any] = [*http.pop("http_filters", []), {"name": "router", "typed_config": {"@type": ROUTER}}]
+    if any(each.get("typed_config", {}).get("@type") == ROUTER for each in filters[:-1]):
+        filters.pop()
+    own_line = {"@type": FILE_LOG, "path": log, "log_format": {"text_format_source": {"inline_string": LINE}}}
+    manager = {
+        "@type": MANAGER,
+        "stat_prefix": "parity",
+        "rds": {"config_source": ADS, "route_config_name": table},
+        "server_header_transformation": "PASS_THROUGH",
+        "access_log": [{"name": "envoy.access_loggers.file", "typed_config": own_line}],
+        **http,
+        "http_filters": filters,
+    }
+    host, port = place.front
+    return {
+        "name": name,
+        "address": {"socket_address": {"address": host, "port_value": port}},
+        "filter_chains": [
+            {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
+        ],
+    }
