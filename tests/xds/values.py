@@ -83,7 +83,8 @@ TEXT = st.one_of(
     st.builds(Regex, PATTERN), *(st.builds(kind, BYTES, FLAG) for kind in (Exact, Prefix, Suffix, Contains))
 )
 PATH = st.one_of(
-    *(st.builds(kind, BYTES, FLAG) for kind in (WholePath, PathPrefix, PathSeparatedPrefix)),
+    *(st.builds(kind, BYTES, FLAG) for kind in (WholePath, PathPrefix)),
+    st.builds(PathSeparatedPrefix, BYTES.map(lambda octets: b"/p" + octets), FLAG),
     st.builds(PathRegex, PATTERN),
 )
 NAME = LOWER.map(str.encode)
