@@ -17,6 +17,7 @@ from meshio.controlplane.schema import Part, slots_of
 from meshio.xds.cluster_fields import CLUSTER_FIELDS
 from meshio.xds.core_fields import CORE_FIELDS
 from meshio.xds.endpoint_fields import ENDPOINT_FIELDS
+from meshio.xds.filter_fields import FILTER_FIELDS
 from meshio.xds.layers import FILTERS, OVERRIDES, Known
 from meshio.xds.listener_fields import LISTENER_FIELDS
 from meshio.xds.policies import NEW, NEW_PREFIX, OLD
@@ -28,6 +29,7 @@ PAGE = Path(__file__).parent / "feature-status.md"
 PROTO = "meshio.xds.proto."
 TABLES: Mapping[str, dict[type[Message], Rules]] = {
     "Listeners (LDS)": LISTENER_FIELDS,
+    "HTTP filters": FILTER_FIELDS,
     "Routes (RDS)": ROUTE_FIELDS,
     "Clusters (CDS)": CLUSTER_FIELDS,
     "Endpoints (EDS)": ENDPOINT_FIELDS,

@@ -72,7 +72,9 @@ class RequestError(MeshError):
     sent = False
     details = ""
     headers: tuple[Header, ...] = ()
+    grpc_status: int | None = None  # what a gRPC client is told, where it does not follow from `status`
     finish: Finish | None = None  # what the route changes about response headers: local replies, too
+    after: tuple[Finish, ...] = ()  # what filters change about the whole local reply, in this order
 
     @property
     def body(self) -> bytes:
@@ -178,6 +180,7 @@ class FaultInjected(RequestError):
 
     flag, details, body = "FI", "fault_filter_abort", b"fault filter abort"
 
-    def __init__(self, status: int) -> None:
-        super().__init__(f"fault filter abort with {status}")
+    def __init__(self, status: int, grpc_status: int | None = None) -> None:
+        super().__init__(f"fault filter abort with {status if grpc_status is None else f'gRPC status {grpc_status}'}")
         self.status = status
+        self.grpc_status = grpc_status

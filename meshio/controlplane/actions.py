@@ -20,14 +20,15 @@ from meshio.controlplane.virtual_service import (
     HttpRoute,
     Percent,
 )
-from meshio.message import Layer
 from meshio.resilience.fault import Fault, Fraction
 from meshio.routing.cors import Cors
+from meshio.routing.filters import Override, Overrides
 from meshio.routing.mutation import Append, HeaderMutation, HeaderValue
 from meshio.routing.rewrite import HostLiteral, PathRewrite, PrefixRewrite, RegexRewrite
 from meshio.routing.route import ALWAYS, Action, DirectResponse, Forward, Mirror, Redirect, WeightedCluster
 
 MILLION = 1_000_000
+FAULT, CORS = "envoy.filters.http.fault", "envoy.filters.http.cors"
 AUTHORITY = frozenset({":authority", "host"})
 
 
@@ -181,7 +182,7 @@ def redirect(wanted: HttpRedirect, port: int) -> Redirect:
     )
 
 
-# --- mirrors and layers --------------------------------------------------------------------------------
+# --- mirrors and filters -------------------------------------------------------------------------------
 
 
 def mirrors(route: HttpRoute, port: int) -> Iterator[Mirror]:
@@ -199,8 +200,9 @@ def share(percentage: Percent | None, absent: Fraction = ALWAYS) -> Fraction:
     return absent if percentage is None else Fraction(int(percentage.value * 10_000), MILLION)
 
 
-def layers(route: HttpRoute) -> tuple[Layer, ...]:
-    return tuple(layer for layer in (fault_of(route.fault), cors_of(route.cors_policy)) if layer is not None)
+def overrides(route: HttpRoute) -> Overrides:
+    found = ((CORS, cors_of(route.cors_policy)), (FAULT, fault_of(route.fault)))
+    return tuple(Override(name, layer) for name, layer in found if layer is not None)
 
 
 def fault_of(wanted: HttpFault | None) -> Fault | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from meshio.controlplane import protocol
-from meshio.controlplane.actions import cluster_name, cluster_of
+from meshio.controlplane.actions import CORS, FAULT, cluster_name, cluster_of
 from meshio.controlplane.hosts import covers
 from meshio.controlplane.matches import applies_to_connection
 from meshio.controlplane.mesh_config import MeshConfig
@@ -16,6 +16,9 @@ from meshio.controlplane.scalars import is_ip
 from meshio.controlplane.scope import Scope
 from meshio.controlplane.services import UNSPECIFIED, Service, ServicePort
 from meshio.controlplane.virtual_service import Destination, RouteDestination, VirtualService
+from meshio.resilience.fault import Fault
+from meshio.routing.cors import Cors
+from meshio.routing.filters import Filter
 from meshio.routing.listener import ChainMatch, FilterChain, HttpChain, Listener, PathNormalisation, TcpChain
 from meshio.routing.route import WeightedCluster
 
@@ -24,14 +27,14 @@ PLAIN_HTTP = ChainMatch(transport_protocol="raw_buffer", application_protocols=(
 EVERYTHING = ChainMatch()
 UPGRADES = frozenset({"websocket"})
 FILTERS = (
-    "istio.metadata_exchange",
-    "envoy.filters.http.grpc_stats",
-    "istio.alpn",
-    "envoy.filters.http.fault",
-    "envoy.filters.http.cors",
-    "envoy.filters.http.router",
+    Filter("istio.metadata_exchange"),
+    Filter("envoy.filters.http.grpc_stats"),
+    Filter("istio.alpn"),
+    Filter(FAULT, Fault()),
+    Filter(CORS, Cors()),
+    Filter("envoy.filters.http.router"),
 )
-GRPC_WEB_FILTERS = (FILTERS[0], "envoy.filters.http.grpc_web", *FILTERS[1:])
+GRPC_WEB_FILTERS = (FILTERS[0], Filter("envoy.filters.http.grpc_web"), *FILTERS[1:])
 PATHS = {
     "DEFAULT": PathNormalisation(normalize=True),
     "NONE": PathNormalisation(),

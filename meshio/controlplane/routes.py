@@ -8,7 +8,7 @@ from meshio.controlplane.actions import (
     action_of,
     cluster_name,
     hash_policy,
-    layers,
+    overrides,
     route_mutations,
 )
 from meshio.controlplane.hosts import alternatives, covers, is_wild, most_specific
@@ -190,7 +190,7 @@ def build_route(
         name=f"{http.name}.{match.name}" if match is not None and match.name else http.name,
         request_headers=request,
         response_headers=response,
-        layers=layers(http),
+        overrides=overrides(http),
         decorator=label + operation(match),
         origin=document.origin,
     )

@@ -192,7 +192,7 @@ class CorsPolicy(Part):
     allow_headers: Annotated[tuple[str, ...], HEADERS] = ()
     expose_headers: Annotated[tuple[str, ...], HEADERS] = ()
     max_age: Annotated[Seconds | None, WHOLE_SECONDS] = None
-    allow_credentials: bool = False
+    allow_credentials: bool | None = None
     unmatched_preflights: Literal["UNSPECIFIED", "FORWARD", "IGNORE"] = "UNSPECIFIED"
 
 

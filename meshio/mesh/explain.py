@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from meshio.errors import NoCluster, NoHealthyHost, NoRoute, RequestError
 from meshio.mesh.dataplane import Dataplane
 from meshio.mesh.explanation import Answer, Choice, Explanation, HostState, Passed
-from meshio.mesh.forward import merged
 from meshio.mesh.plan import Destination, Locator
 from meshio.message import Headers, Request, Response
 from meshio.record import Record
+from meshio.resilience.site import Site
+from meshio.routing.filters import settle
 from meshio.routing.internal import strip_internal
 from meshio.routing.listener import FilterChain, HttpChain, TcpChain
 from meshio.routing.normalise import normalise
@@ -85,9 +86,15 @@ class Story:
         told = replace(told, virtual_host=trace.host.name, domain=trace.domain, passed=passed)
         if trace.route is None:
             return refused(told, NoRoute(f"no route of virtual host {trace.host.name!r} matches"))
-        layers = tuple(str(layer) for layer in merged(trace.route.layers, chain.layers))
-        told = replace(told, route=trace.route.name, origin=trace.route.origin, layers=layers)
-        return self._acted(told, Taken(table, trace.host, trace.route), request)
+        taken = Taken(table, trace.host, trace.route)
+        told = replace(told, route=trace.route.name, origin=trace.route.origin, layers=self._layers(chain, taken))
+        return self._acted(told, taken, request)
+
+    def _layers(self, chain: HttpChain, taken: "Taken") -> tuple[str, ...]:
+        """The filters on the way, without what a single weighted cluster says of them."""
+        levels = (taken.route.overrides, taken.host.overrides, taken.table.overrides)
+        layers = settle(chain.filters, levels, Site(isinstance(taken.route.action, Forward), "", self._address))
+        return tuple(str(layer) for layer in layers if layer.around(nothing) is not nothing)
 
     def _acted(self, told: Explanation, taken: "Taken", request: Request) -> Explanation:
         match taken.route.action:
@@ -151,6 +158,10 @@ class Taken:
         if prepare is not None:
             prepare(copied)
         return copied
+
+
+async def nothing(request: Request) -> Response:
+    raise NoRoute("asked about only")
 
 
 def untouched(request: Request) -> Request:

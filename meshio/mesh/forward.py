@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from time import monotonic, time
 from typing import Any, TypeAlias
 
-from meshio.errors import Finish, NoCluster, RequestError
+from meshio.errors import Finish, NoCluster, NoRoute, RequestError
 from meshio.mesh.affinity import hashed
-from meshio.message import Layer, Request, Response, Send
+from meshio.message import Request, Response, Send
+from meshio.resilience.site import Site
 from meshio.resilience.timeout import Timeout
-from meshio.routing.cors import Cors
+from meshio.routing.filters import Layers, Overrides, settle
 from meshio.routing.listener import HttpChain, TcpChain
 from meshio.routing.local_reply import stamped
 from meshio.routing.mirror import mirror
@@ -43,7 +44,6 @@ class Manner:
 
 
 PLAIN = Manner()
-Layers: TypeAlias = tuple[Layer, ...]
 Attempt: TypeAlias = Callable[[Upstream, Manner], Send]
 
 
@@ -63,27 +63,36 @@ class Composer:
 
     def http(self, chain: HttpChain, table: RouteTable, host: VirtualHost, route: Route) -> Send:
         """The whole way of a request that took this route."""
-        layers = merged(route.layers, chain.layers)
-        unasked = tuple(layer for layer in layers if not isinstance(layer, Cors))  # it looks at forwarding routes only
+        levels = (route.overrides, host.overrides, table.overrides)
         match route.action:
             case Forward() as forward:
-                ways = [(self.forward(table, host, route, entry, layers), entry.weight) for entry in forward.clusters]
+                ways = [(self.forward(Way(chain, table, host, route, each)), each.weight) for each in forward.clusters]
                 send = drawn(split(ways)) if len(ways) > 1 else ways[0][0]
             case Redirect():
-                send = layered(answered(redirect(table, host, route, self.address)), unasked)
+                send = layered(answered(redirect(table, host, route, self.address)), self.layers(chain, levels))
             case DirectResponse():
-                send = layered(answered(respond(table, host, route, self.address)), unasked)
+                send = layered(answered(respond(table, host, route, self.address)), self.layers(chain, levels))
         return named(send, host.name, route.name)
+
+    def layers(self, chain: HttpChain, levels: tuple[Overrides, ...] = (), cluster: str | None = None) -> Layers:
+        """The filters of a route; `cluster` is None for one that leads to none."""
+        return settle(chain.filters, levels, Site(cluster is not None, cluster or "", self.address))
+
+    def unrouted(self, chain: HttpChain) -> Callable[[NoRoute], Send] | None:
+        """What becomes of a request without a route: the listener's filters see it first. None: just the error."""
+        layers = self.layers(chain)
+        if layered(failing, layers) is failing:
+            return None
+        return lambda error: layered(raising(error), layers)
 
     def tcp(self, chain: TcpChain) -> Send:
         """A TCP proxy's way: no route, no retry, bytes as they are."""
         draw = split([(self.single(entry.name) or unserved(entry.name, 503), entry.weight) for entry in chain.clusters])
         return drawn(draw)
 
-    def forward(
-        self, table: RouteTable, host: VirtualHost, route: Route, entry: WeightedCluster, layers: Layers
-    ) -> Send:
+    def forward(self, way: "Way") -> Send:
         """One weighted cluster of a route. Each thing's place in the order is Envoy's (router.cc)."""
+        table, host, route, entry = way.table, way.host, way.route, way.entry
         action = route.action
         assert isinstance(action, Forward)
         send = self.tried(action, host, entry)
@@ -93,8 +102,11 @@ class Composer:
             send = mirror(action.mirrors, lambda cluster: self.shadow(cluster, action.timeout), self.start)(send)
         if action.timeout:
             send = Timeout(action.timeout).around(send)
-        send = layered(begun(send, prepare_request(table, host, route, entry, self.address)), layers)
-        return finished(send, prepare_response(table, host, route, entry, self.address))
+        finish = prepare_response(table, host, route, entry, self.address)
+        send = finished(begun(send, prepare_request(table, host, route, entry, self.address)), finish)
+        levels = (entry.overrides, route.overrides, host.overrides, table.overrides)
+        filtered = layered(send, self.layers(way.chain, levels, entry.name))
+        return filtered if filtered is send else replying(filtered, finish)
 
     def tried(self, action: Forward, host: VirtualHost, entry: WeightedCluster) -> Send:
         upstream, retry = self.upstreams.get(entry.name), action.retry
@@ -123,11 +135,15 @@ def layered(send: Send, layers: Layers) -> Send:
     return send
 
 
-def merged(own: Layers, inherited: Layers) -> Layers:
-    """A route's own layer replaces the listener's of the same kind, at the listener's place."""
-    kinds = {type(layer): layer for layer in own}
-    kept = tuple(kinds.pop(type(layer), layer) for layer in inherited)
-    return kept + tuple(kinds.values())
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where a request to one weighted cluster has come through."""
+
+    chain: HttpChain
+    table: RouteTable
+    host: VirtualHost
+    route: Route
+    entry: WeightedCluster
 
 
 def named(send: Send, host: str, route: str) -> Send:
@@ -159,6 +175,31 @@ def finished(send: Send, finish: Finish | None) -> Send:
         return response
 
     return finishing
+
+
+def replying(send: Send, finish: Finish | None) -> Send:
+    """What a filter answers itself is changed like what the router answers; what passes a filter was already."""
+    if finish is None:
+        return send
+
+    async def replied(request: Request) -> Response:
+        try:
+            return await send(request)
+        except RequestError as error:
+            error.finish = finish
+            raise
+
+    return replied
+
+
+def raising(error: RequestError) -> Send:
+    async def fail(request: Request) -> Response:
+        raise error
+
+    return fail
+
+
+failing = raising(NoRoute("no route"))
 
 
 def begun(send: Send, begin: PrepareRequest | None) -> Send:

@@ -7,6 +7,7 @@ A plan is built by `publish` and thrown away by the next one, except for the rou
 not change.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -138,6 +139,8 @@ class Plan:
         if key not in self._routers:
             composer = self._composer
             router = compile_router(table, lambda table, host, route: composer.http(chain, table, host, route))
+            if (unrouted := composer.unrouted(chain)) is not None:
+                router = caught(router, unrouted)
             self._routers[key] = Compiled(table, self._bound(table), cleaned(router, chain.paths))
         return self._routers[key].router
 
@@ -150,6 +153,18 @@ def moved(router: Router[Send], port: int) -> Router[Send]:
         return router(request)
 
     return elsewhere
+
+
+def caught(router: Router[Send], unrouted: Callable[[NoRoute], Send]) -> Router[Send]:
+    """Filters see a request that has no route, too."""
+
+    def route(request: Request) -> Send:
+        try:
+            return router(request)
+        except NoRoute as error:
+            return unrouted(error)
+
+    return route
 
 
 def cleaned(router: Router[Send], paths: PathNormalisation) -> Router[Send]:

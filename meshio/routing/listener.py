@@ -6,7 +6,7 @@ A client has no socket to listen on: the listeners say what Envoy would have don
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from meshio.message import Layer
+from meshio.routing.filters import Filter
 from meshio.routing.route import RouteTable, WeightedCluster
 
 EscapedSlashes: TypeAlias = Literal["keep", "reject", "redirect", "forward"]
@@ -25,14 +25,12 @@ class PathNormalisation:
 class HttpChain:
     """The HTTP connection manager of a filter chain: a route table by name (RDS) or inline, and its layers.
 
-    `layers` come from the HTTP filters, outermost first; what a route overrides is already merged there.
-    `filters` are the names of all HTTP filters, in order.
+    `filters` are all HTTP filters, outermost first.
     """
 
     routes: str | RouteTable
     paths: PathNormalisation = PathNormalisation()
-    layers: tuple[Layer, ...] = ()
-    filters: tuple[str, ...] = ()
+    filters: tuple[Filter, ...] = ()
     upgrades: frozenset[str] = frozenset()
     stat_prefix: str = ""
 

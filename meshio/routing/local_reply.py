@@ -24,7 +24,11 @@ def local_reply(error: RequestError, request: Request) -> Response:
         record.flags.append(error.flag)
     record.details = error.details or record.details
     record.error = str(error)
-    return answer(request, error.status, error.body, Shape(finish=error.finish, extra=list(error.headers)))
+    shape = Shape(finish=error.finish, extra=list(error.headers), grpc_status=error.grpc_status)
+    response = answer(request, error.status, error.body, shape)
+    for change in error.after:
+        change(request, response)
+    return response
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +36,14 @@ class Shape:
     """What a local answer carries beside status and body.
 
     `finish` is the route's change to response headers. As in Envoy it meets `headers` alone and a response
-    code of 0, and what it says of content-type holds only if there is a body. `extra` comes behind it.
+    code of 0, and what it says of content-type holds only if there is a body. `extra` comes behind it. `grpc_status`
+    is what a gRPC client is told where it does not follow from the HTTP status.
     """
 
     headers: Headers = field(default_factory=list)
     finish: Finish | None = None
     extra: Headers = field(default_factory=list)
+    grpc_status: int | None = None
 
 
 PLAIN = Shape()
@@ -51,7 +57,7 @@ def answer(request: Request, status: int, body: bytes = b"", shape: Shape = PLAI
     response.status = status
     response.headers = [*response.headers, *shape.extra]
     if for_grpc(request):
-        as_grpc(response, body)
+        as_grpc(response, body, shape.grpc_status)
     else:
         as_text(response, body, request.method)
     return response
@@ -78,10 +84,12 @@ def as_text(response: Response, body: bytes, method: bytes) -> None:
         response.body = Body(body)
 
 
-def as_grpc(response: Response, body: bytes) -> None:
+def as_grpc(response: Response, body: bytes, status: int | None) -> None:
+    """`status` is the gRPC status, None for the one that goes with the HTTP status."""
     headers = without(response.headers, b"content-length", b"content-type")
     headers.append((b"content-type", GRPC))
-    headers.append((b"grpc-status", b"%d" % GRPC_STATUS.get(response.status, UNKNOWN)))
+    known = GRPC_STATUS.get(response.status, UNKNOWN) if status is None else status
+    headers.append((b"grpc-status", b"%d" % known))
     if body:
         headers.append((b"grpc-message", percent_encoded(body)))
     response.status = 200

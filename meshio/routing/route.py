@@ -7,9 +7,9 @@ from typing import TypeAlias
 from meshio.balancing.hashing import HashPolicy
 from meshio.errors import Rejected
 from meshio.matching import Matcher
-from meshio.message import Layer
 from meshio.resilience.fault import Fraction
 from meshio.resilience.retry import Retry
+from meshio.routing.filters import Overrides
 from meshio.routing.mutation import NO_MUTATION, HeaderMutation
 from meshio.routing.rewrite import HostRewrite, PathRewrite
 
@@ -25,6 +25,7 @@ class WeightedCluster:
     request_headers: HeaderMutation = NO_MUTATION
     response_headers: HeaderMutation = NO_MUTATION
     host_rewrite: HostRewrite | None = None
+    overrides: Overrides = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ Action: TypeAlias = Forward | Redirect | DirectResponse
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """All matchers must hold; the first route that matches wins. `layers` are outermost first.
+    """All matchers must hold; the first route that matches wins. `overrides` are about the listener's filters.
 
     origin   the Istio resource it came from, e.g.
              /apis/networking.istio.io/v1/namespaces/default/virtual-service/reviews
@@ -99,7 +100,7 @@ class Route:
     name: str = ""
     request_headers: HeaderMutation = NO_MUTATION
     response_headers: HeaderMutation = NO_MUTATION
-    layers: tuple[Layer, ...] = ()
+    overrides: Overrides = ()
     decorator: str = ""
     origin: str = ""
 
@@ -120,6 +121,7 @@ class VirtualHost:
     request_headers: HeaderMutation = NO_MUTATION
     response_headers: HeaderMutation = NO_MUTATION
     attempt_count: bool = False  # x-envoy-attempt-count goes to the upstream
+    overrides: Overrides = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,7 @@ class RouteTable:
     request_headers: HeaderMutation = NO_MUTATION
     response_headers: HeaderMutation = NO_MUTATION
     most_specific_wins: bool = False
+    overrides: Overrides = ()
 
     def clusters(self) -> set[str]:
         """Every cluster that any route may send to."""

@@ -14,6 +14,7 @@ from meshio.routing.rewrite import (
 )
 from meshio.routing.route import ALWAYS, DirectResponse, Forward, Mirror, Redirect, WeightedCluster
 from meshio.xds.duration import seconds
+from meshio.xds.layers import translate_overrides
 from meshio.xds.matching import fraction, substitution
 from meshio.xds.mutation import request_mutation, response_mutation
 from meshio.xds.place import Place
@@ -95,6 +96,7 @@ def weighted_cluster(place: Place, each: WeightedClusterClusterWeight) -> Weight
         request_mutation(place, each),
         response_mutation(place, each),
         HostLiteral(one_line(place.at("host_rewrite_literal"), host)) if host else None,
+        translate_overrides(place, each.typed_per_filter_config),
     )
 
 

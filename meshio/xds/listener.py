@@ -153,8 +153,7 @@ def http_chain(place: Place, raw: bytes) -> HttpChain:
     return HttpChain(
         routes=routes(place, manager),
         paths=PathNormalisation(bool(manager.normalize_path), manager.merge_slashes, escaped),
-        layers=translate_filters(place, manager.http_filters),
-        filters=tuple(each.name for each in manager.http_filters),
+        filters=translate_filters(place, manager.http_filters),
         upgrades=frozenset(each.upgrade_type for each in manager.upgrade_configs if each.enabled is not False),
         stat_prefix=manager.stat_prefix,
     )

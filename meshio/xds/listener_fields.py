@@ -1,14 +1,10 @@
-"""What happens to each field of a listener and of the filters in it."""
+"""What happens to each field of a listener."""
 
 from datetime import timedelta
 
 from betterproto2 import Message
 
 from meshio.xds.proto.envoy.config.listener.v3 import ApiListener, Filter, FilterChain, FilterChainMatch, Listener
-from meshio.xds.proto.envoy.extensions.filters.common.fault.v3 import FaultDelay
-from meshio.xds.proto.envoy.extensions.filters.http.cors.v3 import Cors, CorsPolicy
-from meshio.xds.proto.envoy.extensions.filters.http.fault.v3 import FaultAbort, HttpFault
-from meshio.xds.proto.envoy.extensions.filters.http.router.v3 import Router
 from meshio.xds.proto.envoy.extensions.filters.network.http_connection_manager.v3 import (
     HttpConnectionManager,
     HttpConnectionManagerUpgradeConfig,
@@ -29,7 +25,6 @@ TRACING = "no spans are made in this version"
 NO_IDS = "requests keep the x-request-id that the application gives them; none is made up in this version"
 XFCC = "an application's own x-forwarded-client-cert is never passed on"
 STATISTICS = "names of statistics only"
-NO_RUNTIME = "meshio has no runtime layer"
 
 LISTENER_FIELDS: dict[type[Message], Rules] = {
     Listener: {
@@ -120,36 +115,5 @@ LISTENER_FIELDS: dict[type[Message], Rules] = {
     HttpFilter: {
         **read("name", "typed_config", "is_optional", "disabled"),
         **rejected("filters by discovery (ECDS)", "config_discovery"),
-    },
-    Router: {
-        **ignored(STATISTICS, "dynamic_stats", "suppress_grpc_request_failure_code_stats"),
-        **ignored(TRACING, "start_child_span"),
-        **ignored(LOGS, "upstream_log", "upstream_log_options"),
-        **rejected("", "strict_check_headers", "respect_expected_rq_timeout", "upstream_http_filters"),
-        **rejected("", "suppress_envoy_headers"),
-    },
-    Cors: {},
-    CorsPolicy: {
-        **read("allow_origin_string_match", "allow_methods", "allow_headers", "expose_headers", "max_age"),
-        **read("allow_credentials", "filter_enabled", "forward_not_matching_preflights"),
-        **ignored(STATISTICS, "shadow_enabled"),
-        **rejected("", "allow_private_network_access"),
-    },
-    HttpFault: {
-        **read("delay", "abort"),
-        **rejected("", "upstream_cluster", "headers", "downstream_nodes", "max_active_faults", "response_rate_limit"),
-        **ignored(
-            NO_RUNTIME,
-            *("delay_percent_runtime", "abort_percent_runtime", "delay_duration_runtime", "abort_http_status_runtime"),
-            *("max_active_faults_runtime", "response_rate_limit_percent_runtime", "abort_grpc_status_runtime"),
-        ),
-        **ignored(STATISTICS, "disable_downstream_cluster_stats"),
-        **ignored("for access logs", "filter_metadata"),
-    },
-    FaultDelay: {**read("fixed_delay", "percentage"), **rejected("faults by request header", "header_delay")},
-    FaultAbort: {
-        **read("http_status", "percentage"),
-        **rejected("faults by request header", "header_abort"),
-        **rejected("aborts with a gRPC status", "grpc_status"),
     },
 }

@@ -1,6 +1,7 @@
 """Matchers of routes: what a request has to be like."""
 
 from collections.abc import Iterator
+from typing import TypeAlias
 
 from meshio import matching
 from meshio.errors import Rejected
@@ -14,6 +15,7 @@ from meshio.xds.proto.envoy.config.route.v3 import HeaderMatcher, QueryParameter
 from meshio.xds.proto.envoy.type.matcher.v3 import RegexMatchAndSubstitute, RegexMatcher, StringMatcher
 from meshio.xds.proto.envoy.type.v3 import FractionalPercent
 
+HeaderQuestion: TypeAlias = matching.Header | matching.HeaderPresent | matching.HeaderRange
 LONGEST_PATTERN = 4096  # characters; RE2 bounds the compiled program itself
 DENOMINATORS = (100, 10_000, 1_000_000)
 
@@ -55,7 +57,7 @@ def separated_prefix(place: Place, prefix: str) -> bytes:
     return prefix.encode()
 
 
-def header_matcher(place: Place, header: HeaderMatcher) -> Matcher:
+def header_matcher(place: Place, header: HeaderMatcher) -> HeaderQuestion:
     """Without any condition it asks for presence (Envoy: HeaderUtility::createHeaderData)."""
     name, invert = header.name.lower().encode(), header.invert_match
     if not name:

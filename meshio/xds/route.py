@@ -104,6 +104,7 @@ class Table:
             request_headers=request_mutation(place, config),
             response_headers=response_mutation(place, config),
             most_specific_wins=config.most_specific_header_mutations_wins,
+            overrides=translate_overrides(place, config.typed_per_filter_config),
         )
 
 
@@ -119,6 +120,7 @@ def translate_host(place: Place, config: RouteConfiguration, host: VirtualHostMe
         request_headers=request_mutation(place, host),
         response_headers=response_mutation(place, host),
         attempt_count=host.include_request_attempt_count,
+        overrides=translate_overrides(place, host.typed_per_filter_config),
     )
 
 
@@ -135,14 +137,13 @@ def translate_route(place: Place, level: Level, route: RouteMessage) -> Route:
     """One route."""
     if route.match is None:
         raise place.rejected("has no match", "match")
-    filters = (route.typed_per_filter_config, level.host.typed_per_filter_config, level.config.typed_per_filter_config)
     return Route(
         match=shared(translate_match(place.at("match"), route.match)),
         action=translate_action(place, level, route),
         name=route.name,
         request_headers=request_mutation(place, route),
         response_headers=response_mutation(place, route),
-        layers=translate_overrides(place, *filters),
+        overrides=translate_overrides(place, route.typed_per_filter_config),
         decorator=route.decorator.operation if route.decorator is not None else "",
         origin=istio_text(route.metadata, "config"),
     )

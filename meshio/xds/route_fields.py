@@ -131,9 +131,8 @@ ROUTE_FIELDS: dict[type[Message], Rules] = {
         **only((False,), "", "use_hash_policy"),
     },
     WeightedClusterClusterWeight: {
-        **read("name", "weight", *HEADERS, "host_rewrite_literal"),
+        **read("name", "weight", *HEADERS, "host_rewrite_literal", "typed_per_filter_config"),
         **rejected("", "cluster_header"),
-        **rejected("filters of their own for a share of the traffic", "typed_per_filter_config"),
         **rejected(SUBSET, "metadata_match"),
     },
     RedirectAction: read(

@@ -9,6 +9,7 @@ from meshio.message import Request
 from meshio.resilience.fault import Fault, Fraction
 from meshio.resilience.retry import Retry
 from meshio.routing.cors import Cors
+from meshio.routing.filters import Filter, Override
 from meshio.routing.mutation import HeaderMutation, HeaderValue
 from meshio.routing.route import DirectResponse, Forward, Route, RouteTable, VirtualHost, WeightedCluster
 from tests.mesh.planes import ANY, assignment, cluster, get, http, reached, run, snapshot, table, to
@@ -16,13 +17,13 @@ from tests.mesh.planes import ANY, assignment, cluster, get, http, reached, run,
 STICKY = {"hash_policies": (HashCookie("sid", ttl=60.0, path="/"),)}
 
 
-def test_layers_of_a_route_replace_the_listeners_of_the_same_kind():
+def test_what_a_route_says_of_a_filter_replaces_what_the_listener_says():
     always = Fraction(100)
     abort, other = Fault(abort=500, abort_share=always), Fault(abort=418, abort_share=always)
 
     async def scenario(plane, peer):
-        routes = [table(Route((PathPrefix(b"/own"),), to("a"), layers=(other,)), Route(ANY, to("a")))]
-        plane.publish(snapshot(cluster("a"), routes=routes, listeners=[http(layers=(abort,))]))
+        routes = [table(Route((PathPrefix(b"/own"),), to("a"), overrides=(Override("f", other),)), Route(ANY, to("a")))]
+        plane.publish(snapshot(cluster("a"), routes=routes, listeners=[http(filters=(Filter("f", abort),))]))
         assert await reached(plane, get(b"/own")) == 418
         assert await reached(plane, get(b"/")) == 500
 
@@ -33,8 +34,10 @@ def test_cross_origin_policies_are_for_routes_that_forward():
     policy = Cors((Exact(b"http://ok"),))
 
     async def scenario(plane, peer):
-        direct = Route((PathPrefix(b"/direct"),), DirectResponse(200), layers=(policy,))
-        plane.publish(snapshot(cluster("a"), routes=[table(direct, Route(ANY, to("a"), layers=(policy,)))]))
+        says = (Override("cors", policy),)
+        direct = Route((PathPrefix(b"/direct"),), DirectResponse(200), overrides=says)
+        routes, listener = [table(direct, Route(ANY, to("a"), overrides=says))], http(filters=(Filter("cors", Cors()),))
+        plane.publish(snapshot(cluster("a"), routes=routes, listeners=[listener]))
         told = [await plane.send(get(path, headers=[(b"origin", b"http://ok")])) for path in (b"/direct", b"/")]
         assert [response.header(b"access-control-allow-origin") for response in told] == [None, b"http://ok"]
 

@@ -11,6 +11,7 @@ from meshio.controlplane.compile import compile_snapshot
 from meshio.controlplane.documents import load
 from meshio.errors import Rejected
 from meshio.mesh.snapshot import Name
+from meshio.routing.filters import Override
 from meshio.routing.listener import Listener
 from meshio.routing.rewrite import HostOfEndpoint
 from meshio.routing.route import DirectResponse, Forward, Route, RouteTable, VirtualHost, WeightedCluster
@@ -142,7 +143,7 @@ def test_a_policy_of_ones_own_is_refused_by_name():
 
 
 def test_a_layer_of_ones_own_is_refused_by_name():
-    route = Route((), DirectResponse(200), layers=(Whim(),))
+    route = Route((), DirectResponse(200), overrides=(Override("whim", Whim()),))
     with pytest.raises(Rejected, match=r"Whim: layers: xDS has no such filter"):
         encode(RouteTable("80", (VirtualHost("any", ("*",), (route,)),)))
 

@@ -19,7 +19,7 @@ SAMPLES = 3  # of the scale recording; the rest is pinned by a digest
 def plain(value: object) -> object:
     """A value as JSON: what differs from the default, with the class where it matters."""
     if is_dataclass(value) and not isinstance(value, type):
-        said = {f.name: plain(v) for f in fields(value) if (v := getattr(value, f.name)) != default_of(f)}
+        said = {f.name: plain(v) for f in fields(value) if f.compare and (v := getattr(value, f.name)) != default_of(f)}
         return {"is": type(value).__name__, **said}
     if isinstance(value, dict):
         return {str(key): plain(each) for key, each in sorted(value.items())}

@@ -8,9 +8,11 @@ from betterproto2 import Message
 from meshio.errors import Rejected
 from meshio.resilience.fault import Fault, Fraction
 from meshio.routing import listener as values
+from meshio.routing.filters import Filter as ChainFilter
 from meshio.routing.listener import ChainMatch, FilterChain, HttpChain, PathNormalisation, TcpChain
 from meshio.routing.route import WeightedCluster
 from meshio.xds.decode import Decoder
+from meshio.xds.layers import FAULT
 from meshio.xds.proto.envoy.config.core.v3 import (
     Address,
     CidrRange,
@@ -72,7 +74,7 @@ def target(*filters: Filter) -> HttpChain | TcpChain:
     return decode(listener(*filters)).chains[0].target
 
 
-NAMES = ("router",)
+NAMES = (ChainFilter("router"),)
 
 
 def test_an_outbound_listener_says_where_and_whither() -> None:
@@ -133,8 +135,7 @@ def test_a_fault_for_every_request_is_a_layer() -> None:
     fault = HttpFault(abort=FaultAbort(http_status=500, percentage=FractionalPercent(1)))
     chain = target(http(HttpFilter("fault", Any.pack(fault))))
     assert isinstance(chain, HttpChain)
-    assert chain.layers == (Fault(abort=500, abort_share=Fraction(1)),)
-    assert chain.filters == ("fault", "router")
+    assert chain.filters == (ChainFilter("fault", Fault(abort=500, abort_share=Fraction(1))), *NAMES)
 
 
 @pytest.mark.parametrize(
@@ -142,14 +143,20 @@ def test_a_fault_for_every_request_is_a_layer() -> None:
     [
         HttpFilter("x", UNKNOWN, is_optional=True),
         HttpFilter("stats", Any.pack(TypedStruct("type.googleapis.com/stats.PluginConfig"))),
-        HttpFilter("fault", Any.pack(HttpFault(abort=FaultAbort(http_status=500))), disabled=True),
     ],
-    ids=["optional", "known inside a TypedStruct", "disabled"],
+    ids=["optional", "known inside a TypedStruct"],
 )
 def test_filters_without_effect_are_no_layers(accepted: HttpFilter) -> None:
     chain = target(http(accepted))
     assert isinstance(chain, HttpChain)
-    assert chain.layers == ()
+    assert chain.filters == (ChainFilter(accepted.name), *NAMES)
+
+
+def test_a_filter_may_wait_for_a_route_that_speaks_of_it() -> None:
+    fault = HttpFault(abort=FaultAbort(http_status=500))
+    chain = target(http(HttpFilter("fault", Any.pack(fault), disabled=True)))
+    assert isinstance(chain, HttpChain)
+    assert chain.filters == (ChainFilter("fault", Fault(abort=500), disabled=True), *NAMES)
 
 
 def test_an_api_listener_is_one_chain_for_everything() -> None:
@@ -176,6 +183,19 @@ REFUSED = {
         "http_filters[0]",
         "moon.Config",
     ),
+    "a known filter inside a TypedStruct": (
+        with_filter(HttpFilter("f", Any.pack(TypedStruct("type.googleapis.com/" + FAULT)))),
+        "http_filters[0].typed_config",
+        "own message",
+    ),
+    "a filter under a condition, even an optional one": (
+        with_filter(
+            HttpFilter("m", Any("x/envoy.extensions.common.matching.v3.ExtensionWithMatcher"), is_optional=True)
+        ),
+        "http_filters[0]",
+        "condition",
+    ),
+    "a filter without a name": (with_filter(HttpFilter("", UNKNOWN, is_optional=True)), "name", "no name"),
     "an HTTP filter without config": (with_filter(HttpFilter("moon")), "http_filters[0]", "without a type"),
     "a filter by discovery": (with_filter(HttpFilter("x", config_discovery=b"x")), "config_discovery", "ECDS"),
     "no router": (

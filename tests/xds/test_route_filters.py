@@ -1,4 +1,4 @@
-"""What routes say about HTTP filters."""
+"""What route tables say about HTTP filters, on four levels."""
 
 import pytest
 
@@ -6,45 +6,53 @@ from meshio.errors import Rejected
 from meshio.matching import Exact
 from meshio.resilience.fault import Fault, Fraction
 from meshio.routing.cors import Cors
-from meshio.xds.proto.envoy.config.route.v3 import FilterConfig, Route
+from meshio.routing.filters import Override
+from meshio.routing.route import Forward
+from meshio.xds.proto.envoy.config.route.v3 import FilterConfig, Route, RouteAction, WeightedCluster
+from meshio.xds.proto.envoy.config.route.v3 import WeightedClusterClusterWeight as ClusterWeight
 from meshio.xds.proto.envoy.extensions.filters.http.cors.v3 import CorsPolicy
 from meshio.xds.proto.envoy.extensions.filters.http.fault.v3 import HttpFault
 from meshio.xds.proto.google.protobuf import Any
 from tests.xds.routes import ABORT, ANY, ASKED, CORS, FAULT, OTHER, TO_A, decode, only_route, packed, table
 
+FAULT_NAME = "envoy.filters.http.fault"
+ABORTING = (Override(FAULT_NAME, Fault(abort=503, abort_share=Fraction(100))),)
 
-def test_the_fault_of_the_most_specific_level_counts() -> None:
-    one = Route(match=ANY, route=TO_A, typed_per_filter_config=packed(ABORT))
-    two = Route(match=ANY, route=TO_A)
-    message = table(one, two, typed_per_filter_config=packed(FAULT))
+
+def test_each_level_keeps_what_it_says() -> None:
+    message = table(Route(match=ANY, route=TO_A, typed_per_filter_config=packed(ABORT)))
     message.typed_per_filter_config = packed(HttpFault())
-    first, second = decode(message).hosts[0].routes
-    assert first.layers == (Fault(abort=503, abort_share=Fraction(100)),)
-    assert second.layers == (Fault(1.0, Fraction(10)),)
+    message.virtual_hosts[0].typed_per_filter_config = packed(FAULT)
+    found = decode(message)
+    assert found.overrides == (Override(FAULT_NAME, Fault()),)
+    assert found.hosts[0].overrides == (Override(FAULT_NAME, Fault(1.0, Fraction(10))),)
+    assert found.hosts[0].routes[0].overrides == ABORTING
 
 
-@pytest.mark.parametrize("nothing", [HttpFault(), FilterConfig(disabled=True)])
-def test_a_route_can_switch_the_listener_s_fault_off(nothing: HttpFault | FilterConfig) -> None:
-    route = only_route(table(Route(match=ANY, route=TO_A, typed_per_filter_config=packed(nothing))))
-    assert route.layers == (Fault(),)
+def test_a_weighted_cluster_has_its_own() -> None:
+    clusters = [ClusterWeight("a", weight=1, typed_per_filter_config=packed(ABORT))]
+    action = RouteAction(weighted_clusters=WeightedCluster(clusters=clusters))
+    route = only_route(table(Route(match=ANY, route=action)))
+    assert isinstance(route.action, Forward)
+    assert route.action.clusters[0].overrides == ABORTING
+
+
+def test_a_level_can_switch_a_filter_off() -> None:
+    off = FilterConfig(disabled=True, config=Any.pack(ABORT))
+    route = only_route(table(Route(match=ANY, route=TO_A, typed_per_filter_config=packed(off))))
+    assert route.overrides == (Override(FAULT_NAME, disabled=True),)
 
 
 def test_a_wrapped_filter_config_is_opened() -> None:
     wrapped = FilterConfig(config=Any.pack(ABORT))
     route = only_route(table(Route(match=ANY, route=TO_A, typed_per_filter_config=packed(wrapped))))
-    assert route.layers == (Fault(abort=503, abort_share=Fraction(100)),)
+    assert route.overrides == ABORTING
 
 
-def test_a_cross_origin_policy_comes_inside_of_faults() -> None:
-    both = {CORS: Any.pack(ASKED), **packed(ABORT)}
-    route = only_route(table(Route(match=ANY, route=TO_A, typed_per_filter_config=both)))
+def test_a_cross_origin_policy_is_read_whole() -> None:
+    route = only_route(table(Route(match=ANY, route=TO_A, typed_per_filter_config={CORS: Any.pack(ASKED)})))
     policy = Cors((Exact(b"http://ok"),), "GET,PUT", "x-a", "x-b", "60", True, False, Fraction(50))
-    assert route.layers == (Fault(abort=503, abort_share=Fraction(100)), policy)
-
-
-def test_a_cross_origin_policy_that_is_switched_off_leaves_faults_alone() -> None:
-    off = {CORS: Any.pack(FilterConfig(disabled=True))}
-    assert only_route(table(Route(match=ANY, route=TO_A, typed_per_filter_config=off))).layers == ()
+    assert route.overrides == (Override(CORS, policy),)
 
 
 def test_cross_origin_headers_cannot_smuggle() -> None:
@@ -55,4 +63,9 @@ def test_cross_origin_headers_cannot_smuggle() -> None:
 
 def test_an_unknown_filter_config_that_is_optional_is_left_out() -> None:
     optional = {"x": Any.pack(FilterConfig(config=OTHER, is_optional=True))}
-    assert only_route(table(Route(match=ANY, route=TO_A, typed_per_filter_config=optional))).layers == ()
+    assert only_route(table(Route(match=ANY, route=TO_A, typed_per_filter_config=optional))).overrides == ()
+
+
+def test_a_wrapper_of_nothing_is_refused() -> None:
+    with pytest.raises(Rejected, match=r"typed_per_filter_config\[x\].config: is neither there nor disabled"):
+        decode(table(Route(match=ANY, route=TO_A, typed_per_filter_config={"x": Any.pack(FilterConfig())})))

@@ -129,7 +129,7 @@ REFUSED = {
     "an unknown command": (added("x-a", "%MOON%"), "request_headers_to_add[0]", "not supported"),
     "an unknown filter": (filtered(OTHER), "typed_per_filter_config[x]", "some.Thing"),
     "an abort without status": (filtered(Any.pack(HttpFault(abort=FaultAbort()))), "abort.http_status", "200 to 599"),
-    "a delay of nothing": (filtered(Any.pack(HttpFault(delay=FaultDelay()))), "fixed_delay", "more than zero"),
+    "a delay of nothing": (filtered(Any.pack(HttpFault(delay=FaultDelay()))), "delay.fixed_delay", "no delay"),
     "a second line in a host": (table(action(host_rewrite_literal="a\nb")), "host_rewrite_literal", "CR or LF"),
     "TLS only": (table(require_tls=1), "require_tls", "not supported"),
 }

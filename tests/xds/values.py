@@ -1,7 +1,5 @@
 """Any value that can be encoded, as hypothesis strategies."""
 
-from operator import add
-
 from hypothesis import strategies as st
 
 from meshio.balancing.cluster_provided import ClusterProvided
@@ -35,6 +33,7 @@ from meshio.resilience.limits import Limits, RetryBudget
 from meshio.resilience.outlier import OutlierDetection
 from meshio.resilience.retry import Retry
 from meshio.routing.cors import Cors
+from meshio.routing.filters import Filter, Override
 from meshio.routing.listener import ChainMatch, FilterChain, HttpChain, Listener, PathNormalisation, TcpChain
 from meshio.routing.mutation import HeaderMutation, HeaderValue
 from meshio.routing.rewrite import (
@@ -111,8 +110,27 @@ HOST_REWRITE = st.one_of(
     st.builds(HostFromPath, REGEX, WORD),
     st.just(HostOfEndpoint()),
 )
+MAYBE = st.none() | FLAG
+CORS = st.builds(Cors, several(TEXT), WORD, WORD, WORD, WORD, MAYBE, MAYBE, FRACTION, MAYBE)
+MILLISECONDS = st.integers(1, 99_999).map(lambda number: number / 1000)
+FAULT = st.one_of(
+    st.builds(
+        Fault, MILLISECONDS, FRACTION, st.integers(200, 599), FRACTION, rate=st.integers(1, 99), rate_share=FRACTION,
+        cluster=WORD, headers=several(HEADERS, 2), nodes=st.frozensets(WORD, max_size=2), most=st.none() | COUNT,
+    ),
+    st.builds(Fault, delay_share=FRACTION, delay_asked=st.just(True), grpc_abort=COUNT, abort_share=FRACTION),
+    st.builds(Fault, abort_share=FRACTION, abort_asked=st.just(True), rate_share=FRACTION, rate_asked=st.just(True)),
+)  # fmt: skip
+OVERRIDE = st.one_of(
+    st.builds(Override, st.just("envoy.filters.http.fault"), FAULT | st.just(Fault())),
+    st.builds(Override, st.just("envoy.filters.http.cors"), CORS),
+    st.builds(Override, WORD, disabled=st.just(True)),
+)
+OVERRIDES = st.lists(OVERRIDE, max_size=2, unique_by=lambda each: each.name).map(
+    lambda found: tuple(sorted(found, key=lambda each: each.name))
+)
 WEIGHTED = st.builds(
-    WeightedCluster, WORD, st.integers(1, 1000), MUTATION, MUTATION, st.none() | st.builds(HostLiteral, WORD)
+    WeightedCluster, WORD, st.integers(1, 1000), MUTATION, MUTATION, st.none() | st.builds(HostLiteral, WORD), OVERRIDES
 )
 HASHED = st.one_of(
     st.builds(HashHeader, LOWER, FLAG) | st.builds(HashHeader, LOWER, FLAG, REGEX, WORD),
@@ -153,8 +171,6 @@ REDIRECT = st.builds(
     strip_query=FLAG,
 ).flatmap(lambda one: st.sampled_from([one, *variants(one)]))
 DIRECT = st.builds(DirectResponse, st.integers(200, 599), st.binary(max_size=9))
-CORS = st.builds(Cors, several(TEXT), WORD, WORD, WORD, WORD, FLAG, FLAG, FRACTION)
-FAULT = st.builds(Fault, SECONDS, FRACTION, st.integers(200, 599), FRACTION) | st.builds(Fault, SECONDS, FRACTION)
 
 
 def variants(redirect: Redirect) -> list[Redirect]:
@@ -170,7 +186,7 @@ ROUTE = st.builds(
     name=WORD,
     request_headers=MUTATION,
     response_headers=MUTATION,
-    layers=st.builds(add, several(FAULT | st.just(Fault()), 1), several(CORS, 1)),
+    overrides=OVERRIDES,
     decorator=WORD,
     origin=WORD,
 )
@@ -273,13 +289,17 @@ CLUSTERS = WHERE_AND_HOW.flatmap(
     )
 )
 
-FILTERS = ("istio.alpn", "envoy.filters.http.fault", "envoy.filters.http.cors", "envoy.filters.http.router")
+FILTERS = st.tuples(
+    st.just(Filter("istio.alpn")),
+    st.builds(Filter, st.just("envoy.filters.http.fault"), FAULT, FLAG),
+    st.just(Filter("envoy.filters.http.cors", Cors())),
+    st.just(Filter("envoy.filters.http.router")),
+)
 HTTP_CHAIN = st.builds(
     HttpChain,
     routes=WORD | TABLE,
     paths=st.builds(PathNormalisation, FLAG, FLAG, st.sampled_from(["keep", "reject", "redirect", "forward"])),
-    layers=several(FAULT, 1),
-    filters=st.just(FILTERS),
+    filters=FILTERS,
     upgrades=st.frozensets(st.just("websocket")),
     stat_prefix=WORD,
 )

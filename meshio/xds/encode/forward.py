@@ -14,6 +14,7 @@ from meshio.routing.rewrite import (
     RegexRewrite,
 )
 from meshio.routing.route import Forward, Mirror, WeightedCluster
+from meshio.xds.encode.filters import encode_overrides
 from meshio.xds.encode.parts import headers_to_add, never_none, packed, runtime_share, seconds, substitution
 from meshio.xds.proto.envoy.config.route.v3 import (
     RetryPolicy,
@@ -73,6 +74,7 @@ def encode_cluster(cluster: WeightedCluster) -> WeightedClusterClusterWeight:
         request_headers_to_remove=list(requests.remove),
         response_headers_to_add=headers_to_add(responses),
         response_headers_to_remove=list(responses.remove),
+        typed_per_filter_config=encode_overrides(cluster.overrides),
     )
     match cluster.host_rewrite:
         case HostLiteral(value):

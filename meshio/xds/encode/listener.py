@@ -1,22 +1,18 @@
 """Listener -> Listener, as a proxy would need it: nothing of it is bound but the listener for everything else."""
 
-from meshio.message import Layer
-from meshio.resilience.fault import Fault
 from meshio.routing.listener import ChainMatch, EscapedSlashes, FilterChain, HttpChain, Listener, TcpChain
 from meshio.routing.route import RouteTable
+from meshio.xds.encode.filters import encode_filter
 from meshio.xds.encode.parts import address, never_none, over_ads, packed
-from meshio.xds.encode.route import FAULT, encode_fault, encode_table
+from meshio.xds.encode.route import encode_table
 from meshio.xds.proto.envoy.config.core.v3 import CidrRange, TrafficDirection
 from meshio.xds.proto.envoy.config.listener.v3 import Filter, FilterChainMatch, ListenerFilter
 from meshio.xds.proto.envoy.config.listener.v3 import FilterChain as FilterChainMessage
 from meshio.xds.proto.envoy.config.listener.v3 import Listener as ListenerMessage
-from meshio.xds.proto.envoy.extensions.filters.http.cors.v3 import Cors
-from meshio.xds.proto.envoy.extensions.filters.http.router.v3 import Router
 from meshio.xds.proto.envoy.extensions.filters.network.http_connection_manager.v3 import (
     HttpConnectionManager,
     HttpConnectionManagerPathWithEscapedSlashesAction,
     HttpConnectionManagerUpgradeConfig,
-    HttpFilter,
     Rds,
 )
 from meshio.xds.proto.envoy.extensions.filters.network.tcp_proxy.v3 import (
@@ -25,7 +21,6 @@ from meshio.xds.proto.envoy.extensions.filters.network.tcp_proxy.v3 import (
     TcpProxyWeightedClusterClusterWeight,
 )
 from meshio.xds.proto.google.protobuf import Any
-from meshio.xds.proto.udpa.type.v1 import TypedStruct
 
 EXTENSION = "type.googleapis.com/envoy.extensions.filters."
 INSPECT_HTTP = ListenerFilter(
@@ -41,12 +36,6 @@ SLASHES: dict[EscapedSlashes, HttpConnectionManagerPathWithEscapedSlashesAction]
     "reject": HttpConnectionManagerPathWithEscapedSlashesAction.REJECT_REQUEST,
     "redirect": HttpConnectionManagerPathWithEscapedSlashesAction.UNESCAPE_AND_REDIRECT,
     "forward": HttpConnectionManagerPathWithEscapedSlashesAction.UNESCAPE_AND_FORWARD,
-}
-FILTERS = {
-    FAULT: packed(encode_fault(Fault())),
-    "envoy.filters.http.cors": packed(Cors()),
-    "envoy.filters.http.router": packed(Router()),
-    "envoy.filters.http.grpc_stats": Any(type_url=EXTENSION + "http.grpc_stats.v3.FilterConfig"),
 }
 
 
@@ -106,7 +95,7 @@ def encode_prefix(prefix: str) -> CidrRange:
 def encode_http(chain: HttpChain) -> HttpConnectionManager:
     encoded = HttpConnectionManager(
         stat_prefix=chain.stat_prefix,
-        http_filters=[encode_filter(name, chain.layers) for name in chain.filters],
+        http_filters=[encode_filter(each) for each in chain.filters],
         normalize_path=chain.paths.normalize,
         merge_slashes=chain.paths.merge_slashes,
         path_with_escaped_slashes_action=SLASHES[chain.paths.escaped_slashes],
@@ -120,16 +109,6 @@ def encode_http(chain: HttpChain) -> HttpConnectionManager:
     else:
         encoded.rds = Rds(config_source=over_ads(), route_config_name=chain.routes)
     return encoded
-
-
-def encode_filter(name: str, layers: tuple[Layer, ...]) -> HttpFilter:
-    """A filter by its name. Istio's own ones are optional, so that a plain Envoy passes over them."""
-    if name == FAULT:
-        config = next((packed(encode_fault(layer)) for layer in layers if isinstance(layer, Fault)), FILTERS[FAULT])
-        return HttpFilter(name=name, typed_config=config)
-    if name in FILTERS:
-        return HttpFilter(name=name, typed_config=FILTERS[name])
-    return HttpFilter(name=name, typed_config=packed(TypedStruct(type_url=f"meshio/{name}")), is_optional=True)
 
 
 def encode_tcp(chain: TcpChain) -> TcpProxy:

@@ -1,15 +1,12 @@
 """RouteTable -> RouteConfiguration."""
 
-from meshio.errors import Rejected
-from meshio.message import Layer
-from meshio.resilience.fault import Fault
 from meshio.resilience.retry import Retry
-from meshio.routing.cors import Cors
 from meshio.routing.rewrite import PrefixRewrite, RegexRewrite
 from meshio.routing.route import Action, DirectResponse, Forward, Redirect, Route, RouteTable, VirtualHost
+from meshio.xds.encode.filters import encode_overrides
 from meshio.xds.encode.forward import encode_forward
-from meshio.xds.encode.matching import encode_match, encode_text
-from meshio.xds.encode.parts import headers_to_add, metadata, packed, runtime_share, seconds, share, substitution
+from meshio.xds.encode.matching import encode_match
+from meshio.xds.encode.parts import headers_to_add, metadata, substitution
 from meshio.xds.proto.envoy.config.core.v3 import DataSource
 from meshio.xds.proto.envoy.config.route.v3 import (
     Decorator,
@@ -20,14 +17,9 @@ from meshio.xds.proto.envoy.config.route.v3 import (
 )
 from meshio.xds.proto.envoy.config.route.v3 import Route as RouteMessage
 from meshio.xds.proto.envoy.config.route.v3 import VirtualHost as VirtualHostMessage
-from meshio.xds.proto.envoy.extensions.filters.common.fault.v3 import FaultDelay
-from meshio.xds.proto.envoy.extensions.filters.http.cors.v3 import CorsPolicy
-from meshio.xds.proto.envoy.extensions.filters.http.fault.v3 import FaultAbort, HttpFault
-from meshio.xds.proto.google.protobuf import Any
 
 LARGEST_DIRECT_RESPONSE = 1024 * 1024  # istiod's choice; Envoy's default of 4 KiB would refuse larger ones
 USUAL_BUFFER_LIMIT = Retry(frozenset()).buffer_limit
-FAULT, CORS = "envoy.filters.http.fault", "envoy.filters.http.cors"
 REDIRECT_CODES = {
     301: RedirectActionRedirectResponseCode.MOVED_PERMANENTLY,
     302: RedirectActionRedirectResponseCode.FOUND,
@@ -49,6 +41,7 @@ def encode_table(table: RouteTable) -> RouteConfiguration:
         most_specific_header_mutations_wins=table.most_specific_wins,
         validate_clusters=False,
         max_direct_response_body_size_bytes=LARGEST_DIRECT_RESPONSE,
+        typed_per_filter_config=encode_overrides(table.overrides),
     )
 
 
@@ -62,6 +55,7 @@ def encode_host(host: VirtualHost) -> VirtualHostMessage:
         response_headers_to_add=headers_to_add(host.response_headers),
         response_headers_to_remove=list(host.response_headers.remove),
         include_request_attempt_count=host.attempt_count,
+        typed_per_filter_config=encode_overrides(host.overrides),
     )
 
 
@@ -71,7 +65,7 @@ def encode_route(route: Route) -> RouteMessage:
         match=encode_match(route.match),
         metadata=metadata(istio={"config": route.origin}),
         decorator=Decorator(operation=route.decorator) if route.decorator else None,
-        typed_per_filter_config=dict(encode_layer(layer) for layer in route.layers),
+        typed_per_filter_config=encode_overrides(route.overrides),
         request_headers_to_add=headers_to_add(route.request_headers),
         request_headers_to_remove=list(route.request_headers.remove),
         response_headers_to_add=headers_to_add(route.response_headers),
@@ -117,34 +111,3 @@ def encode_redirect(redirect: Redirect) -> RedirectAction:
 def encode_direct_response(response: DirectResponse) -> DirectResponseAction:
     body = DataSource(inline_bytes=response.body) if response.body else None
     return DirectResponseAction(status=response.status, body=body)
-
-
-def encode_layer(layer: Layer) -> tuple[str, Any]:
-    """The name of the HTTP filter and its configuration for one route. Raises Rejected for a layer of our own."""
-    if isinstance(layer, Fault):
-        return FAULT, packed(encode_fault(layer))
-    if isinstance(layer, Cors):
-        return CORS, packed(encode_cors(layer))
-    raise Rejected(type(layer).__name__, "layers", "xDS has no such filter")
-
-
-def encode_cors(cors: Cors) -> CorsPolicy:
-    return CorsPolicy(
-        allow_origin_string_match=[encode_text(origin) for origin in cors.origins],
-        allow_methods=cors.methods,
-        allow_headers=cors.headers,
-        expose_headers=cors.exposed,
-        max_age=cors.max_age,
-        allow_credentials=cors.credentials,
-        filter_enabled=runtime_share(cors.share),
-        forward_not_matching_preflights=cors.forward_unmatched,
-    )
-
-
-def encode_fault(fault: Fault) -> HttpFault:
-    encoded = HttpFault()
-    if fault.delay is not None:
-        encoded.delay = FaultDelay(fixed_delay=seconds(fault.delay), percentage=share(fault.delay_share))
-    if fault.abort is not None:
-        encoded.abort = FaultAbort(http_status=fault.abort, percentage=share(fault.abort_share))
-    return encoded

@@ -3,7 +3,13 @@
 # plugin: python-betterproto2
 # This file has been @generated
 
-__all__ = ("FaultDelay",)
+__all__ = (
+    "FaultDelay",
+    "FaultDelayHeaderDelay",
+    "FaultRateLimit",
+    "FaultRateLimitFixedLimit",
+    "FaultRateLimitHeaderLimit",
+)
 
 import datetime
 from dataclasses import dataclass
@@ -33,8 +39,8 @@ class FaultDelay(betterproto2.Message):
         group="fault_delay_secifier",
     )
 
-    header_delay: "bytes | None" = betterproto2.field(
-        5, betterproto2.TYPE_BYTES, optional=True, group="fault_delay_secifier"
+    header_delay: "FaultDelayHeaderDelay | None" = betterproto2.field(
+        5, betterproto2.TYPE_MESSAGE, optional=True, group="fault_delay_secifier"
     )
 
     percentage: "_____type__v3__.FractionalPercent | None" = betterproto2.field(
@@ -44,6 +50,69 @@ class FaultDelay(betterproto2.Message):
 
 default_message_pool.register_message(
     "envoy.extensions.filters.common.fault.v3", "FaultDelay", FaultDelay
+)
+
+
+@dataclass(eq=False, repr=False)
+class FaultDelayHeaderDelay(betterproto2.Message):
+    pass
+
+
+default_message_pool.register_message(
+    "envoy.extensions.filters.common.fault.v3",
+    "FaultDelay.HeaderDelay",
+    FaultDelayHeaderDelay,
+)
+
+
+@dataclass(eq=False, repr=False)
+class FaultRateLimit(betterproto2.Message):
+    """
+
+
+    Oneofs:
+        - limit_type:
+    """
+
+    fixed_limit: "FaultRateLimitFixedLimit | None" = betterproto2.field(
+        1, betterproto2.TYPE_MESSAGE, optional=True, group="limit_type"
+    )
+
+    header_limit: "FaultRateLimitHeaderLimit | None" = betterproto2.field(
+        3, betterproto2.TYPE_MESSAGE, optional=True, group="limit_type"
+    )
+
+    percentage: "_____type__v3__.FractionalPercent | None" = betterproto2.field(
+        2, betterproto2.TYPE_MESSAGE, optional=True
+    )
+
+
+default_message_pool.register_message(
+    "envoy.extensions.filters.common.fault.v3", "FaultRateLimit", FaultRateLimit
+)
+
+
+@dataclass(eq=False, repr=False)
+class FaultRateLimitFixedLimit(betterproto2.Message):
+    limit_kbps: "int" = betterproto2.field(1, betterproto2.TYPE_UINT64)
+
+
+default_message_pool.register_message(
+    "envoy.extensions.filters.common.fault.v3",
+    "FaultRateLimit.FixedLimit",
+    FaultRateLimitFixedLimit,
+)
+
+
+@dataclass(eq=False, repr=False)
+class FaultRateLimitHeaderLimit(betterproto2.Message):
+    pass
+
+
+default_message_pool.register_message(
+    "envoy.extensions.filters.common.fault.v3",
+    "FaultRateLimit.HeaderLimit",
+    FaultRateLimitHeaderLimit,
 )
 
 

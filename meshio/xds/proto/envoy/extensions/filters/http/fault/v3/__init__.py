@@ -5,6 +5,7 @@
 
 __all__ = (
     "FaultAbort",
+    "FaultAbortHeaderAbort",
     "HttpFault",
 )
 
@@ -35,8 +36,8 @@ class FaultAbort(betterproto2.Message):
         5, betterproto2.TYPE_UINT32, optional=True, group="error_type"
     )
 
-    header_abort: "bytes | None" = betterproto2.field(
-        4, betterproto2.TYPE_BYTES, optional=True, group="error_type"
+    header_abort: "FaultAbortHeaderAbort | None" = betterproto2.field(
+        4, betterproto2.TYPE_MESSAGE, optional=True, group="error_type"
     )
 
     percentage: "_____type__v3__.FractionalPercent | None" = betterproto2.field(
@@ -46,6 +47,18 @@ class FaultAbort(betterproto2.Message):
 
 default_message_pool.register_message(
     "envoy.extensions.filters.http.fault.v3", "FaultAbort", FaultAbort
+)
+
+
+@dataclass(eq=False, repr=False)
+class FaultAbortHeaderAbort(betterproto2.Message):
+    pass
+
+
+default_message_pool.register_message(
+    "envoy.extensions.filters.http.fault.v3",
+    "FaultAbort.HeaderAbort",
+    FaultAbortHeaderAbort,
 )
 
 
@@ -76,8 +89,8 @@ class HttpFault(betterproto2.Message):
         optional=True,
     )
 
-    response_rate_limit: "bytes | None" = betterproto2.field(
-        7, betterproto2.TYPE_BYTES, optional=True
+    response_rate_limit: "___common__fault__v3__.FaultRateLimit | None" = (
+        betterproto2.field(7, betterproto2.TYPE_MESSAGE, optional=True)
     )
 
     delay_percent_runtime: "str" = betterproto2.field(8, betterproto2.TYPE_STRING)

@@ -1,0 +1,35 @@
+"""Where a filter stands: what one route knows when its layers are composed."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from meshio.message import Layer, Request
+
+
+class Question(Protocol):
+    """Something asked of a request: a matcher, as a filter sees it."""
+
+    def test(self) -> Callable[[Request], bool]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What is known of every request of a route.
+
+    forwards   a route was found, and it leads to a cluster; not to a redirect, an answer, or nowhere
+    cluster    that cluster, "" where there is none
+    address    the instance's own IP: the downstream address of all its requests
+    """
+
+    forwards: bool = False
+    cluster: str = ""
+    address: str = "127.0.0.1"
+
+
+@runtime_checkable
+class Settling(Layer, Protocol):
+    """A filter that does more with what a route table says of it than to be replaced by the most specific."""
+
+    def settled(self, levels: Sequence[Layer], site: Site) -> Layer:
+        """The filter on one route. `levels`: weighted cluster, route, virtual host, table, those that say anything."""

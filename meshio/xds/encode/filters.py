@@ -1,0 +1,124 @@
+"""HTTP filters, and what route tables say of them."""
+
+from meshio.errors import Rejected
+from meshio.matching import Header, HeaderPresent, HeaderRange
+from meshio.message import Layer
+from meshio.resilience.fault import Fault
+from meshio.resilience.site import Question
+from meshio.routing.cors import Cors
+from meshio.routing.filters import Filter, Override, Overrides
+from meshio.xds.encode.matching import encode_header, encode_text
+from meshio.xds.encode.parts import packed, runtime_share, seconds, share
+from meshio.xds.proto.envoy.config.route.v3 import FilterConfig, HeaderMatcher
+from meshio.xds.proto.envoy.extensions.filters.common.fault.v3 import (
+    FaultDelay,
+    FaultDelayHeaderDelay,
+    FaultRateLimit,
+    FaultRateLimitFixedLimit,
+    FaultRateLimitHeaderLimit,
+)
+from meshio.xds.proto.envoy.extensions.filters.http.cors.v3 import Cors as CorsMessage
+from meshio.xds.proto.envoy.extensions.filters.http.cors.v3 import CorsPolicy
+from meshio.xds.proto.envoy.extensions.filters.http.fault.v3 import FaultAbort, FaultAbortHeaderAbort, HttpFault
+from meshio.xds.proto.envoy.extensions.filters.http.router.v3 import Router
+from meshio.xds.proto.envoy.extensions.filters.network.http_connection_manager.v3 import HttpFilter
+from meshio.xds.proto.google.protobuf import Any
+from meshio.xds.proto.udpa.type.v1 import TypedStruct
+
+WITHOUT_LAYER = {
+    "envoy.filters.http.router": packed(Router()),
+    "envoy.filters.http.grpc_stats": Any(
+        type_url="type.googleapis.com/envoy.extensions.filters.http.grpc_stats.v3.FilterConfig"
+    ),
+}
+
+
+def encode_filter(each: Filter) -> HttpFilter:
+    """A filter of a listener. Those without effect on a client are optional, so that a plain Envoy passes over them."""
+    if isinstance(each.layer, Cors):
+        return HttpFilter(name=each.name, typed_config=packed(CorsMessage()), disabled=each.disabled)
+    if each.layer is not None:
+        return HttpFilter(name=each.name, typed_config=encode_layer(each.layer), disabled=each.disabled)
+    config = WITHOUT_LAYER.get(each.name)
+    if config is not None:
+        return HttpFilter(name=each.name, typed_config=config, disabled=each.disabled)
+    stand_in = packed(TypedStruct(type_url=f"meshio/{each.name}"))
+    return HttpFilter(name=each.name, typed_config=stand_in, is_optional=True, disabled=each.disabled)
+
+
+def encode_overrides(overrides: Overrides) -> dict[str, Any]:
+    return {each.name: encode_override(each) for each in overrides}
+
+
+def encode_override(override: Override) -> Any:
+    if override.disabled or override.layer is None:
+        return packed(FilterConfig(disabled=True))
+    return encode_layer(override.layer)
+
+
+def encode_layer(layer: Layer) -> Any:
+    """What a route table says of a filter. Raises Rejected for a layer of our own."""
+    if isinstance(layer, Fault):
+        return packed(encode_fault(layer))
+    if isinstance(layer, Cors):
+        return packed(encode_cors(layer))
+    raise Rejected(type(layer).__name__, "layers", "xDS has no such filter")
+
+
+def encode_cors(cors: Cors) -> CorsPolicy:
+    return CorsPolicy(
+        allow_origin_string_match=[encode_text(origin) for origin in cors.origins],
+        allow_methods=cors.methods,
+        allow_headers=cors.headers,
+        expose_headers=cors.exposed,
+        max_age=cors.max_age,
+        allow_credentials=cors.credentials,
+        filter_enabled=runtime_share(cors.share),
+        forward_not_matching_preflights=cors.forward_unmatched,
+        allow_private_network_access=cors.private_network,
+    )
+
+
+def encode_fault(fault: Fault) -> HttpFault:
+    return HttpFault(
+        delay=encode_delay(fault),
+        abort=encode_abort(fault),
+        response_rate_limit=encode_rate(fault),
+        upstream_cluster=fault.cluster,
+        headers=[encode_question(each) for each in fault.headers],
+        downstream_nodes=sorted(fault.nodes),
+        max_active_faults=fault.most,
+    )
+
+
+def encode_question(question: Question) -> HeaderMatcher:
+    """Raises Rejected for a matcher of our own."""
+    if isinstance(question, Header | HeaderPresent | HeaderRange):
+        return encode_header(question)
+    raise Rejected(str(question), "headers", "xDS has no such matcher")
+
+
+def encode_delay(fault: Fault) -> FaultDelay | None:
+    if fault.delay_asked:
+        return FaultDelay(header_delay=FaultDelayHeaderDelay(), percentage=share(fault.delay_share))
+    if fault.delay is None:
+        return None
+    return FaultDelay(fixed_delay=seconds(fault.delay), percentage=share(fault.delay_share))
+
+
+def encode_abort(fault: Fault) -> FaultAbort | None:
+    percentage = share(fault.abort_share)
+    if fault.abort_asked:
+        return FaultAbort(header_abort=FaultAbortHeaderAbort(), percentage=percentage)
+    if fault.grpc_abort is not None:
+        return FaultAbort(grpc_status=fault.grpc_abort, percentage=percentage)
+    return FaultAbort(http_status=fault.abort, percentage=percentage) if fault.abort is not None else None
+
+
+def encode_rate(fault: Fault) -> FaultRateLimit | None:
+    percentage = share(fault.rate_share)
+    if fault.rate_asked:
+        return FaultRateLimit(header_limit=FaultRateLimitHeaderLimit(), percentage=percentage)
+    if fault.rate is None:
+        return None
+    return FaultRateLimit(fixed_limit=FaultRateLimitFixedLimit(limit_kbps=fault.rate), percentage=percentage)
