@@ -1,7 +1,8 @@
 """Weighted turns: every entry as often as its weight says, spread as evenly as possible.
 
 Earliest deadline first, as in Envoy (source/common/upstream/edf_scheduler.h): an entry of weight w is due
-every 1/w; the one due first is next, ties go in order. Where the weights are small whole numbers, the whole
+every 1/w; the one due first is next. Of those due at the same moment the one that has waited longest comes first,
+which is the lighter one; equals keep their order. Where the weights are small whole numbers, the whole
 period is laid out in advance, so that a turn costs one index. Everyone starts somewhere else, so that a
 fleet of clients does not begin with the same host.
 """
@@ -17,6 +18,8 @@ from typing import TypeVar
 T = TypeVar("T")
 
 LARGEST_PERIOD = 8  # times the number of entries (and 1,024 in any case): what may be laid out in advance
+PERIODS = 1024  # of the lightest entry, in which the start is drawn
+APART = 1e-9  # of the shortest pause, between deadlines that fall together
 
 
 def turns(entries: Sequence[T], weights: Sequence[int]) -> Callable[[], T]:
@@ -31,17 +34,22 @@ def turns(entries: Sequence[T], weights: Sequence[int]) -> Callable[[], T]:
 
 
 def lay_out(entries: Sequence[T], weights: Sequence[int]) -> tuple[T, ...]:
-    """One period: the k-th of w copies is due at k/w."""
+    """One period: the k-th of w copies is due at k/w, together with those of all entries of that weight."""
     if max(weights) == 1:
         return tuple(entries)
-    due = sorted((k / weight, i) for i, weight in enumerate(weights) for k in range(1, weight + 1))
-    return tuple(entries[i] for _, i in due)
+    equals: dict[int, list[T]] = {weight: [] for weight in weights}
+    for entry, weight in zip(entries, weights, strict=True):
+        equals[weight].append(entry)
+    period: list[T] = []
+    for _, weight in sorted((k / each, each) for each in equals for k in range(1, each + 1)):
+        period += equals[weight]
+    return tuple(period)
 
 
 def unequal_turns(entries: Sequence[T], weights: Sequence[float]) -> Callable[[], T]:
     """The entries in turn, for weights that are large or no whole numbers. Weights are above 0."""
-    pauses = [1 / weight for weight in weights]
-    owners, queue = first_deadlines(list(zip(entries, pauses, strict=True)), pauses)
+    pairs = [(entry, 1 / weight) for entry, weight in zip(entries, weights, strict=True)]
+    owners, queue = first_deadlines(pairs, weights)
 
     def turn() -> T:
         due = queue[0]
@@ -57,18 +65,21 @@ def unequal_turns(entries: Sequence[T], weights: Sequence[float]) -> Callable[[]
     return turn
 
 
-def first_deadlines(entries: Sequence[T], pauses: Sequence[float]) -> tuple[dict[float, T], list[float]]:
+def first_deadlines(entries: Sequence[T], weights: Sequence[float]) -> tuple[dict[float, T], list[float]]:
     """Entries by deadline, and the heap of deadlines: floats compare faster than tuples do.
 
-    Every entry has waited for a random part of its pause already. Deadlines that fall together are moved apart
-    by the least possible difference.
+    They are those of a random moment: whoever was due before has had its turns. Deadlines that fall together are
+    kept apart by next to nothing, in the order in which they are to be served.
     """
     owners: dict[float, T] = {}
-    for entry, pause in zip(entries, pauses, strict=True):
-        due = random() * pause
+    moment = random() * PERIODS / min(weights)
+    apart = APART / max(weights)
+    order = sorted(range(len(entries)), key=weights.__getitem__)
+    for rank, i in enumerate(order):
+        due = (int(moment * weights[i]) + 1) / weights[i] + rank * apart
         while due in owners:
             due = nextafter(due, inf)
-        owners[due] = entry
+        owners[due] = entries[i]
     queue = list(owners)
     heapify(queue)
     return owners, queue

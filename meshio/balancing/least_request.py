@@ -16,23 +16,29 @@ from meshio.balancing.policy import C, Pick
 from meshio.balancing.slow_start import SlowStart
 from meshio.message import Request
 
+ENOUGH = 40  # draws for each candidate miss one of them once in e^40 times
+
 
 @dataclass(frozen=True, slots=True)
 class LeastRequest:
     """choices      how many are drawn
     bias         how much load counts against weight: 0 not at all, Envoy's default 1
     slow_start   how new candidates grow to their weight; None: they have it at once
+    full_scan    look at all of them instead of a few: costs a look at each for every request
     """
 
     choices: int = 2
     bias: float = 1.0
     slow_start: SlowStart | None = None
+    full_scan: bool = False
 
     def over(self, candidates: tuple[C, ...]) -> Pick[C]:
         """Build the pick."""
         weights = {candidate.weight for candidate in candidates}
         if len(weights) > 1 or any(isinstance(candidate.weight, float) for candidate in candidates):
             return lighter_turns(candidates, self.bias)
+        if self.full_scan or self.choices > ENOUGH * len(candidates):
+            return least_of_all(candidates)
         return least_of_two(candidates) if self.choices == 2 else least_of(candidates, self.choices)
 
 
@@ -60,9 +66,22 @@ def least_of(candidates: tuple[C, ...], choices: int) -> Pick[C]:
     return pick
 
 
+def least_of_all(candidates: tuple[C, ...]) -> Pick[C]:
+    """Any of those that have the least to do."""
+
+    def pick(request: Request) -> C:
+        loads = [candidate.inflight for candidate in candidates]
+        least = min(loads)
+        chosen = int(random() * loads.count(least))
+        return [candidate for candidate, load in zip(candidates, loads, strict=True) if load == least][chosen]
+
+    return pick
+
+
 def lighter_turns(candidates: tuple[C, ...], bias: float) -> Pick[C]:
     """Earliest deadline first; how soon a candidate is due again depends on its weight and load at this moment."""
-    owners, queue = first_deadlines(candidates, [1 / candidate.weight for candidate in candidates])
+    now = [candidate.weight / (candidate.inflight + 1) ** bias for candidate in candidates]
+    owners, queue = first_deadlines(candidates, now)
 
     def pick(request: Request) -> C:
         due = queue[0]

@@ -4,18 +4,24 @@ Eisenbud et al., Maglev: A Fast and Reliable Software Network Load Balancer, NSD
 """
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import count, filterfalse
+from itertools import count, cycle, filterfalse, islice
 from random import getrandbits
+from typing import TypeAlias
 
 from xxhash import xxh64_intdigest
 
-from meshio.balancing.policy import C, Pick, shares_of
+from meshio.balancing.consistent import USUAL, Consistency
+from meshio.balancing.policy import C, Pick, Steps, finished, shares_of
 from meshio.message import Request
 
 WORD = 2**64
+PORTION = 512  # places between two turns of the loop: less than a millisecond
+COPIES = 16384  # places that are copied in one go
+KEPT = 16  # tables that are remembered
+
+Recipe: TypeAlias = tuple[tuple[bytes, ...], tuple[float, ...], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +29,23 @@ class Maglev:
     """table_size: a prime, Envoy's default unless the control plane sends another."""
 
     table_size: int = 65537
+    consistency: Consistency = USUAL
 
     def over(self, candidates: tuple[C, ...]) -> Pick[C]:
         """Build the pick for keys in proportion to the candidates' weights."""
         return self.over_shares(candidates, shares_of(candidates))
 
     def over_shares(self, candidates: tuple[C, ...], shares: tuple[float, ...]) -> Pick[C]:
+        """Build the pick in one go."""
+        return finished(self.building(candidates, shares))
+
+    def building(self, candidates: tuple[C, ...], shares: tuple[float, ...]) -> Steps[C]:
         """Build the pick. A request without a key goes anywhere; one that passes hosts over takes another place."""
-        owners = tuple(map(candidates.__getitem__, self.table(candidates, shares)))
+        table = yield from self.table(candidates, shares)
+        owners: list[C] = []
+        for start in range(0, self.table_size, COPIES):
+            owners.extend(map(candidates.__getitem__, table[start : start + COPIES]))
+            yield
         size = self.table_size
 
         def pick(request: Request) -> C:
@@ -43,26 +58,44 @@ class Maglev:
 
         return pick
 
-    def table(self, candidates: tuple[C, ...], shares: tuple[float, ...]) -> Sequence[int]:
-        """The index of the owner of each place."""
-        return lay_out(tuple(candidate.key for candidate in candidates), shares, self.table_size)
+    def table(self, candidates: tuple[C, ...], shares: tuple[float, ...]) -> Generator[None, None, Sequence[int]]:
+        """The index of the owner of each place.
+
+        It takes 40 ms and more, so that a table is remembered for when the same hosts are back: after an ejection,
+        and after an update that changed something else.
+        """
+        recipe = (self.consistency.keys(candidates), shares, self.table_size)
+        yield
+        known = TABLES.pop(recipe, None)
+        table = (yield from lay_out(*recipe)) if known is None else known
+        TABLES[recipe] = table
+        if len(TABLES) > KEPT:
+            del TABLES[next(iter(TABLES))]
+        return table
 
 
-@lru_cache(maxsize=16)
-def lay_out(keys: tuple[bytes, ...], shares: tuple[float, ...], size: int) -> Sequence[int]:
-    """Candidates choose places in turn, in the order of their keys.
+TABLES: dict[Recipe, Sequence[int]] = {}
+"""The latest tables, the one that was asked for last at the end."""
 
-    It takes 40 ms and more, so that a table is remembered for when the same hosts are back: after an ejection,
-    and after an update that changed something else.
-    """
+
+def lay_out(keys: tuple[bytes, ...], shares: tuple[float, ...], size: int) -> Generator[None, None, Sequence[int]]:
+    """Candidates choose places in turn, in the order of their keys."""
     table, taken = array("L", bytes(array("L").itemsize * size)), bytearray(size)
     order = sorted(range(len(keys)), key=keys.__getitem__)
-    places = [free_places(keys[i], taken) for i in order]
+    places: list[Iterator[int]] = []
+    for start in range(0, len(order), PORTION):
+        places += [free_places(keys[i], taken) for i in order[start : start + PORTION]]
+        yield
     rounds = turns_by_share([shares[i] for i in order])
-    for _, turn in zip(range(size), rounds, strict=False):
-        place = next(places[turn])
-        taken[place] = 1
-        table[place] = order[turn]
+    free = size
+    while free:
+        portion = max(1, min(PORTION, free // 16))  # the fewer are free, the longer they are looked for
+        for turn in islice(rounds, portion):
+            place = next(places[turn])
+            taken[place] = 1
+            table[place] = order[turn]
+        free -= portion
+        yield
     return table
 
 
@@ -76,9 +109,28 @@ def free_places(key: bytes, taken: bytearray) -> Iterator[int]:
 
 def turns_by_share(shares: list[float]) -> Iterator[int]:
     """Whose turn it is: the largest share every round, the others when they have waited long enough."""
-    largest, targets = max(shares), [0.0] * len(shares)
-    for iteration in count(1):
-        for i, share in enumerate(shares):
-            if iteration * share >= targets[i]:
-                targets[i] += largest
-                yield i
+    largest = max(shares)
+    if min(shares) == largest:
+        return cycle(range(len(shares)))
+    return unequal_rounds(shares, largest)
+
+
+def unequal_rounds(shares: list[float], largest: float) -> Iterator[int]:
+    """Each candidate sleeps until its round: looking at all of them every round takes seconds when one is heavy."""
+    targets = [0.0] * len(shares)
+    rounds = {1: list(range(len(shares)))}
+    for now in count(1):
+        for i in sorted(rounds.pop(now, ())):
+            yield i
+            targets[i] += largest
+            rounds.setdefault(round_of(shares[i], targets[i], now + 1), []).append(i)
+
+
+def round_of(share: float, target: float, earliest: int) -> int:
+    """The first round, from the earliest on, in which a share adds up to the target: in floats, as Envoy adds."""
+    found = max(earliest, int(target / share))
+    while found > earliest and not (found - 1) * share < target:
+        found -= 1
+    while found * share < target:
+        found += 1
+    return found

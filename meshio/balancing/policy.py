@@ -1,7 +1,6 @@
 """What a balancing policy is: a frozen value that builds a pick over candidates."""
 
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Generator
 from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from meshio.message import Request
@@ -12,7 +11,8 @@ class Candidate(Protocol):
 
     `weight` is a whole number from 1, but a float while a new candidate grows to it: then it changes under the
     pick, which has to look at it each time. `inflight` counts requests under way, `latency` is a moving average in
-    seconds, `key` is what consistent hashing hashes ("ip:port").
+    seconds, `key` is what consistent hashing hashes ("ip:port", unless the endpoint brings a key of its own), and
+    `name_key` what it hashes where host names are to count.
     """
 
     weight: float
@@ -22,9 +22,14 @@ class Candidate(Protocol):
     @property
     def key(self) -> bytes: ...
 
+    @property
+    def name_key(self) -> bytes: ...
+
 
 C = TypeVar("C", bound=Candidate)
 Pick: TypeAlias = Callable[[Request], C]
+Steps: TypeAlias = Generator[None, None, Pick[C]]
+"""Work that yields about every millisecond and returns a pick."""
 
 
 class Policy(Protocol):
@@ -42,13 +47,17 @@ class ConsistentPolicy(Policy, Protocol):
         """Build the pick for candidates with these shares of the keys; they sum up to 1."""
 
 
-@cache
-def reads_keys(kind: type[Policy]) -> bool:
-    """Whether a policy of this class looks at the key of a request."""
-    return issubclass(kind, ConsistentPolicy)
-
-
 def shares_of(candidates: tuple[C, ...]) -> tuple[float, ...]:
     """The candidates' weights, normalised as Envoy does it (thread_aware_lb_impl.cc)."""
     total = sum(candidate.weight for candidate in candidates)
     return tuple(candidate.weight / total for candidate in candidates)
+
+
+def finished(steps: Steps[C]) -> Pick[C]:
+    """The pick, in one go."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            pick: Pick[C] = done.value
+            return pick

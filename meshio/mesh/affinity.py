@@ -3,7 +3,6 @@
 from collections.abc import Awaitable
 
 from meshio.balancing.hashing import Cookies, HashPolicy, Key, compile_cookies, compile_hash
-from meshio.balancing.policy import reads_keys
 from meshio.message import Request, Response, Send
 from meshio.routing.regex import compile_regex
 from meshio.upstream.upstream import Upstream
@@ -19,7 +18,7 @@ def hashed(send: Send, upstream: Upstream, policies: tuple[HashPolicy, ...], add
         return remembered(send, upstream, key, cookies)
 
     def hashing(request: Request) -> Awaitable[Response]:
-        if reads_keys(type(upstream.cluster.policy)):
+        if upstream.keyed:
             request.hash = key(request)
         return send(request)
 
@@ -30,7 +29,7 @@ def remembered(send: Send, upstream: Upstream, key: Key, cookies: Cookies) -> Se
     """Cookies are added to what an upstream answered, as in Envoy: not to local replies, of which none has a host."""
 
     async def remembering(request: Request) -> Response:
-        if not reads_keys(type(upstream.cluster.policy)):
+        if not upstream.keyed:
             return await send(request)
         request.hash, made = key(request), cookies(request)
         response = await send(request)

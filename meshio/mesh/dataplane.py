@@ -3,15 +3,18 @@
 import asyncio
 from collections.abc import Coroutine, Iterator
 from dataclasses import replace
+from functools import partial
 from time import monotonic
 from typing import Any
 from weakref import WeakSet
 
+from meshio.balancing.hashing import compile_hash
 from meshio.mesh.branch import Branch
 from meshio.mesh.forward import Attempt, Composer
 from meshio.mesh.names import Tables
 from meshio.mesh.plan import Locator
 from meshio.mesh.snapshot import EMPTY, Identity, Snapshot
+from meshio.routing.regex import compile_regex
 from meshio.upstream.cluster import Cluster, Dns, Eds, Static
 from meshio.upstream.endpoint import LoadAssignment
 from meshio.upstream.host import Host
@@ -39,6 +42,7 @@ class Dataplane(Branch):
         self._rosters: dict[str, Roster] = {}
         self._locator: Locator | None = None
         self._shadows: set[asyncio.Task[None]] = set()
+        self._key = partial(compile_hash, address=identity.address, substitute=compile_regex)
         self._sweep: asyncio.TimerHandle | None = None
 
     def branch(self, attempt: Attempt) -> Branch:
@@ -67,13 +71,14 @@ class Dataplane(Branch):
         for name, cluster in self._changed(snapshot):
             upstream = self.upstreams.get(name)
             if upstream is None:
-                upstream = self._fresh[name] = Upstream()
+                upstream = self._fresh[name] = Upstream(self._finish_later, self._key)
             assignment = assignment_of(cluster, snapshot)
             if assignment is not None and (roster := upstream.draft(cluster, assignment)) is not None:
                 yield from roster.steps()
                 self._rosters[name] = roster
             if name in self._fresh:
                 upstream.update(cluster, assignment or LoadAssignment(name), self._rosters.pop(name, None))
+                yield from upstream.build()
             yield
         if self.plan is None or rebinds(self.snapshot, snapshot):
             for table in snapshot.routes.values():
@@ -131,7 +136,9 @@ class Dataplane(Branch):
             if fresh is not None and name not in self.upstreams:
                 self.upstreams[name] = fresh
                 continue
-            upstream = self.upstreams.setdefault(name, Upstream())
+            upstream = self.upstreams.get(name)
+            if upstream is None:
+                upstream = self.upstreams[name] = Upstream(self._finish_later, self._key)
             assignment = assignment_of(cluster, new) or resolved_before(cluster, upstream)
             left += upstream.update(cluster, assignment, self._rosters.pop(name, None))
         return left
@@ -147,6 +154,15 @@ class Dataplane(Branch):
                     continue
             changed.append((name, cluster))
         return changed
+
+    def _finish_later(self, upstream: Upstream) -> bool:
+        """A pick takes long to build. One that nobody asks for yet is finished by `_preparations`."""
+        if upstream.name in self._fresh:
+            return True
+        if not upstream.serving:
+            return False
+        self._start(gently(upstream.build()))
+        return True
 
     def _start(self, shadow: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(shadow)
@@ -179,3 +195,9 @@ def rebinds(old: Snapshot, new: Snapshot) -> bool:
         or old.listeners != new.listeners
         or old.names != new.names
     )
+
+
+async def gently(steps: Iterator[None]) -> None:
+    """Work in steps, of which each takes less than the loop can wait."""
+    for _ in steps:
+        await asyncio.sleep(0)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from meshio.balancing.labels import Labels
+
 Address: TypeAlias = tuple[str, int]
 Health: TypeAlias = Literal["unknown", "healthy", "unhealthy", "draining", "timeout", "degraded"]
 
@@ -31,6 +33,7 @@ class Endpoint:
     workload   Istio's `workload;namespace;canonical-name;revision;cluster`
     hostname   the name that `auto_host_rewrite` gives requests to it; "" for none
     tunnel     metadata `envoy.transport_socket_match`.tunnel: "http" for HBONE
+    labels     metadata `envoy.lb`, by which balancing policies choose
     """
 
     address: Address
@@ -41,6 +44,12 @@ class Endpoint:
     hostname: str = ""
     others: tuple[Address, ...] = ()
     tunnel: str = ""
+    labels: Labels = ()
+
+    @property
+    def hash_key(self) -> str:
+        """What the endpoint wants to be known by in consistent hashing; "" leaves it to its address."""
+        return next((value for name, value in self.labels if name == "hash_key" and isinstance(value, str)), "")
 
 
 @dataclass(frozen=True, slots=True)

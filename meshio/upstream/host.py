@@ -57,7 +57,12 @@ class Host:
     @property
     def key(self) -> bytes:
         """What consistent hashing hashes."""
-        return self.name.encode()
+        return (self.endpoint.hash_key or self.name).encode()
+
+    @property
+    def name_key(self) -> bytes:
+        """The same, where host names are to count."""
+        return (self.endpoint.hash_key or self.endpoint.hostname).encode()
 
     @property
     def condition(self) -> str:

@@ -4,13 +4,17 @@ Values come in through `update`, requests through `admit` and `settle`, time thr
 rebuilt after an update, an ejection or a return, never per request.
 """
 
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
 from random import random
-from typing import NoReturn
+from typing import NoReturn, TypeAlias
 
-from meshio.balancing.locality import Spread, compose
+from meshio.balancing.arrange import arrange, reads_keys
+from meshio.balancing.hashing import HashPolicy, Key, compile_hash
+from meshio.balancing.locality import Spread
 from meshio.balancing.policy import Pick
 from meshio.balancing.slow_start import slow_start_of
-from meshio.errors import AllDropped, Dropped, NoHealthyHost, Overloaded
+from meshio.errors import AllDropped, ConfigError, Dropped, NoHealthyHost, Overloaded
 from meshio.message import Request
 from meshio.resilience.outlier import Outliers
 from meshio.upstream.cluster import ClientTls, Cluster, OriginalDestination
@@ -19,6 +23,7 @@ from meshio.upstream.endpoint import Address, LoadAssignment
 from meshio.upstream.host import Host
 from meshio.upstream.roster import Groups, Roster, enlist
 from meshio.upstream.sockets import tls_of
+from meshio.upstream.standby import standby
 from meshio.upstream.standing import standings, tiers
 from meshio.upstream.warmup import Warmup
 
@@ -26,6 +31,18 @@ NO_OUTCOME = 0  # a status for `settle`: the request was given up and says nothi
 EMPTY = LoadAssignment("")
 FEW = 256  # endpoints whose hosts are made when the first request asks for them: a fraction of a millisecond
 SMOOTHING = 0.2  # weight of the newest latency in the moving average
+
+Keys: TypeAlias = Callable[[tuple[HashPolicy, ...]], Key]
+"""Compiles the hash policies of a cluster."""
+
+
+def unnamed(policies: tuple[HashPolicy, ...]) -> Key:
+    """For a client that does not say its own address; rewriting what is hashed takes a mesh."""
+    return compile_hash(policies, "", unwritten)
+
+
+def unwritten(pattern: str, substitution: str) -> NoReturn:
+    raise ConfigError(f"nobody is here to rewrite {pattern!r}")
 
 
 class Upstream:
@@ -38,23 +55,31 @@ class Upstream:
     connections, pending  counted by `transport` against `limits.connections` and `limits.pending`
     retries               retries under way; `limits.retries` or the budget bounds it
     pick                  the compiled choice among the hosts, replaced whole
+    keyed                 whether it looks at the key of a request
+    later                 who is told that a pick takes long to build, and whether it will call `build` for it; until
+                          then the former pick serves
+    key                   compiles the cluster's own hash policies
     """
 
     __slots__ = (
-        "_awake", "_destinations", "_groups", "_hosts", "_max_requests", "_serving", "active", "assignment", "cluster",
-        "connections", "name", "outliers", "pending", "pick", "retries", "warmup",
+        "_awake", "_building", "_destinations", "_former", "_groups", "_hosts", "_max_requests", "_serving", "active",
+        "assignment", "cluster", "connections", "key", "keyed", "later", "name", "outliers", "pending", "pick",
+        "retries", "warmup",
     )  # fmt: skip
 
     cluster: Cluster
     """Set by the first `update`; there is nothing to serve before."""
 
-    def __init__(self) -> None:
+    def __init__(self, later: "Callable[[Upstream], bool] | None" = None, key: Keys = unnamed) -> None:
         self.name = ""
+        self.later, self.key, self.keyed = later, key, False
+        self._building: Generator[None, None, Pick[Host] | None] | None = None
         self.assignment: LoadAssignment = EMPTY
         self.active = self.pending = self.connections = self.retries = 0
         self.outliers: Outliers[Host] | None = None
         self.warmup: Warmup | None = None
         self.pick: Pick[Host] = self._nobody
+        self._former: Pick[Host] = self.pick
         self._awake = True
         self._hosts: dict[Address, Host] = {}
         self._serving = False
@@ -86,6 +111,7 @@ class Upstream:
         """
         self.name, self.cluster, self.assignment = cluster.name, cluster, assignment
         self._max_requests = cluster.limits.requests
+        self.keyed = reads_keys(cluster.policy)
         if isinstance(cluster.discovery, OriginalDestination):
             self._awake = True
             return self._update_destinations()
@@ -160,9 +186,33 @@ class Upstream:
 
     def rebuild_pick(self) -> None:
         """After an update, an ejection or a return."""
-        found = compose(self.cluster.policy, tiers(self._groups), self._spread())
+        grouped, spread = tiers(self._groups), self._spread()
+        self._building = arrange(self.cluster.policy, grouped, spread, self)
+        build = self.build()
+        for _ in build:
+            if self.later is not None and self.later(self):
+                self.pick = standby(self._former, grouped, spread, self._hosts) or self._nobody
+                return
+            deque(build, 0)
+
+    def build(self) -> Iterator[None]:
+        """Go on with the pick that is being built, yielding about every millisecond, and put it in service.
+
+        It is given up when another one is begun.
+        """
+        steps = self._building
+        while steps is not None and steps is self._building:
+            try:
+                next(steps)
+            except StopIteration as done:
+                self._building = None
+                self._serve(done.value)
+                return
+            yield
+
+    def _serve(self, found: Pick[Host] | None) -> None:
         self._serving, pick = found is not None, found or self._nobody
-        self.pick = dropping(pick, self.assignment.drop) if self.assignment.drop else pick
+        self.pick = self._former = dropping(pick, self.assignment.drop) if self.assignment.drop else pick
 
     def _spread(self) -> Spread:
         cluster = self.cluster

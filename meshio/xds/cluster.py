@@ -1,8 +1,12 @@
 """Clusters -> `Cluster`."""
 
+from collections import Counter
+
+from meshio.balancing.arrange import reads_keys
 from meshio.balancing.cluster_provided import ClusterProvided
 from meshio.upstream.cluster import Cluster, Discovery, Eds, OriginalDestination, Static
 from meshio.upstream.endpoint import LoadAssignment
+from meshio.xds.action import LARGEST_SUM
 from meshio.xds.dns import check_resolver, translate_dns
 from meshio.xds.duration import positive
 from meshio.xds.endpoint import read_assignment
@@ -32,6 +36,8 @@ def translate_cluster(name: str, raw: bytes) -> Cluster:
     found, (policy, weighted) = discovery(place, message), translate_policy(place, message)
     if isinstance(policy, ClusterProvided) and not isinstance(found, OriginalDestination):
         raise place.rejected("CLUSTER_PROVIDED needs a cluster of type ORIGINAL_DST", "lb_policy")
+    if isinstance(found, Static) and reads_keys(policy):
+        check_weights(place.at("load_assignment"), found.assignment)
     timeout, sni = message.connect_timeout, http.upstream_http_protocol_options
     return Cluster(
         name=message.name,
@@ -83,6 +89,17 @@ def assignment(place: Place, message: ClusterMessage, named: bool) -> LoadAssign
     if message.load_assignment is None:
         return LoadAssignment(message.name)
     return read_assignment(place.at("load_assignment"), bytes(message.load_assignment), named)
+
+
+def check_weights(place: Place, assignment: LoadAssignment) -> None:
+    """Envoy adds up the weights of a priority for consistent hashing, in 32 bits."""
+    sums: Counter[tuple[int, str]] = Counter()
+    for group in assignment.localities:
+        sums[group.priority, "localities"] += group.weight
+        sums[group.priority, "hosts"] += sum(endpoint.weight for endpoint in group.endpoints)
+    for (priority, what), total in sums.items():
+        if total > LARGEST_SUM:
+            raise place.rejected(f"the weights of all {what} of priority {priority} sum up to more than {LARGEST_SUM}")
 
 
 def panic_threshold(place: Place, message: ClusterMessage) -> float:

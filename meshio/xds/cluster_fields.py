@@ -73,9 +73,8 @@ CLUSTER_FIELDS: dict[type[Message], Rules] = {
     },
     ClusterTransportSocketMatch: read("name", "match", "transport_socket"),
     ClusterCommonLbConfig: {
-        **read("healthy_panic_threshold", "locality_weighted_lb_config"),
+        **read("healthy_panic_threshold", "locality_weighted_lb_config", "consistent_hashing_lb_config"),
         **rejected("", "zone_aware_lb_config", "close_connections_on_host_set_change"),
-        **rejected("", "consistent_hashing_lb_config"),
         **rejected("sessions that stick to a host are not supported", "override_host_status"),
         **ignored("changes of health are seen at once", "update_merge_window"),
         **ignored("without active health checks nobody waits for one", "ignore_new_hosts_until_first_hc"),

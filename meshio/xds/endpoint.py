@@ -121,7 +121,7 @@ class AssignmentReader:
         if where is None or weight < 1:
             raise HERE.rejected("needs an endpoint, and a weight of at least 1")
         address, hostname, others = where
-        return Endpoint(address, weight, health, traits.tls_mode, traits.workload, hostname, others, traits.tunnel)
+        return Endpoint(address, weight, health, traits.tls_mode, traits.workload, hostname, others, *traits[2:])
 
     def _traits_of(self, value: int | bytes) -> Traits:
         """Endpoints of one workload say the same: it is read once."""

@@ -3,6 +3,7 @@
 from betterproto2 import Message
 
 from meshio.xds.proto.envoy.config.cluster.v3 import (
+    ClusterCommonLbConfigConsistentHashingLbConfig,
     ClusterLeastRequestLbConfig,
     ClusterMaglevLbConfig,
     ClusterRingHashLbConfig,
@@ -22,35 +23,30 @@ from meshio.xds.proto.envoy.extensions.load_balancing_policies.random.v3 import 
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.ring_hash.v3 import RingHash
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.round_robin.v3 import RoundRobin
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.wrr_locality.v3 import WrrLocality
-from meshio.xds.rule import Rules, only, read, rejected
+from meshio.xds.rule import Rules, read, rejected
 
 POLICY_FIELDS: dict[type[Message], Rules] = {
     ClusterRoundRobinLbConfig: read("slow_start_config"),
     ClusterLeastRequestLbConfig: read("choice_count", "active_request_bias", "slow_start_config"),
     ClusterSlowStartConfig: read("slow_start_window", "aggression", "min_weight_percent"),
-    ClusterRingHashLbConfig: {
-        **read("minimum_ring_size", "maximum_ring_size"),
-        **only((0,), "only xxHash is supported", "hash_function"),
-    },
+    ClusterRingHashLbConfig: read("minimum_ring_size", "maximum_ring_size", "hash_function"),
+    ClusterCommonLbConfigConsistentHashingLbConfig: read("use_hostname_for_hashing", "hash_balance_factor"),
     ClusterMaglevLbConfig: read("table_size"),
     SlowStartConfig: read("slow_start_window", "aggression", "min_weight_percent"),
     RoundRobin: read("slow_start_config", "locality_lb_config"),
     LeastRequest: {
         **read("choice_count", "active_request_bias", "slow_start_config", "locality_lb_config"),
-        **only((False,), "", "enable_full_scan"),
-        **rejected("", "selection_method"),
+        **read("enable_full_scan", "selection_method"),
     },
     Random: read("locality_lb_config"),
     RingHash: {
         **read("minimum_ring_size", "maximum_ring_size", "locality_weighted_lb_config"),
-        **read("consistent_hashing_lb_config"),
-        **only((0, 1), "only xxHash is supported", "hash_function"),
-        **rejected("", "use_hostname_for_hashing", "hash_balance_factor"),
+        **read("consistent_hashing_lb_config", "hash_function", "use_hostname_for_hashing", "hash_balance_factor"),
     },
     Maglev: read("table_size", "locality_weighted_lb_config", "consistent_hashing_lb_config"),
     ClusterProvided: {},
     WrrLocality: read("endpoint_picking_policy"),
     LocalityLbConfig: {**read("locality_weighted_lb_config"), **rejected("", "zone_aware_lb_config")},
     LocalityLbConfigLocalityWeightedLbConfig: {},
-    ConsistentHashingLbConfig: rejected("", "use_hostname_for_hashing", "hash_balance_factor", "hash_policy"),
+    ConsistentHashingLbConfig: read("use_hostname_for_hashing", "hash_balance_factor", "hash_policy"),
 }

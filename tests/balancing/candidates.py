@@ -7,10 +7,11 @@ from meshio.message import Request
 
 
 class Peer:
-    """A candidate. Its weight, load and key are all that a policy may see."""
+    """A candidate. Its weight, load and keys are all that a policy may see."""
 
-    def __init__(self, key: str = "", weight: float = 1, inflight: int = 0) -> None:
+    def __init__(self, key: str = "", weight: float = 1, inflight: int = 0, name: str = "") -> None:
         self.key = key.encode()
+        self.name_key = name.encode()
         self.weight = weight
         self.inflight = inflight
         self.latency = 0.0

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from meshio.balancing.maglev import Maglev
 from meshio.balancing.round_robin import RoundRobin
 from meshio.balancing.slow_start import SlowStart
 from meshio.errors import Closed, NoRoute
@@ -177,5 +178,26 @@ def test_who_asks_in_a_loop_does_not_keep_the_loop_to_himself():
         asyncio.get_running_loop().call_soon(plane.publish, better)
         answers = [await reached(plane) for _ in range(3)]
         assert answers[-1] == "a 10.0.0.1:1"
+
+    run(scenario)
+
+
+def test_a_large_table_is_built_beside_the_requests():
+    """Preparing builds the first one; the next ones are finished by the loop, while the former serves."""
+
+    async def scenario(plane, peer):
+        sticky = replace(cluster("a"), policy=Maglev())
+        many = snapshot(sticky, assignments=[assignment("a", *range(1, 400))])
+        await plane.prepare(many)
+        plane.publish(many)
+        upstream = plane.upstreams["a"]
+        first = upstream.pick
+        plane.publish(replace(many, assignments={"a": assignment("a", *range(1, 401))}))
+        assert upstream.pick is not first
+        standby = upstream.pick
+        for _ in range(2_000):
+            await asyncio.sleep(0)
+        assert upstream.pick is not standby
+        assert {upstream.pick(get()).name for _ in range(20_000)} == {f"10.0.0.1:{port}" for port in range(1, 401)}
 
     run(scenario)

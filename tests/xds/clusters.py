@@ -53,10 +53,10 @@ def assigned(*hosts: str) -> LoadAssignment:
     return LoadAssignment("c", (LocalityEndpoints(tuple(EndpointValue((host, 80)) for host in hosts)),))
 
 
-def extended(*configs: Message | Any) -> Cluster:
+def extended(*configs: Message | Any, **said: object) -> Cluster:
     packed = [config if isinstance(config, Any) else Any.pack(config) for config in configs]
     policies = [LoadBalancingPolicyPolicy(TypedExtensionConfig("x", config)) for config in packed]
-    return cluster(load_balancing_policy=LoadBalancingPolicy(policies))
+    return cluster(load_balancing_policy=LoadBalancingPolicy(policies), **said)
 
 
 LOCALITIES = LocalityLbConfig(locality_weighted_lb_config=LocalityLbConfigLocalityWeightedLbConfig())

@@ -5,6 +5,8 @@ from datetime import timedelta
 import pytest
 
 from meshio.balancing.cluster_provided import ClusterProvided
+from meshio.balancing.consistent import Consistency
+from meshio.balancing.hashing import HashHeader
 from meshio.balancing.least_request import LeastRequest
 from meshio.balancing.maglev import Maglev
 from meshio.balancing.ring_hash import RingHash
@@ -13,6 +15,7 @@ from meshio.balancing.slow_start import SlowStart
 from meshio.balancing.uniform import Random
 from meshio.xds.proto.envoy.config.cluster.v3 import (
     ClusterCommonLbConfig,
+    ClusterCommonLbConfigConsistentHashingLbConfig,
     ClusterCommonLbConfigLocalityWeightedLbConfig,
     ClusterLeastRequestLbConfig,
     ClusterMaglevLbConfig,
@@ -24,19 +27,26 @@ from meshio.xds.proto.envoy.config.cluster.v3 import (
 )
 from meshio.xds.proto.envoy.config.cluster.v3 import ClusterDiscoveryType as Type
 from meshio.xds.proto.envoy.config.cluster.v3 import ClusterLbPolicy as Lb
+from meshio.xds.proto.envoy.config.cluster.v3 import ClusterRingHashLbConfigHashFunction as OldHash
 from meshio.xds.proto.envoy.config.core.v3 import RuntimeDouble, TypedExtensionConfig
+from meshio.xds.proto.envoy.config.route.v3 import RouteActionHashPolicy, RouteActionHashPolicyHeader
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.common.v3 import (
+    ConsistentHashingLbConfig,
     LocalityLbConfigLocalityWeightedLbConfig,
     SlowStartConfig,
 )
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.least_request.v3 import LeastRequest as LeastMessage
+from meshio.xds.proto.envoy.extensions.load_balancing_policies.least_request.v3 import LeastRequestSelectionMethod
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.random.v3 import Random as RandomMessage
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.ring_hash.v3 import RingHash as RingMessage
+from meshio.xds.proto.envoy.extensions.load_balancing_policies.ring_hash.v3 import RingHashHashFunction
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.round_robin.v3 import RoundRobin as RobinMessage
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.wrr_locality.v3 import WrrLocality
 from meshio.xds.proto.envoy.type.v3 import Percent
 from meshio.xds.proto.google.protobuf import Any
 from tests.xds.clusters import LOCALITIES, UNKNOWN, cluster, decode, extended
+
+SCAN = LeastRequestSelectionMethod.FULL_SCAN
 
 POLICIES = {
     "round robin": (cluster(), RoundRobin(), False),
@@ -76,6 +86,62 @@ POLICIES = {
     "a slow start of an extension": (
         extended(RobinMessage(slow_start_config=SlowStartConfig(timedelta(seconds=3)))),
         RoundRobin(SlowStart(3.0)),
+        False,
+    ),
+    "a slow start without growth": (
+        extended(
+            RobinMessage(slow_start_config=SlowStartConfig(timedelta(seconds=3), RuntimeDouble(0.0))),
+        ),
+        RoundRobin(SlowStart(3.0)),
+        False,
+    ),
+    "a negative bias": (
+        extended(LeastMessage(active_request_bias=RuntimeDouble(-1.0))),
+        LeastRequest(),
+        False,
+    ),
+    "the least of all": (extended(LeastMessage(selection_method=SCAN)), LeastRequest(full_scan=True), False),
+    "the least of all, said the older way": (
+        extended(LeastMessage(enable_full_scan=True)),
+        LeastRequest(full_scan=True),
+        False,
+    ),
+    "Murmur": (
+        cluster(lb_policy=Lb.RING_HASH, ring_hash_lb_config=ClusterRingHashLbConfig(hash_function=OldHash(1))),
+        RingHash(murmur=True),
+        False,
+    ),
+    "Murmur of an extension": (
+        extended(RingMessage(hash_function=RingHashHashFunction.MURMUR_HASH_2)),
+        RingHash(murmur=True),
+        False,
+    ),
+    "consistency in the cluster": (
+        cluster(
+            type=Type.STRICT_DNS,
+            lb_policy=Lb.MAGLEV,
+            common_lb_config=ClusterCommonLbConfig(
+                consistent_hashing_lb_config=ClusterCommonLbConfigConsistentHashingLbConfig(True, 125)
+            ),
+        ),
+        Maglev(consistency=Consistency(True, 125)),
+        False,
+    ),
+    "consistency of a ring, said the older way": (
+        extended(RingMessage(use_hostname_for_hashing=True, hash_balance_factor=150)),
+        RingHash(consistency=Consistency(True, 150)),
+        False,
+    ),
+    "consistency of a ring": (
+        extended(
+            RingMessage(
+                use_hostname_for_hashing=True,
+                consistent_hashing_lb_config=ConsistentHashingLbConfig(
+                    hash_policy=[RouteActionHashPolicy(header=RouteActionHashPolicyHeader("x-user"))]
+                ),
+            )
+        ),
+        RingHash(consistency=Consistency(policies=(HashHeader("x-user"),))),
         False,
     ),
     "random": (cluster(lb_policy=Lb.RANDOM), Random(), False),

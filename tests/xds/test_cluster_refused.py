@@ -10,6 +10,8 @@ from meshio.xds.proto.envoy.config.cluster.v3 import (
     CircuitBreakersThresholds,
     CircuitBreakersThresholdsRetryBudget,
     ClusterCommonLbConfig,
+    ClusterCommonLbConfigConsistentHashingLbConfig,
+    ClusterCommonLbConfigLocalityWeightedLbConfig,
     ClusterEdsClusterConfig,
     ClusterLeastRequestLbConfig,
     ClusterMaglevLbConfig,
@@ -20,9 +22,16 @@ from meshio.xds.proto.envoy.config.cluster.v3 import (
 from meshio.xds.proto.envoy.config.cluster.v3 import ClusterDiscoveryType as Type
 from meshio.xds.proto.envoy.config.cluster.v3 import ClusterLbPolicy as Lb
 from meshio.xds.proto.envoy.config.cluster.v3 import OutlierDetection as Outlier
-from meshio.xds.proto.envoy.config.core.v3 import BindConfig, ConfigSource, DataSource, RuntimeDouble, TransportSocket
-from meshio.xds.proto.envoy.extensions.load_balancing_policies.common.v3 import SlowStartConfig
+from meshio.xds.proto.envoy.config.core.v3 import BindConfig, ConfigSource, DataSource, TransportSocket
+from meshio.xds.proto.envoy.config.endpoint.v3 import ClusterLoadAssignment
+from meshio.xds.proto.envoy.config.route.v3 import RouteActionHashPolicy, RouteActionHashPolicyCookie
+from meshio.xds.proto.envoy.extensions.load_balancing_policies.common.v3 import (
+    ConsistentHashingLbConfig,
+    SlowStartConfig,
+)
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.least_request.v3 import LeastRequest as LeastMessage
+from meshio.xds.proto.envoy.extensions.load_balancing_policies.maglev.v3 import Maglev as MaglevMessage
+from meshio.xds.proto.envoy.extensions.load_balancing_policies.ring_hash.v3 import RingHash as RingMessage
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.wrr_locality.v3 import WrrLocality
 from meshio.xds.proto.envoy.extensions.transport_sockets.tls.v3 import (
     CertificateValidationContext,
@@ -50,6 +59,17 @@ from tests.xds.clusters import (
     spoken,
 )
 
+COOKIE = RouteActionHashPolicy(cookie=RouteActionHashPolicyCookie("session", timedelta(seconds=3)))
+
+
+def heavy(assignment: ClusterLoadAssignment) -> ClusterLoadAssignment:
+    """Each endpoint as heavy as it may be."""
+    for group in assignment.endpoints:
+        for each in group.lb_endpoints:
+            each.load_balancing_weight = 2**32 - 1
+    return assignment
+
+
 REFUSED = {
     "a name where an address belongs": (
         cluster(type=Type.STATIC, load_assignment=endpoints("x.y")),
@@ -76,11 +96,6 @@ REFUSED = {
         "choice_count",
         "at least 2",
     ),
-    "a slow start without growth": (
-        extended(LeastMessage(slow_start_config=SlowStartConfig(timedelta(seconds=3), RuntimeDouble(0.0)))),
-        "slow_start_config.aggression",
-        "above 0",
-    ),
     "a slow start with more than all": (
         extended(
             LeastMessage(slow_start_config=SlowStartConfig(timedelta(seconds=3), min_weight_percent=Percent(101.0)))
@@ -88,16 +103,63 @@ REFUSED = {
         "slow_start_config.min_weight_percent",
         "from 0 to 100",
     ),
-    "a negative bias": (extended(LeastMessage(active_request_bias=RuntimeDouble(-1.0))), "bias", "negative"),
+    "a selection of tomorrow": (extended(LeastMessage(selection_method=7)), "selection_method", "unknown"),  # type: ignore[arg-type]
+    "a bound below the average": (extended(RingMessage(hash_balance_factor=99)), "hash_balance_factor", "100"),
+    "a bound of Maglev below the average": (
+        extended(MaglevMessage(consistent_hashing_lb_config=ConsistentHashingLbConfig(hash_balance_factor=0))),
+        "consistent_hashing_lb_config.hash_balance_factor",
+        "100",
+    ),
+    "an extension's hash of tomorrow": (extended(RingMessage(hash_function=9)), "hash_function", "unknown"),  # type: ignore[arg-type]
+    "host names without DNS": (
+        cluster(
+            lb_policy=Lb.MAGLEV,
+            common_lb_config=ClusterCommonLbConfig(
+                consistent_hashing_lb_config=ClusterCommonLbConfigConsistentHashingLbConfig(True)
+            ),
+        ),
+        "common_lb_config.consistent_hashing_lb_config.use_hostname_for_hashing",
+        "STRICT_DNS",
+    ),
+    "consistency said in two places": (
+        extended(
+            MaglevMessage(),
+            common_lb_config=ClusterCommonLbConfig(
+                consistent_hashing_lb_config=ClusterCommonLbConfigConsistentHashingLbConfig()
+            ),
+        ),
+        "common_lb_config.consistent_hashing_lb_config",
+        "combined",
+    ),
+    "localities said in two places": (
+        extended(
+            MaglevMessage(),
+            common_lb_config=ClusterCommonLbConfig(
+                locality_weighted_lb_config=ClusterCommonLbConfigLocalityWeightedLbConfig()
+            ),
+        ),
+        "common_lb_config.locality_weighted_lb_config",
+        "combined",
+    ),
+    "a cookie that nobody would get": (
+        extended(RingMessage(consistent_hashing_lb_config=ConsistentHashingLbConfig(hash_policy=[COOKIE]))),
+        "consistent_hashing_lb_config.hash_policy[0].cookie.ttl",
+        "for routes only",
+    ),
+    "weights beyond what a ring can hold": (
+        cluster(type=Type.STATIC, lb_policy=Lb.RING_HASH, load_assignment=heavy(endpoints("1.1.1.1", "1.1.1.2"))),
+        "load_assignment",
+        "4294967295",
+    ),
     "a ring upside down": (
         cluster(lb_policy=Lb.RING_HASH, ring_hash_lb_config=ClusterRingHashLbConfig(9, maximum_ring_size=8)),
         "minimum_ring_size",
         "maximum_ring_size",
     ),
     "another hash": (
-        cluster(lb_policy=Lb.RING_HASH, ring_hash_lb_config=ClusterRingHashLbConfig(hash_function=1)),  # type: ignore[arg-type]
-        "hash_function",
-        "xxHash",
+        cluster(lb_policy=Lb.RING_HASH, ring_hash_lb_config=ClusterRingHashLbConfig(hash_function=5)),  # type: ignore[arg-type]
+        "ring_hash_lb_config.hash_function",
+        "unknown",
     ),
     "a table that is not prime": (
         cluster(lb_policy=Lb.MAGLEV, maglev_lb_config=ClusterMaglevLbConfig(65536)),

@@ -3,6 +3,7 @@
 from hypothesis import strategies as st
 
 from meshio.balancing.cluster_provided import ClusterProvided
+from meshio.balancing.consistent import USUAL, Consistency
 from meshio.balancing.hashing import HashCookie, HashHeader, HashQuery, HashSourceIp
 from meshio.balancing.least_request import LeastRequest
 from meshio.balancing.maglev import Maglev
@@ -205,6 +206,20 @@ TABLE = st.builds(
     RouteTable, WORD, st.lists(VIRTUAL_HOST, max_size=2).map(domains_apart), FLAG, MUTATION, MUTATION, FLAG
 )
 
+JSON = st.recursive(
+    st.one_of(
+        WORD,
+        FLAG.map(lambda value: ("bool", value)),
+        st.integers(-9, 9).map(lambda value: ("number", value / 2)),
+        st.just(("null", None)),
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=2).map(lambda items: ("list", tuple(items)))
+        | st.dictionaries(WORD, inner, max_size=2).map(lambda items: ("struct", tuple(sorted(items.items()))))
+    ),
+    max_leaves=4,
+)
+LABELS = st.dictionaries(WORD, JSON, max_size=2).map(lambda items: tuple(sorted(items.items())))
 ADDRESS = st.tuples(st.sampled_from(["10.0.0.1", "127.0.0.1", "::1"]), PORT)
 ENDPOINT = st.builds(
     Endpoint,
@@ -216,6 +231,7 @@ ENDPOINT = st.builds(
     st.just("") | WORD,
     several(ADDRESS, 2),
     st.sampled_from(["", "http"]),
+    LABELS,
 )
 LOCALITY = st.just(Locality()) | st.builds(Locality, WORD, WORD, st.just("") | WORD)
 GROUP = st.builds(LocalityEndpoints, several(ENDPOINT), LOCALITY, st.integers(0, 128), COUNT)
@@ -247,12 +263,14 @@ DISCOVERY = st.one_of(
     ),
 )  # fmt: skip
 SLOW_START = st.none() | st.builds(SlowStart, SECONDS, POSITIVE.map(float), PERCENT.map(float))
+OWN_HASH = st.builds(HashHeader, LOWER, FLAG) | st.builds(HashCookie, WORD, st.none(), WORD, FLAG)
+CONSISTENCY = st.just(USUAL) | st.builds(Consistency, FLAG, st.just(0) | st.integers(100, 300), several(OWN_HASH, 2))
 POLICY = st.one_of(
     st.builds(RoundRobin, SLOW_START),
     st.just(Random()),
-    st.builds(LeastRequest, st.integers(2, 9), st.integers(0, 9).map(float), SLOW_START),
-    st.builds(RingHash, st.integers(1, 1024), st.integers(1024, 4096)),
-    st.builds(Maglev, st.sampled_from([7, 65537])),
+    st.builds(LeastRequest, st.integers(2, 9), st.integers(0, 9).map(float), SLOW_START, FLAG),
+    st.builds(RingHash, st.integers(1, 1024), st.integers(1024, 4096), FLAG, CONSISTENCY),
+    st.builds(Maglev, st.sampled_from([7, 65537]), CONSISTENCY),
 )
 WHERE_AND_HOW = st.tuples(DISCOVERY, POLICY) | st.just((OriginalDestination(), ClusterProvided()))
 OUTLIER = st.builds(

@@ -12,7 +12,6 @@ from meshio.xds.proto.envoy.config.cluster.v3 import (
     CircuitBreakersThresholds,
     CircuitBreakersThresholdsRetryBudget,
     ClusterCommonLbConfig,
-    ClusterCommonLbConfigLocalityWeightedLbConfig,
     ClusterDiscoveryType,
     ClusterDnsLookupFamily,
     ClusterEdsClusterConfig,
@@ -63,7 +62,7 @@ def encode_cluster(cluster: Cluster) -> ClusterMessage:
         upstream_connection_options=encode_keepalive(cluster.tcp_keepalive) if cluster.tcp_keepalive else None,
     )
     set_discovery(encoded, cluster.discovery)
-    set_policy(encoded, cluster.policy)
+    set_policy(encoded, cluster)
     return encoded
 
 
@@ -128,10 +127,7 @@ def encode_outlier(outlier: OutlierDetection) -> OutlierMessage:
 
 
 def encode_common(cluster: Cluster) -> ClusterCommonLbConfig:
-    weighted = ClusterCommonLbConfigLocalityWeightedLbConfig() if cluster.locality_weighted else None
-    return ClusterCommonLbConfig(
-        healthy_panic_threshold=Percent(value=cluster.panic_threshold), locality_weighted_lb_config=weighted
-    )
+    return ClusterCommonLbConfig(healthy_panic_threshold=Percent(value=cluster.panic_threshold))
 
 
 def encode_origin(cluster: Cluster) -> Metadata | None:

@@ -1,6 +1,7 @@
 """LoadAssignment -> ClusterLoadAssignment."""
 
 from meshio.upstream.endpoint import NOWHERE, Endpoint, Health, LoadAssignment, Locality, LocalityEndpoints
+from meshio.xds.encode.labels import with_labels
 from meshio.xds.encode.parts import address, metadata
 from meshio.xds.proto.envoy.config.core.v3 import HealthStatus
 from meshio.xds.proto.envoy.config.core.v3 import Locality as LocalityMessage
@@ -73,9 +74,12 @@ def encode_endpoint(endpoint: Endpoint) -> LbEndpoint:
             additional_addresses=[EndpointAdditionalAddress(address=address(*other)) for other in endpoint.others],
         ),
         health_status=HEALTH[endpoint.health],
-        metadata=metadata(
-            envoy__transport_socket_match={"tlsMode": endpoint.tls_mode, "tunnel": endpoint.tunnel},
-            istio={"workload": endpoint.workload},
+        metadata=with_labels(
+            metadata(
+                envoy__transport_socket_match={"tlsMode": endpoint.tls_mode, "tunnel": endpoint.tunnel},
+                istio={"workload": endpoint.workload},
+            ),
+            endpoint.labels,
         ),
         load_balancing_weight=endpoint.weight,
     )

@@ -14,6 +14,7 @@ from meshio.xds.proto.envoy.config.core.v3 import (
     HeaderValueOption,
     HeaderValueOptionHeaderAppendAction,
     Metadata,
+    RuntimeDouble,
     RuntimeFractionalPercent,
     SocketAddress,
 )
@@ -47,6 +48,11 @@ def seconds(value: float | None) -> timedelta | None:
 def never_none(value: float | None) -> timedelta:
     """A Duration where an absent field has a default of its own, and 0 says "none"."""
     return timedelta(seconds=value or 0.0)
+
+
+def runtime_double(value: float) -> RuntimeDouble:
+    """Envoy wants a name for whatever could be changed at run time."""
+    return RuntimeDouble(default_value=value, runtime_key="meshio.balancing")
 
 
 def over_ads() -> ConfigSource:

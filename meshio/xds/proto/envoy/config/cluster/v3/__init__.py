@@ -10,11 +10,17 @@ __all__ = (
     "Cluster",
     "ClusterClusterProtocolSelection",
     "ClusterCommonLbConfig",
+    "ClusterCommonLbConfigConsistentHashingLbConfig",
     "ClusterCommonLbConfigLocalityWeightedLbConfig",
     "ClusterDiscoveryType",
     "ClusterDnsLookupFamily",
     "ClusterEdsClusterConfig",
     "ClusterLbPolicy",
+    "ClusterLbSubsetConfig",
+    "ClusterLbSubsetConfigLbSubsetFallbackPolicy",
+    "ClusterLbSubsetConfigLbSubsetMetadataFallbackPolicy",
+    "ClusterLbSubsetConfigLbSubsetSelector",
+    "ClusterLbSubsetConfigLbSubsetSelectorLbSubsetSelectorFallbackPolicy",
     "ClusterLeastRequestLbConfig",
     "ClusterMaglevLbConfig",
     "ClusterOriginalDstLbConfig",
@@ -86,6 +92,34 @@ class ClusterLbPolicy(betterproto2.Enum):
     CLUSTER_PROVIDED = 6
 
     LOAD_BALANCING_POLICY_CONFIG = 7
+
+
+class ClusterLbSubsetConfigLbSubsetFallbackPolicy(betterproto2.Enum):
+    NO_FALLBACK = 0
+
+    ANY_ENDPOINT = 1
+
+    DEFAULT_SUBSET = 2
+
+
+class ClusterLbSubsetConfigLbSubsetMetadataFallbackPolicy(betterproto2.Enum):
+    METADATA_NO_FALLBACK = 0
+
+    FALLBACK_LIST = 1
+
+
+class ClusterLbSubsetConfigLbSubsetSelectorLbSubsetSelectorFallbackPolicy(
+    betterproto2.Enum
+):
+    NOT_DEFINED = 0
+
+    NO_FALLBACK = 1
+
+    ANY_ENDPOINT = 2
+
+    DEFAULT_SUBSET = 3
+
+    KEYS_SUBSET = 4
 
 
 class ClusterRingHashLbConfigHashFunction(betterproto2.Enum):
@@ -343,8 +377,8 @@ class Cluster(betterproto2.Message):
         21, betterproto2.TYPE_MESSAGE, optional=True
     )
 
-    lb_subset_config: "bytes | None" = betterproto2.field(
-        22, betterproto2.TYPE_BYTES, optional=True
+    lb_subset_config: "ClusterLbSubsetConfig | None" = betterproto2.field(
+        22, betterproto2.TYPE_MESSAGE, optional=True
     )
 
     ring_hash_lb_config: "ClusterRingHashLbConfig | None" = betterproto2.field(
@@ -471,8 +505,8 @@ class ClusterCommonLbConfig(betterproto2.Message):
         6, betterproto2.TYPE_BOOL
     )
 
-    consistent_hashing_lb_config: "bytes | None" = betterproto2.field(
-        7, betterproto2.TYPE_BYTES, optional=True
+    consistent_hashing_lb_config: "ClusterCommonLbConfigConsistentHashingLbConfig | None" = betterproto2.field(
+        7, betterproto2.TYPE_MESSAGE, optional=True
     )
 
     override_host_status: "bytes | None" = betterproto2.field(
@@ -482,6 +516,25 @@ class ClusterCommonLbConfig(betterproto2.Message):
 
 default_message_pool.register_message(
     "envoy.config.cluster.v3", "Cluster.CommonLbConfig", ClusterCommonLbConfig
+)
+
+
+@dataclass(eq=False, repr=False)
+class ClusterCommonLbConfigConsistentHashingLbConfig(betterproto2.Message):
+    use_hostname_for_hashing: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
+
+    hash_balance_factor: "int | None" = betterproto2.field(
+        2,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: ____google__protobuf__.UInt32Value,
+        optional=True,
+    )
+
+
+default_message_pool.register_message(
+    "envoy.config.cluster.v3",
+    "Cluster.CommonLbConfig.ConsistentHashingLbConfig",
+    ClusterCommonLbConfigConsistentHashingLbConfig,
 )
 
 
@@ -508,6 +561,72 @@ class ClusterEdsClusterConfig(betterproto2.Message):
 
 default_message_pool.register_message(
     "envoy.config.cluster.v3", "Cluster.EdsClusterConfig", ClusterEdsClusterConfig
+)
+
+
+@dataclass(eq=False, repr=False)
+class ClusterLbSubsetConfig(betterproto2.Message):
+    fallback_policy: "ClusterLbSubsetConfigLbSubsetFallbackPolicy" = betterproto2.field(
+        1,
+        betterproto2.TYPE_ENUM,
+        default_factory=lambda: ClusterLbSubsetConfigLbSubsetFallbackPolicy(0),
+    )
+
+    default_subset: "____google__protobuf__.Struct | None" = betterproto2.field(
+        2, betterproto2.TYPE_MESSAGE, optional=True
+    )
+
+    subset_selectors: "list[ClusterLbSubsetConfigLbSubsetSelector]" = (
+        betterproto2.field(3, betterproto2.TYPE_MESSAGE, repeated=True)
+    )
+
+    locality_weight_aware: "bool" = betterproto2.field(4, betterproto2.TYPE_BOOL)
+
+    scale_locality_weight: "bool" = betterproto2.field(5, betterproto2.TYPE_BOOL)
+
+    panic_mode_any: "bool" = betterproto2.field(6, betterproto2.TYPE_BOOL)
+
+    list_as_any: "bool" = betterproto2.field(7, betterproto2.TYPE_BOOL)
+
+    metadata_fallback_policy: "ClusterLbSubsetConfigLbSubsetMetadataFallbackPolicy" = (
+        betterproto2.field(
+            8,
+            betterproto2.TYPE_ENUM,
+            default_factory=lambda: ClusterLbSubsetConfigLbSubsetMetadataFallbackPolicy(
+                0
+            ),
+        )
+    )
+
+
+default_message_pool.register_message(
+    "envoy.config.cluster.v3", "Cluster.LbSubsetConfig", ClusterLbSubsetConfig
+)
+
+
+@dataclass(eq=False, repr=False)
+class ClusterLbSubsetConfigLbSubsetSelector(betterproto2.Message):
+    keys: "list[str]" = betterproto2.field(1, betterproto2.TYPE_STRING, repeated=True)
+
+    single_host_per_subset: "bool" = betterproto2.field(4, betterproto2.TYPE_BOOL)
+
+    fallback_policy: "ClusterLbSubsetConfigLbSubsetSelectorLbSubsetSelectorFallbackPolicy" = betterproto2.field(
+        2,
+        betterproto2.TYPE_ENUM,
+        default_factory=lambda: (
+            ClusterLbSubsetConfigLbSubsetSelectorLbSubsetSelectorFallbackPolicy(0)
+        ),
+    )
+
+    fallback_keys_subset: "list[str]" = betterproto2.field(
+        3, betterproto2.TYPE_STRING, repeated=True
+    )
+
+
+default_message_pool.register_message(
+    "envoy.config.cluster.v3",
+    "Cluster.LbSubsetConfig.LbSubsetSelector",
+    ClusterLbSubsetConfigLbSubsetSelector,
 )
 
 

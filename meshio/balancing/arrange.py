@@ -1,0 +1,98 @@
+"""The pick of a whole cluster: a policy over its priorities and localities, in steps where it takes long.
+
+Ring hash and Maglev build tables. What they are to be built of is found out first, by composing with a policy
+that only takes notes; then they are built one after the other; and then composed.
+"""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+from meshio.balancing.consistent import Consistency, bounded
+from meshio.balancing.hashing import Key
+from meshio.balancing.locality import Spread, Tier, compose
+from meshio.balancing.policy import C, Pick, Policy, Steps, shares_of
+from meshio.balancing.surroundings import Surroundings
+from meshio.errors import NoHealthyHost
+from meshio.message import Request
+
+
+@runtime_checkable
+class Gradual(Protocol):
+    """A consistent policy that builds its tables in steps."""
+
+    consistency: Consistency
+
+    def building(self, candidates: tuple[C, ...], shares: tuple[float, ...]) -> Steps[C]:
+        """Build the pick for candidates with these shares of the keys."""
+
+
+@dataclass(slots=True)
+class Rehearsal:
+    """Takes notes of what a policy would be asked for."""
+
+    asked: list[tuple[tuple[Any, ...], tuple[float, ...] | None]] = field(default_factory=list)
+
+    def over(self, candidates: tuple[C, ...]) -> Pick[C]:
+        self.asked.append((candidates, None))
+        return nobody
+
+    def over_shares(self, candidates: tuple[C, ...], shares: tuple[float, ...]) -> Pick[C]:
+        self.asked.append((candidates, shares))
+        return nobody
+
+
+def nobody(request: Request) -> Any:
+    raise NoHealthyHost("this is a rehearsal")
+
+
+@dataclass(slots=True)
+class Ready:
+    """Hands out what was built, in the order in which it was asked for in the rehearsal."""
+
+    picks: list[Pick[Any]]
+
+    def over(self, candidates: tuple[C, ...]) -> Pick[C]:
+        return self.picks.pop(0)
+
+    def over_shares(self, candidates: tuple[C, ...], shares: tuple[float, ...]) -> Pick[C]:
+        return self.picks.pop(0)
+
+
+def arrange(
+    policy: Policy, tiers: Sequence[Tier[C]], spread: Spread, cluster: Surroundings
+) -> Generator[None, None, Pick[C] | None]:
+    """The pick over all priorities; None when no host may be picked. Yields about every millisecond."""
+    if not isinstance(policy, Gradual):
+        return compose(policy, tiers, spread)
+    rehearsal = Rehearsal()
+    compose(rehearsal, tiers, spread)
+    picks: list[Pick[C]] = []
+    for candidates, shares in rehearsal.asked:
+        yield
+        picks.append((yield from build(policy, candidates, shares or shares_of(candidates), cluster)))
+    pick = compose(Ready(picks), tiers, spread)
+    own = policy.consistency.policies
+    return keyed(pick, cluster.key(own)) if pick is not None and own else pick
+
+
+def build(policy: Gradual, candidates: tuple[C, ...], shares: tuple[float, ...], cluster: Surroundings) -> Steps[C]:
+    """One table, with a bound on what a host may have where there is one."""
+    pick = yield from policy.building(candidates, shares)
+    percent = policy.consistency.balance
+    return bounded(pick, candidates, shares, percent, cluster) if percent else pick
+
+
+def keyed(pick: Pick[C], key: Key) -> Pick[C]:
+    """The cluster itself says what of a request is hashed; what the route says does not count."""
+
+    def choose(request: Request) -> C:
+        request.hash = key(request)
+        return pick(request)
+
+    return choose
+
+
+def reads_keys(policy: Policy) -> bool:
+    """Whether it matters which key a request has."""
+    return isinstance(policy, Gradual)

@@ -1,0 +1,34 @@
+"""Labels -> the metadata that says them."""
+
+from meshio.balancing.labels import Label, Labels
+from meshio.xds.labels import BALANCER
+from meshio.xds.proto.envoy.config.core.v3 import Metadata
+from meshio.xds.proto.google.protobuf import ListValue, NullValue, Struct, Value
+
+
+def encode_labels(labels: Labels) -> Struct:
+    return Struct({name: encode_label(label) for name, label in labels})
+
+
+def encode_label(label: Label) -> Value:
+    """One JSON value."""
+    match label:
+        case str():
+            return Value(string_value=label)
+        case "bool", bool(value):
+            return Value(bool_value=value)
+        case "number", float(value):
+            return Value(number_value=value)
+        case "list", tuple(items):
+            return Value(list_value=ListValue([encode_label(each) for each in items]))
+        case "struct", tuple(fields):
+            return Value(struct_value=encode_labels(fields))
+    return Value(null_value=NullValue.NULL_VALUE)
+
+
+def with_labels(metadata: Metadata | None, labels: Labels) -> Metadata | None:
+    """The metadata, with the balancer's part in it."""
+    if not labels:
+        return metadata
+    others = metadata.filter_metadata if metadata is not None else {}
+    return Metadata(filter_metadata={**others, BALANCER: encode_labels(labels)})

@@ -1,0 +1,113 @@
+"""Picks that take long to build: who serves meanwhile."""
+
+import pytest
+
+from meshio.balancing.maglev import Maglev
+from meshio.errors import NoHealthyHost
+from meshio.resilience.outlier import OutlierDetection
+from meshio.upstream.cluster import Cluster, Eds
+from meshio.upstream.endpoint import Endpoint, LoadAssignment, LocalityEndpoints
+from meshio.upstream.host import Host
+from meshio.upstream.upstream import Upstream
+from tests.upstream.test_upstream import asked
+
+EJECTS = OutlierDetection(consecutive_5xx=1, max_ejection_percent=100)
+
+
+class Postponed:
+    """Says that it will finish a pick later, once it is told to."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.willing = False
+
+    def __call__(self, upstream: Upstream) -> bool:
+        self.asked += self.willing
+        return self.willing
+
+
+def cluster(table_size: int = 4099) -> Cluster:
+    return Cluster("c", Eds("c"), Maglev(table_size), outlier=EJECTS, panic_threshold=0.0)
+
+
+def assigned(*hosts: int) -> LoadAssignment:
+    return LoadAssignment("c", (LocalityEndpoints(tuple(Endpoint((f"10.0.0.{n}", 80)) for n in hosts)),))
+
+
+def serving(later: Postponed, *hosts: int) -> Upstream:
+    upstream = Upstream(later)
+    upstream.update(cluster(), assigned(*hosts))
+    assert len(upstream.hosts) == len(hosts)
+    later.willing = True
+    return upstream
+
+
+def homes(upstream: Upstream) -> list[Host]:
+    found = []
+    for key in range(200):
+        request = asked()
+        request.hash = key * 7919
+        found.append(upstream.pick(request))
+    return found
+
+
+def eject(upstream: Upstream, host: Host) -> None:
+    upstream.active += 1
+    host.inflight += 1
+    assert upstream.settle(host, 500, False, 0.01, 0.0)
+
+
+def test_the_former_pick_serves_until_the_new_one_is_built():
+    later = Postponed()
+    upstream = serving(later, 1, 2, 3)
+    before = homes(upstream)
+    ejected = before[0]
+    eject(upstream, ejected)
+    assert later.asked == 1
+    meanwhile = homes(upstream)
+    assert ejected not in meanwhile
+    assert all(now is then for now, then in zip(meanwhile, before, strict=True) if then is not ejected)
+    for _ in upstream.build():
+        assert ejected not in homes(upstream)
+    expected = serving(Postponed(), *[n for n in (1, 2, 3) if f"10.0.0.{n}:80" != ejected.name])
+    assert [host.name for host in homes(upstream)] == [host.name for host in homes(expected)]
+
+
+def test_a_host_that_left_is_not_served_while_the_next_table_is_built():
+    later = Postponed()
+    upstream = serving(later, 1, 2, 3)
+    (left,) = upstream.update(cluster(), assigned(2, 3, 4))
+    assert left.name == "10.0.0.1:80"
+    assert left not in homes(upstream)
+
+
+def test_a_pick_that_is_overtaken_is_given_up():
+    later = Postponed()
+    upstream = serving(later, 1, 2, 3)
+    upstream.update(cluster(), assigned(1, 2))
+    overtaken = upstream.build()
+    next(overtaken)
+    upstream.update(cluster(), assigned(1, 2, 3, 4))
+    assert list(overtaken) == []
+    for _ in upstream.build():
+        pass
+    assert {host.name[-4] for host in homes(upstream)} == set("1234")
+    assert list(upstream.build()) == []
+
+
+def test_nobody_serves_where_nobody_is_left():
+    later = Postponed()
+    upstream = serving(later, 1, 2)
+    for host in tuple(upstream.hosts.values()):
+        eject(upstream, host)
+    with pytest.raises(NoHealthyHost):
+        homes(upstream)
+
+
+def test_without_anybody_who_finishes_it_later_a_pick_is_built_at_once():
+    upstream = Upstream()
+    upstream.update(cluster(), assigned(1, 2, 3))
+    first = homes(upstream)[0]
+    eject(upstream, first)
+    assert first not in homes(upstream)
+    assert list(upstream.build()) == []
