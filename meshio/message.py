@@ -96,8 +96,15 @@ PSEUDO_HEADERS: dict[bytes, Callable[[Request], bytes]] = {
     b":authority": lambda request: request.authority,
     b"host": lambda request: request.authority,
     b":path": lambda request: request.path,
-    b":scheme": lambda request: request.scheme,
+    b":scheme": lambda request: told_scheme(request),
 }
+
+
+def told_scheme(request: Request) -> bytes:
+    """What Envoy takes for the request's scheme: a caller's `x-forwarded-proto` has the say, if it names one."""
+    given = [value for name, value in request.headers if name == b"x-forwarded-proto"]
+    scheme = given[0].lower() if len(given) == 1 else b""
+    return scheme if scheme in DEFAULT_PORTS else request.scheme
 
 
 class Body:

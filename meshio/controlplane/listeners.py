@@ -19,6 +19,7 @@ from meshio.controlplane.virtual_service import Destination, RouteDestination, V
 from meshio.resilience.fault import Fault
 from meshio.routing.cors import Cors
 from meshio.routing.filters import Filter
+from meshio.routing.hop import Hop
 from meshio.routing.listener import ChainMatch, FilterChain, HttpChain, Listener, PathNormalisation, TcpChain
 from meshio.routing.route import WeightedCluster
 
@@ -42,6 +43,7 @@ PATHS = {
     "MERGE_SLASHES": PathNormalisation(normalize=True, merge_slashes=True),
     "DECODE_AND_MERGE_SLASHES": PathNormalisation(normalize=True, merge_slashes=True, escaped_slashes="forward"),
 }
+TRACED = Hop(names_routes=True)  # istiod configures tracing everywhere
 
 
 @dataclass
@@ -112,6 +114,7 @@ def http_chain(address: str, port: ServicePort, table: str, scope: Scope) -> Htt
         filters=GRPC_WEB_FILTERS if port.protocol == "GRPC-Web" else FILTERS,
         upgrades=UPGRADES,
         stat_prefix=f"outbound_{address}_{port.number};",
+        hop=TRACED,
     )
 
 

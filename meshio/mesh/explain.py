@@ -16,7 +16,7 @@ from meshio.message import Headers, Request, Response
 from meshio.record import Record
 from meshio.resilience.site import Site
 from meshio.routing.filters import settle
-from meshio.routing.internal import strip_internal
+from meshio.routing.hop import compile_greeting, compile_signature, shown
 from meshio.routing.listener import FilterChain, HttpChain, TcpChain
 from meshio.routing.normalise import normalise
 from meshio.routing.prepare import prepare_request
@@ -68,15 +68,16 @@ class Story:
         if table is None:
             return refused(told, NoRoute(f"the control plane knows no route table {chain.routes!r}"))
         told = replace(told, table=table.name)
-        strip_internal(request)
-        change = normalise(chain.paths)
-        if change is not None:
-            path = change(request.path)
-            if not isinstance(path, bytes):
-                return replace(told, answer=answered(path(request), "the path is refused before routes see it"))
-            request.path = path
-            told = replace(told, path=text(path))
-        return self._routed(told, table, chain, request)
+        path = normalise(chain.paths)(request.path)
+        if not isinstance(path, bytes):
+            response = signed(chain, request, path(request))
+            return replace(told, answer=answered(response, "the path is refused before routes see it"))
+        request.path = path
+        try:
+            compile_greeting(chain.hop)(request)
+        except NoRoute as error:
+            return refused(told, error)
+        return self._routed(replace(told, path=text(path)), table, chain, request)
 
     def _routed(self, told: Explanation, table: RouteTable, chain: HttpChain, request: Request) -> Explanation:
         trace = trace_route(table, request)
@@ -86,9 +87,9 @@ class Story:
         told = replace(told, virtual_host=trace.host.name, domain=trace.domain, passed=passed)
         if trace.route is None:
             return refused(told, NoRoute(f"no route of virtual host {trace.host.name!r} matches"))
-        taken = Taken(table, trace.host, trace.route)
+        taken = Taken(table, trace.host, shown(trace.route, chain.hop))
         told = replace(told, route=trace.route.name, origin=trace.route.origin, layers=self._layers(chain, taken))
-        return self._acted(told, taken, request)
+        return self._acted(told, taken, chain, request)
 
     def _layers(self, chain: HttpChain, taken: "Taken") -> tuple[str, ...]:
         """The filters on the way, without what a single weighted cluster says of them."""
@@ -96,16 +97,18 @@ class Story:
         layers = settle(chain.filters, levels, Site(isinstance(taken.route.action, Forward), "", self._address))
         return tuple(str(layer) for layer in layers if layer.around(nothing) is not nothing)
 
-    def _acted(self, told: Explanation, taken: "Taken", request: Request) -> Explanation:
+    def _acted(self, told: Explanation, taken: "Taken", chain: HttpChain, request: Request) -> Explanation:
         match taken.route.action:
             case Forward() as forward:
                 return self._forwarded(told, forward, taken, request)
             case Redirect():
                 response = redirect(taken.table, taken.host, taken.route, self._address)(request)
-                return replace(told, action="redirect", answer=answered(response, "the route redirects"))
+                answer = answered(signed(chain, request, response), "the route redirects")
+                return replace(told, action="redirect", answer=answer)
             case DirectResponse():
                 response = respond(taken.table, taken.host, taken.route, self._address)(request)
-                return replace(told, action="direct response", answer=answered(response, "the route answers"))
+                answer = answered(signed(chain, request, response), "the route answers")
+                return replace(told, action="direct response", answer=answer)
 
     def _forwarded(self, told: Explanation, forward: Forward, taken: "Taken", request: Request) -> Explanation:
         entries = [entry for entry in forward.clusters if entry.weight > 0]
@@ -135,6 +138,12 @@ class Story:
         if upstream.serving:
             return choice
         return replace(choice, answer=answer_of(NoHealthyHost(f"cluster {name!r} has no host that may be picked")))
+
+
+def signed(chain: HttpChain, request: Request, response: Response) -> Response:
+    """With what the connection manager says in its own name."""
+    compile_signature(chain.hop)(request, response)
+    return response
 
 
 def chosen(told: Explanation, choices: list[Choice]) -> Explanation:

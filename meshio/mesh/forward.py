@@ -17,6 +17,7 @@ from meshio.message import Request, Response, Send
 from meshio.resilience.site import Site
 from meshio.resilience.timeout import Timeout
 from meshio.routing.filters import Layers, Overrides, settle
+from meshio.routing.hop import compile_signature, shown
 from meshio.routing.listener import HttpChain, TcpChain
 from meshio.routing.local_reply import stamped
 from meshio.routing.mirror import mirror
@@ -63,7 +64,7 @@ class Composer:
 
     def http(self, chain: HttpChain, table: RouteTable, host: VirtualHost, route: Route) -> Send:
         """The whole way of a request that took this route."""
-        levels = (route.overrides, host.overrides, table.overrides)
+        levels, route = (route.overrides, host.overrides, table.overrides), shown(route, chain.hop)
         match route.action:
             case Forward() as forward:
                 ways = [(self.forward(Way(chain, table, host, route, each)), each.weight) for each in forward.clusters]
@@ -72,7 +73,7 @@ class Composer:
                 send = layered(answered(redirect(table, host, route, self.address)), self.layers(chain, levels))
             case DirectResponse():
                 send = layered(answered(respond(table, host, route, self.address)), self.layers(chain, levels))
-        return named(send, host.name, route.name)
+        return named(send, host.name, route.name, compile_signature(chain.hop))
 
     def layers(self, chain: HttpChain, levels: tuple[Overrides, ...] = (), cluster: str | None = None) -> Layers:
         """The filters of a route; `cluster` is None for one that leads to none."""
@@ -83,7 +84,8 @@ class Composer:
         layers = self.layers(chain)
         if layered(failing, layers) is failing:
             return None
-        return lambda error: layered(raising(error), layers)
+        sign = compile_signature(chain.hop)
+        return lambda error: named(layered(raising(error), layers), "", "", sign)
 
     def tcp(self, chain: TcpChain) -> Send:
         """A TCP proxy's way: no route, no retry, bytes as they are."""
@@ -146,12 +148,20 @@ class Way:
     entry: WeightedCluster
 
 
-def named(send: Send, host: str, route: str) -> Send:
-    def enter(request: Request) -> Awaitable[Response]:
+def named(send: Send, host: str, route: str, sign: Finish) -> Send:
+    """The outermost part of a route: what the record says of it, and the connection manager's last word."""
+
+    async def enter(request: Request) -> Response:
         record = request.record
         record.virtual_host = host
         record.route = route
-        return send(request)
+        try:
+            response = await send(request)
+        except RequestError as error:
+            error.sign = sign
+            raise
+        sign(request, response)
+        return response
 
     return enter
 

@@ -13,12 +13,12 @@ from typing import TypeAlias
 
 from meshio.errors import NoRoute
 from meshio.mesh.chains import Connection, find_chain, find_listener, index_listeners
-from meshio.mesh.forward import Composer, answered
+from meshio.mesh.forward import Composer, answered, named
 from meshio.mesh.names import Tables, is_address, name_addresses, resolve_name, service_ports
 from meshio.mesh.snapshot import Identity, Snapshot
 from meshio.message import Request, Send
-from meshio.routing.internal import strip_internal
-from meshio.routing.listener import FilterChain, HttpChain, Listener, PathNormalisation, TcpChain
+from meshio.routing.hop import compile_greeting, compile_signature
+from meshio.routing.listener import FilterChain, HttpChain, Listener, TcpChain
 from meshio.routing.normalise import normalise
 from meshio.routing.route import RouteTable
 from meshio.routing.router import Router, compile_router
@@ -141,7 +141,7 @@ class Plan:
             router = compile_router(table, lambda table, host, route: composer.http(chain, table, host, route))
             if (unrouted := composer.unrouted(chain)) is not None:
                 router = caught(router, unrouted)
-            self._routers[key] = Compiled(table, self._bound(table), cleaned(router, chain.paths))
+            self._routers[key] = Compiled(table, self._bound(table), cleaned(router, chain))
         return self._routers[key].router
 
 
@@ -167,17 +167,21 @@ def caught(router: Router[Send], unrouted: Callable[[NoRoute], Send]) -> Router[
     return route
 
 
-def cleaned(router: Router[Send], paths: PathNormalisation) -> Router[Send]:
-    """Routes see headers and path as the connection manager leaves them."""
-    change = normalise(paths)
+def cleaned(router: Router[Send], chain: HttpChain) -> Router[Send]:
+    """Routes see path and headers as the connection manager leaves them."""
+    change, greet, sign = normalise(chain.paths), compile_greeting(chain.hop), compile_signature(chain.hop)
 
     def clean(request: Request) -> Send:
-        strip_internal(request)
         path = change(request.path)
-        if isinstance(path, bytes):
-            request.path = path
+        if not isinstance(path, bytes):
+            return named(answered(path), "", "", sign)
+        request.path = path
+        try:
+            greet(request)
             return router(request)
-        return answered(path)
+        except NoRoute as error:
+            error.sign = sign
+            raise
 
     return clean
 

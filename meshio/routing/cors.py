@@ -119,7 +119,7 @@ def preflighting(request: Request) -> bool:
 def granted(request: Request, headers: Headers, exposed: Headers) -> Response:
     """The answer to a preflight."""
     request.record.details = "cors_response"
-    headers = [*headers, *exposed, (b"server", b"envoy"), (b"content-length", b"0")]
+    headers = [*headers, *exposed, (b"content-length", b"0")]
     return Response(200, headers, Body(), request.record)
 
 

@@ -2,10 +2,9 @@
 
 Envoy: conn_manager_utility.cc, `cleanInternalHeaders` for a request that is not internal, which none is under
 istiod's settings (no remote address, no internal addresses), and `mutateXfccRequestHeader` for one that came in
-plaintext. Checked on Envoy 1.40, which lets all other x-envoy headers pass.
+plaintext. Checked on Envoy 1.40, which lets all other x-envoy headers pass. `hop.py` takes them off before routes
+look at the request.
 """
-
-from meshio.message import Request
 
 INTERNAL = frozenset(
     (
@@ -28,11 +27,3 @@ INTERNAL = frozenset(
         b"x-forwarded-client-cert",
     )
 )
-
-
-def strip_internal(request: Request) -> None:
-    """Take them off before routes look at the request. The caller's own list stays as it is."""
-    for name, _ in request.headers:
-        if name in INTERNAL:
-            request.headers = [header for header in request.headers if header[0] not in INTERNAL]
-            return

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from meshio.routing.filters import Filter
+from meshio.routing.hop import ENVOY, Hop
 from meshio.routing.route import RouteTable, WeightedCluster
 
 EscapedSlashes: TypeAlias = Literal["keep", "reject", "redirect", "forward"]
@@ -33,6 +34,7 @@ class HttpChain:
     filters: tuple[Filter, ...] = ()
     upgrades: frozenset[str] = frozenset()
     stat_prefix: str = ""
+    hop: Hop = ENVOY
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The answers that Envoy gives itself: status, body and header set (http/utility.cc, `sendLocalReply`).
 
 To gRPC requests the answer is HTTP 200 with `grpc-status` and `grpc-message`. `date` is left to whoever has
-a clock (`stamped`).
+a clock (`stamped`), `server` to the connection manager (`hop.py`).
 """
 
 from dataclasses import dataclass, field
@@ -9,6 +9,7 @@ from email.utils import formatdate
 
 from meshio.errors import Finish, RequestError
 from meshio.message import Body, Headers, Request, Response
+from meshio.routing.hop import sign_as_envoy
 
 GRPC = b"application/grpc"
 # Envoy: grpc/status.cc, httpToGrpcStatus. Any other status is UNKNOWN.
@@ -28,6 +29,7 @@ def local_reply(error: RequestError, request: Request) -> Response:
     response = answer(request, error.status, error.body, shape)
     for change in error.after:
         change(request, response)
+    (error.sign or sign_as_envoy)(request, response)
     return response
 
 
@@ -72,14 +74,14 @@ def for_grpc(request: Request) -> bool:
 def as_text(response: Response, body: bytes, method: bytes) -> None:
     """Plain text, unless the route said otherwise. A status without content keeps Envoy's content-length."""
     if not body:
-        serve(response, without(response.headers, b"content-length", b"content-type"))
+        response.headers = without(response.headers, b"content-length", b"content-type")
         if method != b"HEAD" and response.status not in BODILESS:
             response.headers.append((b"content-length", b"0"))
         return
     headers = [*without(response.headers, b"content-length"), (b"content-length", b"%d" % len(body))]
     if response.header(b"content-type") is None:
         headers.append((b"content-type", b"text/plain"))
-    serve(response, headers)
+    response.headers = headers
     if method != b"HEAD" and response.status not in BODILESS:
         response.body = Body(body)
 
@@ -92,18 +94,13 @@ def as_grpc(response: Response, body: bytes, status: int | None) -> None:
     headers.append((b"grpc-status", b"%d" % known))
     if body:
         headers.append((b"grpc-message", percent_encoded(body)))
-    response.status = 200
-    serve(response, headers)
-    response.headers.append((b"content-length", b"0"))
+    headers.append((b"content-length", b"0"))
+    response.status, response.headers = 200, headers
 
 
 def percent_encoded(text: bytes) -> bytes:
     """gRPC's encoding of `grpc-message` as Envoy does it: `~` is encoded, too."""
     return b"".join(b"%c" % byte if 0x20 <= byte < 0x7E and byte != 0x25 else b"%%%02X" % byte for byte in text)
-
-
-def serve(response: Response, headers: Headers) -> None:
-    response.headers = [*without(headers, b"server"), (b"server", b"envoy")]
 
 
 def without(headers: Headers, *names: bytes) -> Headers:

@@ -8,7 +8,8 @@ caller's header list is never changed in place: the request gets a new one.
 from collections.abc import Callable
 from typing import TypeAlias
 
-from meshio.message import Request, Response
+from meshio.message import Headers, Request, Response
+from meshio.routing.hop import DECORATOR
 from meshio.routing.mutation import Change, HeaderMutation, compile_levels
 from meshio.routing.rewrite import compile_host, compile_path, rehost, repath, with_header
 from meshio.routing.route import Forward, Route, RouteTable, VirtualHost, WeightedCluster
@@ -30,7 +31,7 @@ def prepare_request(
     known = Known(route.name, entry.name, address)
     levels = (table.request_headers, host.request_headers, route.request_headers)
     own, *shared = ordered(table, entry.request_headers, levels)
-    steps: list[PrepareRequest] = [*added(host, route.action)]
+    steps: list[PrepareRequest] = [*added(host, route)]
     steps += [mutate_request(change) for change in compile_levels([own], known)]
     if entry.host_rewrite is not None and (authority := compile_host(entry.host_rewrite)) is not None:
         steps.append(lambda request: entry_host(request, authority(request)))
@@ -59,15 +60,17 @@ def ordered(table: RouteTable, entry: HeaderMutation, levels: tuple[HeaderMutati
     return (entry, *levels) if table.most_specific_wins else (entry, *reversed(levels))
 
 
-def added(host: VirtualHost, action: object) -> list[PrepareRequest]:
-    """What Envoy's router adds by itself: the time there is for an answer, and the number of the attempt."""
-    steps: list[PrepareRequest] = []
-    expected = expected_timeout(action) if isinstance(action, Forward) else 0
+def added(host: VirtualHost, route: Route) -> list[PrepareRequest]:
+    """What Envoy adds by itself, in one step: route, time there is for an answer, number of the attempt."""
+    expected = expected_timeout(route.action) if isinstance(route.action, Forward) else 0
+    headers: Headers = []
+    if route.decorator:
+        headers.append((DECORATOR, route.decorator.encode()))
     if expected:
-        steps.append(setting(EXPECTED, b"%d" % expected))
+        headers.append((EXPECTED, b"%d" % expected))
     if host.attempt_count:
-        steps.append(setting(ATTEMPTS, b"1"))
-    return steps
+        headers.append((ATTEMPTS, b"1"))
+    return [setting(headers)] if headers else []
 
 
 def expected_timeout(action: Forward) -> int:
@@ -110,9 +113,12 @@ def count_attempt(request: Request) -> None:
     request.headers = with_header(request.headers, ATTEMPTS, b"%d" % (request.record.attempts + 1))
 
 
-def setting(name: bytes, value: bytes) -> PrepareRequest:
+def setting(headers: Headers) -> PrepareRequest:
+    names = frozenset(name for name, _ in headers)
+
     def put(request: Request) -> None:
-        request.headers = with_header(request.headers, name, value)
+        request.headers = [header for header in request.headers if header[0] not in names]
+        request.headers += headers
 
     return put
 
@@ -148,6 +154,8 @@ def prepare_response(
     levels = (table.response_headers, host.response_headers, route.response_headers)
     own = entry.response_headers if entry else HeaderMutation()
     changes = compile_levels(ordered(table, own, levels), known)
+    if host.answers_attempt_count and entry is not None:
+        changes.append(tell_attempts)
     if not changes:
         return None
 
@@ -156,3 +164,9 @@ def prepare_response(
             change(request, response)
 
     return prepare
+
+
+def tell_attempts(request: Request, response: Response | None) -> None:
+    """How many attempts it took, whatever the mutations said."""
+    assert response is not None
+    response.headers = with_header(response.headers, ATTEMPTS, b"%d" % max(1, request.record.attempts))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from meshio.message import Request, Response
+from meshio.message import Request, Response, told_scheme
 from meshio.routing.domains import without_port
 from meshio.routing.local_reply import Shape, answer
 from meshio.routing.prepare import prepare_response
@@ -32,17 +32,18 @@ def compile_base(action: Redirect) -> Callable[[Request], bytes]:
     host, port = action.host.encode(), b":%d" % action.port if action.port else b""
 
     def base(request: Request) -> bytes:
-        scheme = wanted or request.scheme
-        return b"%s://%s%s" % (scheme, host or kept_host(request, scheme, port), port)
+        told = told_scheme(request)
+        scheme = wanted or told
+        return b"%s://%s%s" % (scheme, host or kept_host(request, scheme != told, port), port)
 
     return base
 
 
-def kept_host(request: Request, scheme: bytes, port: bytes) -> bytes:
+def kept_host(request: Request, changes: bool, port: bytes) -> bytes:
     authority = request.authority
     bare = without_port(authority)
-    changed = scheme != request.scheme and authority[len(bare) :] == DEFAULT_PORTS.get(request.scheme)
-    return bare if port or changed else authority
+    default = changes and authority[len(bare) :] == DEFAULT_PORTS.get(told_scheme(request))
+    return bare if port or default else authority
 
 
 def compile_target(action: Redirect, route: Route) -> Callable[[bytes], bytes]:

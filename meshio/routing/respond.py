@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from meshio.message import Request, Response
+from meshio.message import Request, Response, told_scheme
 from meshio.routing.local_reply import Shape, answer
 from meshio.routing.prepare import prepare_response
 from meshio.routing.route import DirectResponse, Route, RouteTable, VirtualHost
@@ -27,4 +27,4 @@ def respond(table: RouteTable, host: VirtualHost, route: Route, address: str) ->
 
 
 def own_url(request: Request) -> bytes:
-    return b"%s://%s%s" % (request.scheme, request.authority, request.path)
+    return b"%s://%s%s" % (told_scheme(request), request.authority, request.path)

@@ -102,6 +102,7 @@ class Route:
     response_headers: HeaderMutation = NO_MUTATION
     overrides: Overrides = ()
     decorator: str = ""
+    decorates: bool = True  # the upstream is told the decorator, where the listener says so at all
     origin: str = ""
 
     def clusters(self) -> Iterator[str]:
@@ -122,6 +123,7 @@ class VirtualHost:
     response_headers: HeaderMutation = NO_MUTATION
     attempt_count: bool = False  # x-envoy-attempt-count goes to the upstream
     overrides: Overrides = ()
+    answers_attempt_count: bool = False  # and comes back with the answer
 
 
 @dataclass(frozen=True, slots=True)

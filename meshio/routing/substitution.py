@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from meshio.errors import Rejected
-from meshio.message import Request, Response
+from meshio.message import Request, Response, told_scheme
 
 Render: TypeAlias = Callable[[Request, Response | None], bytes]
 COMMAND = re.compile(r"%%|%([A-Z_0-9]+)(?:\(([^)]*)\))?(?::(\d+))?%|%")
@@ -102,7 +102,7 @@ def request_value(request: Request, name: bytes) -> bytes | None:
         case b":method":
             return request.method
         case b":scheme":
-            return request.scheme
+            return told_scheme(request)
     return request.header(name)
 
 

@@ -13,6 +13,7 @@ from meshio.routing.listener import (
 )
 from meshio.routing.route import RouteTable, WeightedCluster
 from meshio.xds.extension import open_message, type_of
+from meshio.xds.hop import translate_hop
 from meshio.xds.layers import ROUTER, translate_filters
 from meshio.xds.network import PEERS, refuse_others
 from meshio.xds.parse import parse
@@ -55,13 +56,13 @@ def translate_listener(name: str, raw: bytes) -> Listener | None:
         return None
     message = open_message(place, ListenerMessage, raw)
     address, port = bound_address(place, message)
-    last = message.default_filter_chain
+    last, outbound = message.default_filter_chain, message.traffic_direction == TrafficDirection.OUTBOUND
     return Listener(
         name=message.name,
         address=address,
         port=port,
-        chains=chains(place, message),
-        default=filter_chain(place.at("default_filter_chain"), last) if last is not None else None,
+        chains=chains(place, message, outbound),
+        default=filter_chain(place.at("default_filter_chain"), last, outbound) if last is not None else None,
         original_destination=bool(message.use_original_dst),
     )
 
@@ -85,37 +86,38 @@ def address_and_port(place: Place, address: SocketAddress | None) -> tuple[str, 
     return address.address, address.port_value
 
 
-def chains(place: Place, message: ListenerMessage) -> tuple[FilterChain, ...]:
+def chains(place: Place, message: ListenerMessage, outbound: bool) -> tuple[FilterChain, ...]:
     """The filter chains, or the one chain of an API listener."""
     if message.api_listener is not None:
-        return (api_chain(place.at("api_listener"), message.api_listener),)
-    return tuple(filter_chain(place.at("filter_chains", i), chain) for i, chain in enumerate(message.filter_chains))
+        return (api_chain(place.at("api_listener"), message.api_listener, outbound),)
+    each = enumerate(message.filter_chains)
+    return tuple(filter_chain(place.at("filter_chains", index), chain, outbound) for index, chain in each)
 
 
-def api_chain(place: Place, api: ApiListener) -> FilterChain:
+def api_chain(place: Place, api: ApiListener, outbound: bool) -> FilterChain:
     """What gRPC clients are told instead of filter chains."""
     if type_of(place.at("api_listener"), api.api_listener) != MANAGER or api.api_listener is None:
         raise place.rejected("must be an HTTP connection manager", "api_listener")
-    return FilterChain(http_chain(place.at("api_listener"), api.api_listener.value))
+    return FilterChain(http_chain(place.at("api_listener"), api.api_listener.value, outbound))
 
 
-def filter_chain(place: Place, chain: FilterChainMessage) -> FilterChain:
+def filter_chain(place: Place, chain: FilterChainMessage, outbound: bool) -> FilterChain:
     """Filters without effect, then exactly one that takes the connection."""
     *before, last = chain.filters or [Filter()]
     refuse_others(place, before, NETWORK_FILTERS)
     return FilterChain(
-        terminal(place.at("filters", len(before)), last),
+        terminal(place.at("filters", len(before)), last, outbound),
         chain_match(place.at("filter_chain_match"), chain.filter_chain_match),
         chain.name,
     )
 
 
-def terminal(place: Place, last: Filter) -> HttpChain | TcpChain:
+def terminal(place: Place, last: Filter, outbound: bool) -> HttpChain | TcpChain:
     """The filter that takes the connection."""
     kind = type_of(place.at("typed_config"), last.typed_config)
     raw = last.typed_config.value if last.typed_config is not None else b""
     if kind == MANAGER:
-        return http_chain(place.at("typed_config"), raw)
+        return http_chain(place.at("typed_config"), raw, outbound)
     if kind == TCP_PROXY:
         return tcp_chain(place.at("typed_config"), raw)
     raise place.rejected(f"filter {last.name!r} ({kind or 'without a type'}) is not supported as the last one")
@@ -143,7 +145,7 @@ def cidr(place: Place, block: CidrRange) -> str:
         raise place.rejected(str(error)) from None
 
 
-def http_chain(place: Place, raw: bytes) -> HttpChain:
+def http_chain(place: Place, raw: bytes, outbound: bool) -> HttpChain:
     """An HTTP connection manager, as far as it concerns a client."""
     manager = open_message(place, HttpConnectionManager, raw)
     escaped = ESCAPED_SLASHES.get(manager.path_with_escaped_slashes_action)
@@ -156,6 +158,7 @@ def http_chain(place: Place, raw: bytes) -> HttpChain:
         filters=translate_filters(place, manager.http_filters),
         upgrades=frozenset(each.upgrade_type for each in manager.upgrade_configs if each.enabled is not False),
         stat_prefix=manager.stat_prefix,
+        hop=translate_hop(place, manager, outbound),
     )
 
 

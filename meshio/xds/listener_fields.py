@@ -10,19 +10,22 @@ from meshio.xds.proto.envoy.extensions.filters.network.http_connection_manager.v
     HttpConnectionManagerUpgradeConfig,
     HttpFilter,
     Rds,
+    RequestIdExtension,
 )
 from meshio.xds.proto.envoy.extensions.filters.network.tcp_proxy.v3 import (
     TcpProxy,
     TcpProxyWeightedCluster,
     TcpProxyWeightedClusterClusterWeight,
 )
+from meshio.xds.proto.envoy.extensions.request_id.uuid.v3 import UuidRequestIdConfig
 from meshio.xds.rule import Rules, ignored, only, read, rejected
 
 NOT_LISTENING = "about a socket that accepts connections: a client has none"
 LOGS = "access logs are written by the sinks that the application chooses"
 DOWNSTREAM = "about the connection from the application to a proxy, which does not exist here"
 TRACING = "no spans are made in this version"
-NO_IDS = "requests keep the x-request-id that the application gives them; none is made up in this version"
+OWN_IDS = "an application's own x-request-id is kept in any case, as Envoy does without use_remote_address"
+NO_TRACE = "no spans are made in this version, and the ids say so"
 XFCC = "an application's own x-forwarded-client-cert is never passed on"
 STATISTICS = "names of statistics only"
 
@@ -79,10 +82,12 @@ LISTENER_FIELDS: dict[type[Message], Rules] = {
     HttpConnectionManager: {
         **read("stat_prefix", "rds", "route_config", "http_filters", "normalize_path", "merge_slashes"),
         **read("path_with_escaped_slashes_action", "upgrade_configs"),
-        **rejected("", "scoped_routes", "scheme_header_transformation", "local_reply_config", "via"),
+        **rejected("", "scoped_routes", "scheme_header_transformation", "local_reply_config"),
+        **read("via", "server_name", "server_header_transformation", "generate_request_id", "request_id_extension"),
+        **read("always_set_request_id_in_response", "tracing"),  # of tracing, that it is set: then routes are named
         **rejected("", "path_normalization_options", "original_ip_detection_extensions", "proxy_status_config"),
         **rejected("", "early_header_mutation_extensions", "typed_header_validation_config", "append_x_forwarded_port"),
-        **rejected("", "add_user_agent", "always_set_request_id_in_response", "xff_num_trusted_hops"),
+        **rejected("", "add_user_agent", "xff_num_trusted_hops"),
         **rejected("", "strip_matching_host_port", "strip_trailing_host_dot"),
         **only((False,), "", "strip_any_host_port"),
         **only((False,), "the application's addresses are not put into x-forwarded-for", "use_remote_address"),
@@ -100,10 +105,7 @@ LISTENER_FIELDS: dict[type[Message], Rules] = {
             *("stream_error_on_invalid_http_message", "append_local_overload"),
             "add_proxy_protocol_connection_state",
         ),
-        **ignored("the application sees the upstream's own `server` header", "server_name"),
-        **ignored("the application sees the upstream's own `server` header", "server_header_transformation"),
-        **ignored(TRACING, "tracing"),
-        **ignored(NO_IDS, "generate_request_id", "preserve_external_request_id", "request_id_extension"),
+        **ignored(OWN_IDS, "preserve_external_request_id"),
         **ignored(LOGS, "access_log", "access_log_flush_interval", "flush_access_log_on_new_request"),
         **ignored(LOGS, "access_log_options"),
     },
@@ -111,6 +113,8 @@ LISTENER_FIELDS: dict[type[Message], Rules] = {
         **read("upgrade_type", "enabled"),
         **rejected("filters of their own for an upgrade", "filters"),
     },
+    RequestIdExtension: read("typed_config"),
+    UuidRequestIdConfig: ignored(NO_TRACE, "pack_trace_reason", "use_request_id_for_trace_sampling"),
     Rds: {**read("route_config_name"), **ignored("everything comes over the one ADS stream", "config_source")},
     HttpFilter: {
         **read("name", "typed_config", "is_optional", "disabled"),

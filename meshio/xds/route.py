@@ -16,11 +16,12 @@ from meshio.xds.matching import translate_match
 from meshio.xds.metadata import istio_text
 from meshio.xds.mutation import request_mutation, response_mutation
 from meshio.xds.place import Place
-from meshio.xds.proto.envoy.config.route.v3 import RetryPolicy, RouteConfiguration
+from meshio.xds.proto.envoy.config.route.v3 import Decorator, RetryPolicy, RouteConfiguration
 from meshio.xds.proto.envoy.config.route.v3 import Route as RouteMessage
 from meshio.xds.proto.envoy.config.route.v3 import VirtualHost as VirtualHostMessage
 from meshio.xds.retry import translate_retry
 from meshio.xds.shared import shared
+from meshio.xds.text import one_line
 from meshio.xds.wire import Malformed, bytes_key, join, split
 
 VIRTUAL_HOST = bytes_key(2)
@@ -121,6 +122,7 @@ def translate_host(place: Place, config: RouteConfiguration, host: VirtualHostMe
         response_headers=response_mutation(place, host),
         attempt_count=host.include_request_attempt_count,
         overrides=translate_overrides(place, host.typed_per_filter_config),
+        answers_attempt_count=host.include_attempt_count_in_response,
     )
 
 
@@ -144,9 +146,19 @@ def translate_route(place: Place, level: Level, route: RouteMessage) -> Route:
         request_headers=request_mutation(place, route),
         response_headers=response_mutation(place, route),
         overrides=translate_overrides(place, route.typed_per_filter_config),
-        decorator=route.decorator.operation if route.decorator is not None else "",
+        decorator=decorator(place.at("decorator"), route.decorator),
+        decorates=route.decorator is None or route.decorator.propagate is not False,
         origin=istio_text(route.metadata, "config"),
     )
+
+
+def decorator(place: Place, given: Decorator | None) -> str:
+    """What tracing calls the route; upstreams are told, so that it has to be one line."""
+    if given is None:
+        return ""
+    if not given.operation:
+        raise place.rejected("has no name", "operation")
+    return one_line(place.at("operation"), given.operation)
 
 
 def translate_action(place: Place, level: Level, route: RouteMessage) -> Action:

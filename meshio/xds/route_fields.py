@@ -58,7 +58,8 @@ ROUTE_FIELDS: dict[type[Message], Rules] = {
         **read("retry_policy", "per_request_buffer_limit_bytes", "request_body_buffer_limit"),
         **read("request_mirror_policies"),
         **rejected("", "matcher", "require_tls", "retry_policy_typed_config", "hedge_policy"),
-        **rejected("", "include_attempt_count_in_response", "include_is_timeout_retry_header"),
+        **read("include_attempt_count_in_response"),
+        **rejected("", "include_is_timeout_retry_header"),
         **rejected(RATES, "rate_limits"),
         **ignored(STATISTICS, "virtual_clusters"),
         **rejected(CORS, "cors"),
@@ -72,7 +73,7 @@ ROUTE_FIELDS: dict[type[Message], Rules] = {
         **ignored(TRACING, "tracing"),
         **ignored(STATISTICS, "stat_prefix"),
     },
-    Decorator: {**read("operation"), **ignored(TRACING, "propagate")},
+    Decorator: read("operation", "propagate"),
     FilterConfig: read("config", "is_optional", "disabled"),
     NonForwardingAction: {},
     RouteMatch: {

@@ -190,8 +190,10 @@ def test_a_tcp_port_leads_to_its_cluster(bench: Bench) -> None:
 
 
 def test_a_tcp_port_whose_cluster_has_nobody_is_an_error(bench: Bench) -> None:
-    bench.plane.upstreams["v1"].update(bench.plane.upstreams["v1"].cluster, LoadAssignment("v1"))
+    upstream = bench.plane.upstreams["v1"]
+    upstream.update(upstream.cluster, LoadAssignment("v1"))
     answer = bench.explain(ask("/", host="10.0.0.9", port=6379)).answer
+    upstream.update(upstream.cluster, SNAPSHOT.assignments["v1"])
     assert answer is not None
     assert answer.flags == "UH"
 

@@ -12,7 +12,7 @@ from meshio.routing.route import Route, RouteTable, VirtualHost, WeightedCluster
 
 FOLDER = Path(__file__).parent / "envoy"
 # What Envoy as a proxy says of its own hop, and what only a clock or a connection knows.
-HOP = {"date", "connection", "transfer-encoding", "x-request-id", "x-forwarded-proto", "x-forwarded-for",
+HOP = {"date", "server", "connection", "transfer-encoding", "x-request-id", "x-forwarded-proto", "x-forwarded-for",
        "x-envoy-upstream-service-time"}  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from meshio.errors import Rejected
 from meshio.resilience.fault import Fault, Fraction
 from meshio.routing import listener as values
 from meshio.routing.filters import Filter as ChainFilter
+from meshio.routing.hop import Hop
 from meshio.routing.listener import ChainMatch, FilterChain, HttpChain, PathNormalisation, TcpChain
 from meshio.routing.route import WeightedCluster
 from meshio.xds.decode import Decoder
@@ -30,6 +31,7 @@ from meshio.xds.proto.envoy.extensions.filters.network.http_connection_manager.v
     HttpConnectionManagerUpgradeConfig,
     HttpFilter,
     Rds,
+    RequestIdExtension,
 )
 from meshio.xds.proto.envoy.extensions.filters.network.tcp_proxy.v3 import (
     TcpProxy,
@@ -123,6 +125,37 @@ def test_upgrades_that_are_enabled_are_listed() -> None:
     assert chain.upgrades == {"websocket"}
 
 
+def hop(direction: TrafficDirection = TrafficDirection.OUTBOUND, **said: object) -> Hop:
+    found = decode(listener(http(**said), traffic_direction=direction)).chains[0].target
+    assert isinstance(found, HttpChain)
+    return found.hop
+
+
+UUIDS = "envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig"
+
+
+def uuids(
+    name: str = "envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig", raw: bytes = b""
+) -> RequestIdExtension:
+    return RequestIdExtension(typed_config=Any("type.googleapis.com/" + name, raw))
+
+
+def test_what_the_connection_manager_adds_in_its_own_name() -> None:
+    assert hop() == Hop()
+    assert hop(generate_request_id=False, always_set_request_id_in_response=True) == Hop(False, True)
+    assert hop(server_header_transformation=2, server_name="me", via="v") == Hop(
+        server="pass_through", server_name="me", via="v"
+    )
+    assert hop(server_header_transformation=1) == Hop(server="append_if_absent")
+    assert hop(request_id_extension=uuids(raw=b"\x0a\x00\x12\x02\x08\x01")) == Hop()
+
+
+def test_routes_are_named_to_upstreams_by_outbound_listeners_with_tracing() -> None:
+    assert hop(tracing=b"").names_routes
+    assert not hop().names_routes
+    assert not hop(TrafficDirection.UNSPECIFIED, tracing=b"").names_routes
+
+
 def test_an_inline_route_table_is_part_of_the_chain() -> None:
     host = VirtualHost("h", ["*"], [Route(match=RouteMatch(prefix="/"), route=RouteAction(cluster="a"))])
     chain = target(http(rds=None, route_config=RouteConfiguration("inline", [host])))
@@ -207,6 +240,16 @@ REFUSED = {
     "no routes": (listener(http(rds=None)), "typed_config.rds", "no routes"),
     "nameless routes": (listener(http(rds=Rds())), "route_config_name", "no name"),
     "slashes of tomorrow": (listener(http(path_with_escaped_slashes_action=9)), "escaped_slashes", "unknown"),
+    "a server header of tomorrow": (listener(http(server_header_transformation=9)), "server_header", "unknown"),
+    "a server of two lines": (listener(http(server_name="a\nb")), "typed_config.server_name", "CR or LF"),
+    "a hop of two lines": (listener(http(via="a\rb")), "typed_config.via", "CR or LF"),
+    "strange ids": (listener(http(request_id_extension=uuids("moon.Id"))), "request_id_extension", "moon.Id"),
+    "ids of no kind": (
+        listener(http(request_id_extension=RequestIdExtension())),
+        "request_id_extension.typed_config",
+        "without a type",
+    ),
+    "broken ids": (listener(http(request_id_extension=uuids(raw=b"\x0a"))), "request_id_extension", "malformed"),
     "forwarded addresses": (listener(http(use_remote_address=True)), "use_remote_address", "x-forwarded-for"),
     "a request timeout": (listener(http(request_timeout=timedelta(1))), "request_timeout", "route's timeout"),
     "patience with silent streams": (

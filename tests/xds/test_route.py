@@ -37,6 +37,7 @@ from meshio.routing.route import DirectResponse, Forward, Mirror, Redirect, Weig
 from meshio.xds.proto.envoy.config.core.v3 import DataSource, HeaderValueOption
 from meshio.xds.proto.envoy.config.core.v3 import HeaderValue as HeaderMessage
 from meshio.xds.proto.envoy.config.route.v3 import (
+    Decorator,
     DirectResponseAction,
     RedirectAction,
     RetryPolicy,
@@ -213,6 +214,21 @@ def test_what_the_virtual_host_says_holds_where_the_route_says_nothing() -> None
     assert first.retry is not None and first.retry.on == RETRY.on and first.retry.buffer_limit == 10
     assert second.retry is not None and second.retry.on == {"reset"} and second.retry.buffer_limit == 10
     assert first.mirrors == (Mirror("m"),)
+
+
+@pytest.mark.parametrize(
+    ("said", "name", "shown"),
+    [(None, "", True), (Decorator("op"), "op", True), (Decorator("op", True), "op", True),
+     (Decorator("op", False), "op", False)],
+)  # fmt: skip
+def test_a_route_has_the_name_that_tracing_gives_it(said: Decorator | None, name: str, shown: bool) -> None:
+    route = only_route(table(Route(match=ANY, route=TO_A, decorator=said)))
+    assert (route.decorator, route.decorates) == (name, shown)
+
+
+def test_attempts_are_counted_for_both_ends() -> None:
+    host = VirtualHost("h", ["*"], [action()], include_attempt_count_in_response=True)
+    assert decode(RouteConfiguration("t", [host])).hosts[0].answers_attempt_count
 
 
 def test_headers_of_every_level_are_taken_over() -> None:

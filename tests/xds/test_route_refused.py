@@ -8,6 +8,7 @@ from meshio.errors import Rejected
 from meshio.xds.proto.envoy.config.core.v3 import DataSource, HeaderValueOption, RuntimeFractionalPercent
 from meshio.xds.proto.envoy.config.core.v3 import HeaderValue as HeaderMessage
 from meshio.xds.proto.envoy.config.route.v3 import (
+    Decorator,
     DirectResponseAction,
     HeaderMatcher,
     RedirectAction,
@@ -51,6 +52,16 @@ def filtered(config: Any) -> RouteConfiguration:
 LONG = "a" * 5000
 REFUSED = {
     "no match": (table(Route(route=TO_A)), "routes[0].match", "no match"),
+    "a nameless decorator": (
+        table(Route(match=ANY, route=TO_A, decorator=Decorator())),
+        "routes[0].decorator.operation",
+        "no name",
+    ),
+    "a decorator of two lines": (
+        table(Route(match=ANY, route=TO_A, decorator=Decorator("a\nb"))),
+        "decorator.operation",
+        "CR or LF",
+    ),
     "no path": (routed(RouteMatch()), "match", "no path condition"),
     "no action": (table(Route(match=ANY)), "routes[0]", "no action"),
     "a bad regex": (routed(RouteMatch(safe_regex=regex("("))), "match.safe_regex.regex", "not RE2"),

@@ -1,5 +1,7 @@
 """Any value that can be encoded, as hypothesis strategies."""
 
+from dataclasses import replace
+
 from hypothesis import strategies as st
 
 from meshio.balancing.cluster_provided import ClusterProvided
@@ -35,6 +37,7 @@ from meshio.resilience.outlier import OutlierDetection
 from meshio.resilience.retry import Retry
 from meshio.routing.cors import Cors
 from meshio.routing.filters import Filter, Override
+from meshio.routing.hop import Hop
 from meshio.routing.listener import ChainMatch, FilterChain, HttpChain, Listener, PathNormalisation, TcpChain
 from meshio.routing.mutation import HeaderMutation, HeaderValue
 from meshio.routing.rewrite import (
@@ -189,19 +192,26 @@ ROUTE = st.builds(
     response_headers=MUTATION,
     overrides=OVERRIDES,
     decorator=WORD,
+    decorates=FLAG,
     origin=WORD,
 )
 
 
 def domains_apart(hosts: list[VirtualHost]) -> tuple[VirtualHost, ...]:
     """Envoy refuses a table that names a domain twice."""
-    return tuple(
-        VirtualHost(host.name, (f"d{i}",), host.routes, host.request_headers, host.response_headers, host.attempt_count)
-        for i, host in enumerate(hosts)
-    )
+    return tuple(replace(host, domains=(f"d{i}",)) for i, host in enumerate(hosts))
 
 
-VIRTUAL_HOST = st.builds(VirtualHost, WORD, st.just(("x",)), several(ROUTE, 2), MUTATION, MUTATION, FLAG)
+VIRTUAL_HOST = st.builds(
+    VirtualHost,
+    name=WORD,
+    domains=st.just(("x",)),
+    routes=several(ROUTE, 2),
+    request_headers=MUTATION,
+    response_headers=MUTATION,
+    attempt_count=FLAG,
+    answers_attempt_count=FLAG,
+)
 TABLE = st.builds(
     RouteTable, WORD, st.lists(VIRTUAL_HOST, max_size=2).map(domains_apart), FLAG, MUTATION, MUTATION, FLAG
 )
@@ -313,6 +323,15 @@ FILTERS = st.tuples(
     st.just(Filter("envoy.filters.http.cors", Cors())),
     st.just(Filter("envoy.filters.http.router")),
 )
+HOP = st.builds(
+    Hop,
+    makes_ids=FLAG,
+    answers_id=FLAG,
+    server=st.sampled_from(["overwrite", "append_if_absent", "pass_through"]),
+    server_name=WORD,
+    via=st.just("") | WORD,
+    names_routes=FLAG,
+)
 HTTP_CHAIN = st.builds(
     HttpChain,
     routes=WORD | TABLE,
@@ -320,6 +339,7 @@ HTTP_CHAIN = st.builds(
     filters=FILTERS,
     upgrades=st.frozensets(st.just("websocket")),
     stat_prefix=WORD,
+    hop=HOP,
 )
 TCP_CHAIN = st.builds(TcpChain, several(st.builds(WeightedCluster, WORD, st.integers(1, 99)), 3, 1), WORD)
 CHAIN_MATCH = st.builds(

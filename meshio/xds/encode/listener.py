@@ -1,5 +1,6 @@
 """Listener -> Listener, as a proxy would need it: nothing of it is bound but the listener for everything else."""
 
+from meshio.routing.hop import ENVOY, Hop, ServerHeader
 from meshio.routing.listener import ChainMatch, EscapedSlashes, FilterChain, HttpChain, Listener, TcpChain
 from meshio.routing.route import RouteTable
 from meshio.xds.encode.filters import encode_filter
@@ -12,6 +13,7 @@ from meshio.xds.proto.envoy.config.listener.v3 import Listener as ListenerMessag
 from meshio.xds.proto.envoy.extensions.filters.network.http_connection_manager.v3 import (
     HttpConnectionManager,
     HttpConnectionManagerPathWithEscapedSlashesAction,
+    HttpConnectionManagerServerHeaderTransformation,
     HttpConnectionManagerUpgradeConfig,
     Rds,
 )
@@ -36,6 +38,11 @@ SLASHES: dict[EscapedSlashes, HttpConnectionManagerPathWithEscapedSlashesAction]
     "reject": HttpConnectionManagerPathWithEscapedSlashesAction.REJECT_REQUEST,
     "redirect": HttpConnectionManagerPathWithEscapedSlashesAction.UNESCAPE_AND_REDIRECT,
     "forward": HttpConnectionManagerPathWithEscapedSlashesAction.UNESCAPE_AND_FORWARD,
+}
+SERVER: dict[ServerHeader, HttpConnectionManagerServerHeaderTransformation] = {
+    "overwrite": HttpConnectionManagerServerHeaderTransformation.OVERWRITE,
+    "append_if_absent": HttpConnectionManagerServerHeaderTransformation.APPEND_IF_ABSENT,
+    "pass_through": HttpConnectionManagerServerHeaderTransformation.PASS_THROUGH,
 }
 
 
@@ -104,11 +111,21 @@ def encode_http(chain: HttpChain) -> HttpConnectionManager:
         proxy_100_continue=True,
         stream_idle_timeout=never_none(None),
     )
+    set_hop(encoded, chain.hop)
     if isinstance(chain.routes, RouteTable):
         encoded.route_config = encode_table(chain.routes)
     else:
         encoded.rds = Rds(config_source=over_ads(), route_config_name=chain.routes)
     return encoded
+
+
+def set_hop(encoded: HttpConnectionManager, hop: Hop) -> None:
+    encoded.generate_request_id = None if hop.makes_ids else False
+    encoded.always_set_request_id_in_response = hop.answers_id
+    encoded.server_header_transformation = SERVER[hop.server]
+    encoded.server_name = "" if hop.server_name == ENVOY.server_name else hop.server_name
+    encoded.via = hop.via
+    encoded.tracing = b"" if hop.names_routes else None
 
 
 def encode_tcp(chain: TcpChain) -> TcpProxy:

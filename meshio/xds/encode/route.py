@@ -56,6 +56,7 @@ def encode_host(host: VirtualHost) -> VirtualHostMessage:
         response_headers_to_remove=list(host.response_headers.remove),
         include_request_attempt_count=host.attempt_count,
         typed_per_filter_config=encode_overrides(host.overrides),
+        include_attempt_count_in_response=host.answers_attempt_count,
     )
 
 
@@ -64,7 +65,7 @@ def encode_route(route: Route) -> RouteMessage:
         name=route.name,
         match=encode_match(route.match),
         metadata=metadata(istio={"config": route.origin}),
-        decorator=Decorator(operation=route.decorator) if route.decorator else None,
+        decorator=encode_decorator(route),
         typed_per_filter_config=encode_overrides(route.overrides),
         request_headers_to_add=headers_to_add(route.request_headers),
         request_headers_to_remove=list(route.request_headers.remove),
@@ -73,6 +74,12 @@ def encode_route(route: Route) -> RouteMessage:
     )
     set_action(encoded, route.action)
     return encoded
+
+
+def encode_decorator(route: Route) -> Decorator | None:
+    if not route.decorator:
+        return None
+    return Decorator(operation=route.decorator, propagate=None if route.decorates else False)
 
 
 def set_action(encoded: RouteMessage, action: Action) -> None:

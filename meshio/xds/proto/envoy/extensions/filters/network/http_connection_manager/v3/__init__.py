@@ -12,6 +12,7 @@ __all__ = (
     "HttpConnectionManagerUpgradeConfig",
     "HttpFilter",
     "Rds",
+    "RequestIdExtension",
 )
 
 import datetime
@@ -297,8 +298,8 @@ class HttpConnectionManager(betterproto2.Message):
         default_factory=lambda: HttpConnectionManagerPathWithEscapedSlashesAction(0),
     )
 
-    request_id_extension: "bytes | None" = betterproto2.field(
-        36, betterproto2.TYPE_BYTES, optional=True
+    request_id_extension: "RequestIdExtension | None" = betterproto2.field(
+        36, betterproto2.TYPE_MESSAGE, optional=True
     )
 
     local_reply_config: "bytes | None" = betterproto2.field(
@@ -416,6 +417,20 @@ class Rds(betterproto2.Message):
 
 default_message_pool.register_message(
     "envoy.extensions.filters.network.http_connection_manager.v3", "Rds", Rds
+)
+
+
+@dataclass(eq=False, repr=False)
+class RequestIdExtension(betterproto2.Message):
+    typed_config: "______google__protobuf__.Any | None" = betterproto2.field(
+        1, betterproto2.TYPE_MESSAGE, optional=True
+    )
+
+
+default_message_pool.register_message(
+    "envoy.extensions.filters.network.http_connection_manager.v3",
+    "RequestIDExtension",
+    RequestIdExtension,
 )
 
 

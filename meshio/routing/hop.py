@@ -1,0 +1,162 @@
+"""What the connection manager adds in its own name: to a request before routes see it, to every answer at the end.
+
+Envoy: conn_manager_utility.cc `mutateRequestHeaders` and `mutateResponseHeaders`, conn_manager_impl.cc
+`encodeHeaders`, uuid_impl.cc (all seen on Envoy 1.40, with istiod's `use_remote_address: false`).
+"""
+
+from binascii import hexlify
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from random import getrandbits
+from struct import Struct
+from typing import Literal, TypeAlias
+
+from meshio.errors import Finish, NoRoute
+from meshio.message import Header, Headers, Request, Response
+from meshio.routing.internal import INTERNAL
+from meshio.routing.route import Route
+
+ServerHeader: TypeAlias = Literal["overwrite", "append_if_absent", "pass_through"]
+Greet: TypeAlias = Callable[[Request], None]
+
+REQUEST_ID, FORWARDED_PROTO, VIA, SERVER = b"x-request-id", b"x-forwarded-proto", b"via", b"server"
+DECORATOR = b"x-envoy-decorator-operation"
+PROTOS: dict[bytes, Header] = {scheme: (FORWARDED_PROTO, scheme) for scheme in (b"http", b"https")}
+
+# A UUID of version 4 is random but for six bits. Version 4 is also how Envoy's ids say "not traced".
+RANDOM, VERSION_4 = ~(0xF << 76 | 0b11 << 62) & (1 << 128) - 1, 4 << 76 | 0b10 << 62
+groups = Struct("8s4s4s4s12s").unpack
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """The settings of a connection manager that a request and its answer show.
+
+    makes_ids       give a request without `x-request-id` one
+    answers_id      the answer carries the request's id, too
+    server          what happens to the answer's `server` header, with `server_name`
+    via             a name to add to `via` both ways; "" adds none
+    names_routes    the upstream is told the route's decorator, as an outbound listener with tracing does
+    """
+
+    makes_ids: bool = True
+    answers_id: bool = False
+    server: ServerHeader = "overwrite"
+    server_name: str = "envoy"
+    via: str = ""
+    names_routes: bool = False
+
+
+ENVOY = Hop()
+
+
+def shown(route: Route, hop: Hop) -> Route:
+    """The route, with a decorator only if its upstream is told."""
+    return route if hop.names_routes and route.decorates else replace(route, decorator="")
+
+
+def new_id() -> bytes:
+    """A random UUID in text, 0.35 us; uuid.uuid4 takes 2.7."""
+    return b"-".join(groups(hexlify((getrandbits(128) & RANDOM | VERSION_4).to_bytes(16, "big"))))
+
+
+def compile_greeting(hop: Hop) -> Greet:
+    """What happens to a request before routes see it; the caller's own header list stays as it is.
+
+    Internal headers are not taken at an application's word (`internal.py`), the scheme is told, and the request
+    gets an id. Raises NoRoute for an empty `x-forwarded-proto`, as Envoy's router finds no route then.
+    """
+    makes_ids, via = hop.makes_ids, hop.via.encode()
+    noted = INTERNAL | {FORWARDED_PROTO} | ({REQUEST_ID} if makes_ids else set()) | ({VIA} if via else set())
+    more: Headers = [(VIA, via)] if via else []
+
+    def greet(request: Request) -> None:
+        for name, _ in request.headers:
+            if name in noted:
+                return examine(request)
+        if makes_ids:
+            request.headers = [*request.headers, *more, PROTOS[request.scheme], (REQUEST_ID, new_id())]
+        else:
+            request.headers = [*request.headers, *more, PROTOS[request.scheme]]
+
+    def examine(request: Request) -> None:
+        """The request brings some of those headers: what it says itself stays, as one value each."""
+        kept: Headers = []
+        protos, ids, vias = None, b"", b""
+        for header in request.headers:
+            name, value = header
+            if name not in noted:
+                kept.append(header)
+            elif name == REQUEST_ID:
+                ids = listed(ids, value)
+            elif name == FORWARDED_PROTO:
+                protos = listed(protos or b"", value)
+            elif name == VIA:
+                vias = listed(vias, value)
+        if protos == b"":
+            raise NoRoute("x-forwarded-proto is empty: no route is looked for")
+        kept.append((FORWARDED_PROTO, protos) if protos else PROTOS[request.scheme])
+        if makes_ids:
+            kept.append((REQUEST_ID, ids or new_id()))
+        if via:
+            kept.append((VIA, named_last(vias, via)))
+        request.headers = kept
+
+    return greet
+
+
+def listed(before: bytes, value: bytes) -> bytes:
+    """Two values of a header that Envoy keeps as one; an empty one adds nothing."""
+    return before + b"," + value if before and value else before or value
+
+
+def named_last(before: bytes, via: bytes) -> bytes:
+    """One more name at the end of `via`."""
+    return before + b", " + via if before else via
+
+
+def compile_signature(hop: Hop) -> Finish:
+    """What happens to every answer at the very end, local ones included."""
+    replaced = {SERVER} if hop.server == "overwrite" else set()
+    replaced |= {REQUEST_ID} if hop.answers_id else set()
+    replaced |= {DECORATOR} if hop.names_routes else set()
+    added = [(SERVER, hop.server_name.encode())] if hop.server == "overwrite" else []
+    further = compile_further(hop)
+
+    def sign(request: Request, response: Response) -> None:
+        response.headers = [header for header in response.headers if header[0] not in replaced]
+        response.headers += added
+        for step in further:
+            step(request, response)
+
+    return sign
+
+
+def compile_further(hop: Hop) -> list[Finish]:
+    """What only some connection managers are asked for."""
+    server, via = (SERVER, hop.server_name.encode()), hop.via.encode()
+    steps: list[Finish] = []
+
+    def name_server(request: Request, response: Response) -> None:
+        if response.header(SERVER) is None:
+            response.headers.append(server)
+
+    def tell_id(request: Request, response: Response) -> None:
+        if given := request.header(REQUEST_ID):
+            response.headers.append((REQUEST_ID, given))
+
+    def name_hop(request: Request, response: Response) -> None:
+        before = b",".join(value for name, value in response.headers if name == VIA and value)
+        response.headers = [header for header in response.headers if header[0] != VIA]
+        response.headers.append((VIA, named_last(before, via)))
+
+    if hop.server == "append_if_absent":
+        steps.append(name_server)
+    if hop.answers_id:
+        steps.append(tell_id)
+    if via:
+        steps.append(name_hop)
+    return steps
+
+
+sign_as_envoy = compile_signature(ENVOY)
