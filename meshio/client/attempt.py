@@ -8,6 +8,7 @@ from typing import Protocol, TypeAlias
 from meshio.errors import Overloaded, RequestError, TimedOut
 from meshio.mesh.forward import Attempt, Manner
 from meshio.message import Request, Response, Send
+from meshio.record import Record
 from meshio.routing.rewrite import rehost
 from meshio.upstream.host import Host
 from meshio.upstream.upstream import NO_OUTCOME, Upstream
@@ -86,10 +87,19 @@ def counted_out(
 ) -> Callable[[RequestError | None], None]:
     def done(error: RequestError | None) -> None:
         now = monotonic()
+        if error is not None:
+            broken_off(response.record, error)
         if upstream.settle(host, error.status if error else response.status, error is not None, now - began, now):
             renew(host)
 
     return done
+
+
+def broken_off(record: Record, error: RequestError) -> None:
+    """The response had begun: its record says how it ended (Envoy: router.cc, onUpstreamReset)."""
+    if error.flag not in ("-", *record.flags):
+        record.flags.append(error.flag)
+    record.details = error.details.replace("before_response_started", "after_response_started")
 
 
 def blame(error: BaseException, request: Request, now: float) -> int:

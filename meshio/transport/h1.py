@@ -173,7 +173,9 @@ class H1(asyncio.Protocol):
         if self._request is not None and self._incoming.eof():
             self._finish()
         else:
-            self._fail(Reset(f"{self._peer} closed the connection{self._progress()}"))
+            half = self._incoming.started or self._incoming.headed
+            fault = ProtocolBroken if half else Reset  # as Envoy's codec has it
+            self._fail(fault(f"{self._peer} closed the connection{self._progress()}"))
 
     def connection_lost(self, error: Exception | None) -> None:
         self._fail(Reset(f"the connection to {self._peer} was lost{self._progress()}: {error or 'closed'}"))

@@ -85,7 +85,7 @@ class Incoming:
             raise ProtocolBroken(f"{self._peer} sent a response that nobody asked for")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        name = name.lower()
+        name, value = name.lower(), value.rstrip(b" \t")  # llhttp leaves what stands behind a value
         if self.headed:
             self.trailers.append((name, value))
             return

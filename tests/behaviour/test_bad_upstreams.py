@@ -44,7 +44,7 @@ CONTROL = b"HTTP/1.1 200 OK\r\nx: a\x01b\r\ncontent-length: 0\r\n\r\n"
 BEFORE_THE_BODY = [
     ("resets at once", reset, 503, "UC"),
     ("hangs up without an answer", hang_up, 503, "UC"),
-    ("resets within the head", answering(b"HTTP/1.1 200 OK\r\ncontent-le", close=True), 503, "UC"),
+    ("ends within the head", answering(b"HTTP/1.1 200 OK\r\ncontent-le", close=True), 502, "UPE"),
     ("is not HTTP", answering(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"), 502, "UPE"),
     ("conflicting lengths", answering(TWO_LENGTHS), 502, "UPE"),
     ("a negative length", answering(b"HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n"), 502, "UPE"),
@@ -102,8 +102,8 @@ CHUNK = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nshort\r\n"
 @pytest.mark.parametrize(
     ("talk", "error"),
     [
-        (answering(SHORT, close=True), meshio.Reset),
-        (answering(CHUNK, close=True), meshio.Reset),
+        (answering(SHORT, close=True), meshio.ProtocolBroken),
+        (answering(CHUNK, close=True), meshio.ProtocolBroken),
     ],
     ids=["shorter than it said", "no last chunk"],
 )

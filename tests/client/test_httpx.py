@@ -280,7 +280,7 @@ def test_a_cancellation_from_outside_stays_a_cancellation(run):
     ("reply", "error", "status"),
     [
         (b"", httpx.ReadError, 503),
-        (b"HTTP/1.1 200 OK\r\nX: y\r\n", httpx.ReadError, 503),
+        (b"HTTP/1.1 200 OK\r\nX: y\r\n", httpx.RemoteProtocolError, 502),
         (b"nonsense\r\n\r\n", httpx.RemoteProtocolError, 502),
     ],
 )
@@ -309,7 +309,7 @@ def test_failures_are_responses_or_errors_as_asked(run, reply, error, status):
 @pytest.mark.parametrize(
     ("rest", "error"),
     [
-        (b"Content-Length: 9\r\n\r\nhi", httpx.ReadError),
+        (b"Content-Length: 9\r\n\r\nhi", httpx.RemoteProtocolError),
         (b"Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\nzz\r\n", httpx.RemoteProtocolError),
     ],
 )

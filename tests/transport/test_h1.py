@@ -41,9 +41,9 @@ def test_one_byte_segments_give_the_same_answer(run, net):
     ("said", "error", "words"),
     [
         (b"", Reset, "before it answered"),
-        (b"HTTP/1.1 200 OK\r\nContent-", Reset, "middle of the headers"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi", Reset, "middle of the body"),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n", Reset, "middle of the body"),
+        (b"HTTP/1.1 200 OK\r\nContent-", ProtocolBroken, "middle of the headers"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi", ProtocolBroken, "middle of the body"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n", ProtocolBroken, "middle of the body"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", ProtocolBroken, "no valid HTTP"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nhi", ProtocolBroken, "Length"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", ProtocolBroken, "chunk"),
@@ -83,11 +83,11 @@ def test_what_arrived_before_the_peer_broke_off_can_be_read(run, net):
         async with net.listening(net.answers(said)) as port, net.visiting(port) as site:
             body, got, ends = (await site.get()).body, [], []
             body.when_done(ends.append)
-            with pytest.raises(Reset):
+            with pytest.raises(ProtocolBroken):
                 while True:
                     got.append(await anext(body))
             assert got == [b"hi"]
-            assert [type(end) for end in ends] == [Reset]
+            assert [type(end) for end in ends] == [ProtocolBroken]
 
     run(main)
 

@@ -106,8 +106,8 @@ async def read_message(reader: asyncio.StreamReader, bodiless: bool = False, cam
     if b"transfer-encoding: chunked" not in head.lower():
         return head + (b"" if not head.startswith(b"HTTP/1.") else await reader.read())
     body = b""
-    while size := int(await reader.readline(), 16):
-        body += (await reader.readexactly(size + 2))[:-2]
+    while (size := await reader.readuntil(b"\r\n")) != b"0\r\n":
+        body += (await reader.readexactly(int(size, 16) + 2))[:-2]
     while await reader.readline() not in (b"\r\n", b""):
         pass
     return head + body
