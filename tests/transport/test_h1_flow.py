@@ -74,14 +74,15 @@ def test_a_slow_peer_holds_the_caller_back(run, net):
 def test_cancelling_a_request_closes_its_connection(run, net):
     async def main():
         async with net.listening(net.silent) as port, net.visiting(port) as site:
-            for body in (b"", b"x" * 5_000_000, pieces(b"x")):
+            for number, body in enumerate((b"", b"x" * 5_000_000, pieces(b"x")), 1):
                 sending = asyncio.create_task(site.get(b"POST", body=body))
-                await asyncio.sleep(0.02)
+                await site.settled(1, 0, number)
+                for _ in range(3):  # it is on its connection by then
+                    await asyncio.sleep(0)
                 sending.cancel()
                 with pytest.raises(asyncio.CancelledError):
                     await sending
-                await site.settled(0, 0, site.counts[2])
-            assert site.counts[2] == 3
+                await site.settled(0, 0, number)
 
     run(main)
 
