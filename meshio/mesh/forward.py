@@ -21,7 +21,7 @@ from meshio.routing.hop import compile_signature, shown
 from meshio.routing.listener import HttpChain, TcpChain
 from meshio.routing.local_reply import stamped
 from meshio.routing.mirror import mirror
-from meshio.routing.prepare import PrepareRequest, prepare_request, prepare_response, prepare_retry
+from meshio.routing.prepare import PrepareRequest, prepare_request, prepare_response, prepare_retry, telling_attempts
 from meshio.routing.redirect import redirect
 from meshio.routing.respond import respond
 from meshio.routing.rewrite import HostOfEndpoint
@@ -105,7 +105,9 @@ class Composer:
         if action.timeout:
             send = Timeout(action.timeout).around(send)
         finish = prepare_response(table, host, route, entry, self.address)
-        send = finished(begun(send, prepare_request(table, host, route, entry, self.address)), finish)
+        counts = host.answers_attempt_count and entry.name in self.upstreams
+        told = telling_attempts(finish) if counts else finish
+        send = finished(begun(send, prepare_request(table, host, route, entry, self.address)), told)
         levels = (entry.overrides, route.overrides, host.overrides, table.overrides)
         filtered = layered(send, self.layers(way.chain, levels, entry.name))
         return filtered if filtered is send else replying(filtered, finish)
@@ -196,7 +198,7 @@ def replying(send: Send, finish: Finish | None) -> Send:
         try:
             return await send(request)
         except RequestError as error:
-            error.finish = finish
+            error.finish = error.finish or finish
             raise
 
     return replied

@@ -118,7 +118,6 @@ def named_last(before: bytes, via: bytes) -> bytes:
 def compile_signature(hop: Hop) -> Finish:
     """What happens to every answer at the very end, local ones included."""
     replaced = {SERVER} if hop.server == "overwrite" else set()
-    replaced |= {REQUEST_ID} if hop.answers_id else set()
     replaced |= {DECORATOR} if hop.names_routes else set()
     added = [(SERVER, hop.server_name.encode())] if hop.server == "overwrite" else []
     further = compile_further(hop)
@@ -143,7 +142,8 @@ def compile_further(hop: Hop) -> list[Finish]:
 
     def tell_id(request: Request, response: Response) -> None:
         if given := request.header(REQUEST_ID):
-            response.headers.append((REQUEST_ID, given))
+            kept = [header for header in response.headers if header[0] != REQUEST_ID]
+            response.headers = [*kept, (REQUEST_ID, given)]
 
     def name_hop(request: Request, response: Response) -> None:
         before = b",".join(value for name, value in response.headers if name == VIA and value)

@@ -154,8 +154,6 @@ def prepare_response(
     levels = (table.response_headers, host.response_headers, route.response_headers)
     own = entry.response_headers if entry else HeaderMutation()
     changes = compile_levels(ordered(table, own, levels), known)
-    if host.answers_attempt_count and entry is not None:
-        changes.append(tell_attempts)
     if not changes:
         return None
 
@@ -166,7 +164,12 @@ def prepare_response(
     return prepare
 
 
-def tell_attempts(request: Request, response: Response | None) -> None:
-    """How many attempts it took, whatever the mutations said."""
-    assert response is not None
-    response.headers = with_header(response.headers, ATTEMPTS, b"%d" % max(1, request.record.attempts))
+def telling_attempts(prepare: PrepareResponse | None) -> PrepareResponse:
+    """And how many attempts it took, whatever the mutations say: for what the router answers, not its filters."""
+
+    def tell(request: Request, response: Response) -> None:
+        if prepare is not None:
+            prepare(request, response)
+        response.headers = with_header(response.headers, ATTEMPTS, b"%d" % max(1, request.record.attempts))
+
+    return tell

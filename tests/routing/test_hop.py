@@ -104,7 +104,7 @@ def test_the_server_header(mode, given, said):
 def test_the_id_comes_back_where_it_is_asked_for():
     hop, asked = Hop(answers_id=True, server="pass_through"), [(b"x-request-id", b"abc")]
     assert signed((b"x-request-id", b"theirs"), asked=asked, hop=hop) == [(b"x-request-id", b"abc")]
-    assert signed((b"x-request-id", b"theirs"), hop=hop) == []
+    assert signed((b"x-request-id", b"theirs"), hop=hop) == [(b"x-request-id", b"theirs")]
 
 
 def test_an_upstreams_name_of_its_operation_stays_between_proxies():

@@ -13,7 +13,8 @@ import yaml
 CASES = Path(__file__).parents[1] / "cases"
 COMPARE = ("exact", "counts", "distribution")
 FIELDS = {
-    "name", "routes", "http", "clusters", "upstreams", "requests", "compare", "known", "rejected", "settle", "draws",
+    "name", "routes", "http", "listener", "clusters", "upstreams", "requests", "compare", "known", "rejected", "settle",
+    "draws",
 }  # fmt: skip
 Json = dict[str, Any]
 

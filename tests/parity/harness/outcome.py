@@ -1,6 +1,7 @@
 """What came of a case, as JSON, without what varies from run to run."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -24,9 +25,13 @@ SEEN_LEFT_OUT: Mapping[str, str] = {
     "content-length": "how a body is framed is up to each client; the body is compared",
     "transfer-encoding": HOP,
     "x-forwarded-for": PROXY,
-    "x-forwarded-proto": PROXY,
-    "x-request-id": "made up by Envoy where the application gives none",
 }
+# What every request has, and so is not written down: only what is otherwise is, or that it is missing.
+USUAL = {
+    "x-forwarded-proto": re.compile("http"),
+    "x-request-id": re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
+}
+MISSING = "(missing)"
 REMAINING = "x-envoy-expected-rq-timeout-ms"  # of a later attempt: what the clock left
 
 
@@ -41,8 +46,7 @@ class Answer:
     note: str = ""
 
     def told(self) -> Json:
-        server = [("server", "envoy")]  # says of Envoy's own answers that they are
-        headers = plain([pair for pair in self.headers if [pair] != server], ANSWER_LEFT_OUT)
+        headers = plain(self.headers, ANSWER_LEFT_OUT)
         told = {"status": self.status, "headers": headers, "body": self.body, "note": self.note}
         return told | ({"broken": True} if self.broken else {})
 
@@ -82,7 +86,15 @@ def message(seen: Seen, attempt: int) -> Json:
     first, *lines = head.decode("latin-1").split("\r\n")
     headers = [(name.lower(), value.strip(" ")) for name, _, value in (line.partition(":") for line in lines)]
     masked = [(name, "*" if attempt and name == REMAINING else value) for name, value in headers]
-    return {"to": seen.upstream, "line": first, "headers": plain(masked, SEEN_LEFT_OUT), "body": body.decode("latin-1")}
+    told = plain(unusual(masked), SEEN_LEFT_OUT)
+    return {"to": seen.upstream, "line": first, "headers": told, "body": body.decode("latin-1")}
+
+
+def unusual(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Without what every request has; what is missing of it is said."""
+    found = {name for name, _ in headers}
+    kept = [(name, value) for name, value in headers if name not in USUAL or not USUAL[name].fullmatch(value)]
+    return kept + [(name, MISSING) for name in USUAL if name not in found]
 
 
 def plain(headers: list[tuple[str, str]], left_out: Mapping[str, str]) -> list[Any]:

@@ -70,6 +70,7 @@ def listener_of(case: Case, place: Place, name: str, table: str, log: str) -> Js
     return {
         "name": name,
         "address": {"socket_address": {"address": host, "port_value": port}},
+        **case.told.get("listener", {}),
         "filter_chains": [
             {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
         ],
