@@ -22,6 +22,7 @@ from meshio.balancing.uniform import Random
 from meshio.message import Request
 from meshio.resilience.limits import UNLIMITED, Limits
 from meshio.resilience.outlier import OutlierDetection
+from meshio.resilience.rates import UNRATED
 from meshio.upstream.cluster import Cluster, Eds
 from meshio.upstream.endpoint import Endpoint, LoadAssignment, LocalityEndpoints
 from meshio.upstream.upstream import Upstream
@@ -44,7 +45,7 @@ UNBOUND = Limits(UNLIMITED, UNLIMITED, UNLIMITED, UNLIMITED)
 
 
 def cluster(policy: Policy) -> Cluster:
-    outlier = OutlierDetection(max_ejection_percent=100)
+    outlier = OutlierDetection(max_ejection_percent=100, success_rate=UNRATED)
     return Cluster("bench", Eds("bench"), policy, UNBOUND, outlier, panic_threshold=0.0)
 
 

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Protocol, TypeAlias
 
-from meshio.errors import Overloaded, RequestError, TimedOut
+from meshio.errors import ConnectFailed, Overloaded, RequestError, ResetError, TimedOut
 from meshio.mesh.forward import Attempt, Manner
 from meshio.message import Request, Response, Send
 from meshio.record import Record
+from meshio.resilience.outlier import ANSWERED, BROKEN, LATE, UNCONNECTED, Origin
 from meshio.routing.rewrite import rehost
 from meshio.upstream.host import Host
 from meshio.upstream.upstream import NO_OUTCOME, Upstream
@@ -55,13 +56,14 @@ def attempt(upstream: Upstream, lines: Lines, manner: Manner) -> Send:
         record.endpoint = host.name
         if rename and host.endpoint.hostname:
             rehost(request, host.endpoint.hostname.encode())
-        began = monotonic()
+        began, connection = monotonic(), None
         try:
             connection = idle(host, request) or await connect(upstream, host, request)
             response = await connection.send(request)
         except BaseException as error:
             now = monotonic()
-            if upstream.settle(host, blame(error, request, now), True, now - began, now):
+            status, origin = blame(error, request, now, connection)
+            if upstream.settle(host, status, origin, now - began, now):
                 renew(host)
             raise
         finish(upstream, host, response, began, renew)
@@ -76,20 +78,46 @@ def finish(upstream: Upstream, host: Host, response: Response, began: float, ren
     response.headers.append((b"x-envoy-upstream-service-time", b"%d" % ((now - began) * 1000)))
     response.record.details = "via_upstream"
     if response.body.complete:
-        if upstream.settle(host, response.status, False, now - began, now):
+        if upstream.settle(host, response.status, ANSWERED, now - began, now):
             renew(host)
-    else:
+    elif response.status == NO_OUTCOME:
         response.body.when_done(counted_out(upstream, host, response, began, renew))
+    else:
+        if upstream.observe(host, response.status, ANSWERED, now):
+            renew(host)
+        response.body.when_done(left(upstream, host, response, began, renew))
 
 
 def counted_out(
     upstream: Upstream, host: Host, response: Response, began: float, renew: Renew
 ) -> Callable[[RequestError | None], None]:
+    """For an exchange that others parse: its status becomes known on the way."""
+
     def done(error: RequestError | None) -> None:
         now = monotonic()
         if error is not None:
             broken_off(response.record, error)
-        if upstream.settle(host, error.status if error else response.status, error is not None, now - began, now):
+        status, kind = (error.status, BROKEN) if error else (response.status, ANSWERED)
+        if upstream.settle(host, status, kind, now - began, now):
+            renew(host)
+
+    return done
+
+
+def left(
+    upstream: Upstream, host: Host, response: Response, began: float, renew: Renew
+) -> Callable[[RequestError | None], None]:
+    """The status has been observed; a body that breaks off is one more failure, one that takes too long is none."""
+    status, record = response.status, response.record
+
+    def done(error: RequestError | None) -> None:
+        now = monotonic()
+        if error is not None:
+            broken_off(record, error)
+        broken = isinstance(error, ResetError)
+        host.failures += broken or status >= 500
+        upstream.leave(host, now - began, now)
+        if broken and upstream.observe(host, ResetError.status, LATE, now):
             renew(host)
 
     return done
@@ -102,13 +130,14 @@ def broken_off(record: Record, error: RequestError) -> None:
     record.details = error.details.replace("before_response_started", "after_response_started")
 
 
-def blame(error: BaseException, request: Request, now: float) -> int:
+def blame(error: BaseException, request: Request, now: float, connection: Line | None) -> tuple[int, Origin]:
     """The status that a failure counts for at the host; NO_OUTCOME where it says nothing about the host.
 
-    A cancellation after the deadline is a timeout (router.cc counts it as 504 against the host); any other one
-    is the caller's. A full circuit breaker is the cluster's matter, not the host's.
+    A cancellation after the deadline is a timeout (router.cc counts it as 504 against the host that it has a
+    connection to); any other one is the caller's. A full circuit breaker is the cluster's matter, not the host's.
     """
+    kind = UNCONNECTED if connection is None or isinstance(error, ConnectFailed) else BROKEN
     if isinstance(error, RequestError):
-        return NO_OUTCOME if isinstance(error, Overloaded) else error.status
+        return NO_OUTCOME if isinstance(error, Overloaded) else error.status, kind
     late = isinstance(error, CancelledError) and request.deadline is not None and now >= request.deadline - TICK
-    return TimedOut.status if late else NO_OUTCOME
+    return TimedOut.status if late and connection is not None else NO_OUTCOME, kind

@@ -31,6 +31,7 @@ from meshio.controlplane.traffic_policy import NO_POLICY, policy_for
 from meshio.controlplane.upstream_tls import Security, automatic, security, speaks_http2
 from meshio.resilience.limits import UNLIMITED, Limits, RetryBudget
 from meshio.resilience.outlier import OutlierDetection
+from meshio.resilience.rates import UNRATED, SuccessRate
 from meshio.upstream.cluster import Cluster, Discovery, Dns, Eds, HttpOptions, OriginalDestination, Static
 from meshio.upstream.endpoint import LoadAssignment
 
@@ -200,7 +201,10 @@ def outlier(wanted: Outlier | None) -> OutlierDetection | None:
     """Envoy's defaults for what is not said; zero errors switches a detector off."""
     if wanted is None:
         return None
-    found = OutlierDetection(split_external_local_origin_errors=wanted.split_external_local_origin_errors)
+    split = wanted.split_external_local_origin_errors
+    found = OutlierDetection(
+        split_external_local_origin_errors=split, success_rate=UNRATED if split else SuccessRate(enforcing=0)
+    )
     if (errors := wanted.consecutive_5xx_errors) is not None:
         found = replace(found, consecutive_5xx=errors, enforcing_consecutive_5xx=100 if errors else 0)
     if (errors := wanted.consecutive_gateway_errors) is not None:

@@ -7,10 +7,14 @@ UNLIMITED = 2**32 - 1
 
 @dataclass(frozen=True, slots=True)
 class RetryBudget:
-    """Retries as a share of active requests: `max(percent of active + pending, least)`."""
+    """Retries as a share of the requests under way: `max(percent of them, least)`."""
 
     percent: float = 20.0
     least: int = 3
+
+    def allowed(self, requests: int) -> int:
+        """How many retries may be under way beside so many requests."""
+        return max(int(self.percent / 100.0 * requests), self.least)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from meshio.balancing.policy import Pick
 from meshio.balancing.slow_start import slow_start_of
 from meshio.errors import AllDropped, ConfigError, Dropped, NoHealthyHost, Overloaded
 from meshio.message import Request
-from meshio.resilience.outlier import Outliers
+from meshio.resilience.outlier import Origin, Outliers
 from meshio.upstream.cluster import ClientTls, Cluster, OriginalDestination
 from meshio.upstream.destinations import Destinations
 from meshio.upstream.endpoint import Address, LoadAssignment
@@ -246,11 +246,11 @@ class Upstream:
         request.tried.append(host)
         return host
 
-    def settle(self, host: Host, status: int, local: bool, seconds: float, now: float) -> bool:
+    def settle(self, host: Host, status: int, origin: Origin, seconds: float, now: float) -> bool:
         """Count a request out, and say how it went. True when that has the host ejected.
 
-        `status` is HTTP's; with `local` the failure was ours to notice (connection 503, timeout 504).
-        NO_OUTCOME says nothing about the host.
+        `status` is HTTP's; `origin` says whether it is the host's answer or a failure that we noticed (connection
+        503, timeout 504). NO_OUTCOME says nothing about the host.
         """
         self.active -= 1
         host.inflight -= 1
@@ -260,17 +260,28 @@ class Upstream:
         host.latency += SMOOTHING * (seconds - host.latency)
         if status >= 500:
             host.failures += 1
-        if self.outliers is None or not self.outliers.observe(host, status, local, now):
+        return self.outliers is not None and self.observe(host, status, origin, now)
+
+    def observe(self, host: Host, status: int, origin: Origin, now: float) -> bool:
+        """What became of a request that is under way still: its answer has begun, or has broken off."""
+        if self.outliers is None or not self.outliers.observe(host, status, origin, now):
             return False
         self.rebuild_pick()
         return True
 
+    def leave(self, host: Host, seconds: float, now: float) -> None:
+        """Count out a request of which it is known already how it went."""
+        self.active -= 1
+        host.inflight -= 1
+        host.used = now
+        host.latency += SMOOTHING * (seconds - host.latency)
+
     def start_retry(self) -> bool:
         """Count a retry in, if the circuit breaker lets it; `end_retry` counts it out."""
         limits = self.cluster.limits
-        allowed: float = limits.retries
-        if limits.budget is not None:
-            allowed = max(limits.budget.percent / 100 * (self.active + self.pending), limits.budget.least)
+        allowed = limits.retries
+        if limits.budget is not None:  # the request that wants to be retried is still under way, as Envoy counts
+            allowed = limits.budget.allowed(self.active + 1)
         if self.retries >= allowed:
             return False
         self.retries += 1

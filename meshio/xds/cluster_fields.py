@@ -38,7 +38,6 @@ from meshio.xds.tls_fields import TLS_FIELDS
 
 STATISTICS = "statistics only"
 UNLIMITED = 2**32 - 1
-SUCCESS_RATE = "ejection by success rate or failure percentage is not supported; enforce 0 percent of it"
 TUNING = "memory and flow control of Envoy's codec; the transport has its own"
 NO_HTTP2 = "settings of HTTP/2: a cluster that insists on it answers 503 in this version, others get HTTP/1.1"
 
@@ -93,15 +92,12 @@ CLUSTER_FIELDS: dict[type[Message], Rules] = {
         **read("enforcing_consecutive_local_origin_failure", "split_external_local_origin_errors", "interval"),
         **read("base_ejection_time", "max_ejection_time", "max_ejection_time_jitter", "max_ejection_percent"),
         **read("always_eject_one_host"),
-        **only((0,), SUCCESS_RATE, "enforcing_success_rate", "enforcing_local_origin_success_rate"),
-        **only((0,), SUCCESS_RATE, "enforcing_failure_percentage", "enforcing_failure_percentage_local_origin"),
-        **ignored(
-            "parameters of detectors that are not enforced",
-            *("success_rate_minimum_hosts", "success_rate_request_volume", "success_rate_stdev_factor"),
-            *("failure_percentage_threshold", "failure_percentage_minimum_hosts", "failure_percentage_request_volume"),
-        ),
-        **ignored("there are no active health checks", "successful_active_health_check_uneject_host"),
-        **rejected("", "monitors"),
+        **read("enforcing_success_rate", "enforcing_local_origin_success_rate", "success_rate_minimum_hosts"),
+        **read("success_rate_request_volume", "success_rate_stdev_factor", "failure_percentage_threshold"),
+        **read("enforcing_failure_percentage", "enforcing_failure_percentage_local_origin"),
+        **read("failure_percentage_minimum_hosts", "failure_percentage_request_volume"),
+        **read("successful_active_health_check_uneject_host"),
+        **rejected("detectors by extension; Envoy has one, and only for counting", "monitors"),
     },
     BindConfig: ignored(
         "of inbound clusters only; an outbound cluster with one is rejected",

@@ -1,45 +1,83 @@
 """Outlier detection -> `OutlierDetection`."""
 
-from typing import Any
+from datetime import timedelta
+from typing import TypeVar
 
 from meshio.resilience.outlier import OutlierDetection
+from meshio.resilience.rates import FailurePercentage, SuccessRate
 from meshio.xds.duration import positive, seconds
 from meshio.xds.place import Place
 from meshio.xds.proto.envoy.config.cluster.v3 import OutlierDetection as OutlierMessage
 
-PERCENTAGES = (
-    "enforcing_consecutive_5xx",
-    "enforcing_consecutive_gateway_failure",
-    "enforcing_consecutive_local_origin_failure",
-    "max_ejection_percent",
-)
-COUNTS = ("consecutive_5xx", "consecutive_gateway_failure", "consecutive_local_origin_failure")
-TIMES = {"interval", "base_ejection_time", "max_ejection_time"}
+T = TypeVar("T")
+
+USUAL = OutlierDetection()
 
 
 def translate_outlier(place: Place, message: OutlierMessage | None) -> OutlierDetection | None:
-    """Ejection of hosts that fail.
-
-    Envoy enforces ejection by success rate fully unless told otherwise, so leaving `enforcing_success_rate` out asks
-    for what meshio does not have. istiod always says 0; a control plane of one's own has to say it too.
-    """
+    """Ejection of hosts that fail. Limits are those of Envoy's own validation."""
     if message is None:
         return None
-    if message.enforcing_success_rate is None:
-        raise place.rejected("is 100 unless given, and only 0 is supported", "enforcing_success_rate")
-    if message.split_external_local_origin_errors and message.enforcing_local_origin_success_rate is None:
-        raise place.rejected("is 100 unless given, and only 0 is supported", "enforcing_local_origin_success_rate")
-    said = ((name, getattr(message, name)) for name in (*PERCENTAGES, *COUNTS, *TIMES))
-    given: dict[str, Any] = {name: value for name, value in said if value is not None}
-    for name in PERCENTAGES:
-        if given.get(name, 0) > 100:
-            raise place.rejected("is more than 100", name)
-    for name in given.keys() & TIMES:
-        given[name] = positive(place.at(name), given[name])
-    given.setdefault("max_ejection_time", max(300.0, given.get("base_ejection_time", 30.0)))
+    check_percentages(place, message)
+    base = duration(place.at("base_ejection_time"), message.base_ejection_time, USUAL.base_ejection_time)
+    longest = duration(place.at("max_ejection_time"), message.max_ejection_time, max(USUAL.max_ejection_time, base))
+    if longest < base:
+        raise place.rejected("is shorter than base_ejection_time", "max_ejection_time")
     return OutlierDetection(
-        **given,
+        consecutive_5xx=given(message.consecutive_5xx, USUAL.consecutive_5xx),
+        enforcing_consecutive_5xx=given(message.enforcing_consecutive_5xx, 100),
+        consecutive_gateway_failure=given(message.consecutive_gateway_failure, USUAL.consecutive_gateway_failure),
+        enforcing_consecutive_gateway_failure=given(message.enforcing_consecutive_gateway_failure, 0),
+        consecutive_local_origin_failure=given(message.consecutive_local_origin_failure, 5),
+        enforcing_consecutive_local_origin_failure=given(message.enforcing_consecutive_local_origin_failure, 100),
         split_external_local_origin_errors=message.split_external_local_origin_errors,
+        interval=duration(place.at("interval"), message.interval, USUAL.interval),
+        base_ejection_time=base,
+        max_ejection_time=longest,
         max_ejection_time_jitter=seconds(place.at("max_ejection_time_jitter"), message.max_ejection_time_jitter) or 0.0,
+        max_ejection_percent=given(message.max_ejection_percent, USUAL.max_ejection_percent),
         always_eject_one_host=bool(message.always_eject_one_host),
+        success_rate=success_rate(message),
+        failure_percentage=failure_percentage(message),
+        unejects=message.successful_active_health_check_uneject_host is not False,
     )
+
+
+def check_percentages(place: Place, message: OutlierMessage) -> None:
+    """Raises Rejected for a share of more than everything."""
+    for name in vars(message):
+        if name.startswith("enforcing_") or name in ("max_ejection_percent", "failure_percentage_threshold"):
+            if (getattr(message, name) or 0) > 100:
+                raise place.rejected("is more than 100", name)
+
+
+def success_rate(message: OutlierMessage) -> SuccessRate:
+    usual = USUAL.success_rate
+    return SuccessRate(
+        given(message.success_rate_minimum_hosts, usual.minimum_hosts),
+        given(message.success_rate_request_volume, usual.request_volume),
+        given(message.success_rate_stdev_factor, usual.factor),
+        given(message.enforcing_success_rate, usual.enforcing),
+        given(message.enforcing_local_origin_success_rate, usual.enforcing_local),
+    )
+
+
+def failure_percentage(message: OutlierMessage) -> FailurePercentage:
+    usual = USUAL.failure_percentage
+    return FailurePercentage(
+        given(message.failure_percentage_threshold, usual.threshold),
+        given(message.failure_percentage_minimum_hosts, usual.minimum_hosts),
+        given(message.failure_percentage_request_volume, usual.request_volume),
+        given(message.enforcing_failure_percentage, usual.enforcing),
+        given(message.enforcing_failure_percentage_local_origin, usual.enforcing_local),
+    )
+
+
+def given(value: T | None, usual: T) -> T:
+    """What is said, or what holds where nothing is."""
+    return usual if value is None else value
+
+
+def duration(place: Place, value: timedelta | None, usual: float) -> float:
+    """Seconds, more than none. Raises Rejected."""
+    return usual if value is None else positive(place, value)

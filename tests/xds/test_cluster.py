@@ -6,6 +6,7 @@ import pytest
 
 from meshio.resilience.limits import Limits, RetryBudget
 from meshio.resilience.outlier import OutlierDetection
+from meshio.resilience.rates import FailurePercentage, SuccessRate
 from meshio.upstream.cluster import Dns, Eds, HttpOptions, OriginalDestination, Static
 from meshio.upstream.endpoint import LoadAssignment
 from meshio.xds.proto.envoy.config.cluster.v3 import (
@@ -126,8 +127,19 @@ def test_outlier_detection_is_taken_over_with_envoy_s_defaults() -> None:
         always_eject_one_host=True,
     )
     assert decode(cluster(outlier_detection=said)).outlier == OutlierDetection(
-        consecutive_5xx=3, interval=1.0, base_ejection_time=400.0, max_ejection_time=400.0, always_eject_one_host=True
+        consecutive_5xx=3,
+        interval=1.0,
+        base_ejection_time=400.0,
+        max_ejection_time=400.0,
+        always_eject_one_host=True,
+        success_rate=SuccessRate(enforcing=0),
     )
+
+
+def test_an_outlier_detection_that_says_nothing_ejects_by_success_rate() -> None:
+    assert decode(cluster(outlier_detection=Outlier())).outlier == OutlierDetection()
+    assert OutlierDetection().success_rate == SuccessRate(5, 100, 1900, 100, 100)
+    assert OutlierDetection().failure_percentage == FailurePercentage(85, 5, 50, 0, 0)
 
 
 def test_the_rest_of_a_cluster_is_taken_over() -> None:

@@ -168,21 +168,30 @@ REFUSED = {
     ),
     "no extension that is known": (extended(UNKNOWN), "load_balancing_policy.policies", "no policy"),
     "localities, then nothing": (extended(WrrLocality()), "endpoint_picking_policy", "required"),
-    "success rate by default": (cluster(outlier_detection=Outlier()), "enforcing_success_rate", "only 0"),
-    "success rate": (
-        cluster(outlier_detection=Outlier(enforcing_success_rate=100)),
+    "a failure of more than everything": (
+        cluster(outlier_detection=Outlier(failure_percentage_threshold=101)),
+        "outlier_detection.failure_percentage_threshold",
+        "more than 100",
+    ),
+    "a success rate more than enforced": (
+        cluster(outlier_detection=Outlier(enforcing_success_rate=101)),
         "outlier_detection.enforcing_success_rate",
-        "not supported",
+        "more than 100",
     ),
-    "local success rate by default": (
-        cluster(outlier_detection=Outlier(enforcing_success_rate=0, split_external_local_origin_errors=True)),
-        "enforcing_local_origin_success_rate",
-        "only 0",
+    "an ejection that is longest before it begins": (
+        cluster(outlier_detection=Outlier(max_ejection_time=timedelta(seconds=29))),
+        "outlier_detection.max_ejection_time",
+        "shorter than base_ejection_time",
     ),
-    "failure percentage": (
-        cluster(outlier_detection=Outlier(enforcing_success_rate=0, enforcing_failure_percentage=1)),
-        "enforcing_failure_percentage",
-        "not supported",
+    "a base of nothing": (
+        cluster(outlier_detection=Outlier(base_ejection_time=timedelta(0))),
+        "outlier_detection.base_ejection_time",
+        "more than zero",
+    ),
+    "jitter back in time": (
+        cluster(outlier_detection=Outlier(max_ejection_time_jitter=timedelta(seconds=-1))),
+        "outlier_detection.max_ejection_time_jitter",
+        "negative",
     ),
     "more than everything": (
         cluster(outlier_detection=Outlier(enforcing_success_rate=0, max_ejection_percent=101)),

@@ -34,6 +34,7 @@ from meshio.mesh.snapshot import Name
 from meshio.resilience.fault import Fault, Fraction
 from meshio.resilience.limits import Limits, RetryBudget
 from meshio.resilience.outlier import OutlierDetection
+from meshio.resilience.rates import FailurePercentage, SuccessRate
 from meshio.resilience.retry import Retry
 from meshio.routing.cors import Cors
 from meshio.routing.filters import Filter, Override
@@ -286,7 +287,9 @@ WHERE_AND_HOW = st.tuples(DISCOVERY, POLICY) | st.just((OriginalDestination(), C
 OUTLIER = st.builds(
     OutlierDetection,
     COUNT, PERCENT, COUNT, PERCENT, COUNT, PERCENT, FLAG,
-    SECONDS, SECONDS, SECONDS, st.just(0.0) | SECONDS, PERCENT, FLAG,
+    SECONDS, st.just(0.5), st.integers(500, 10**8).map(lambda thousandths: thousandths / 1000), st.just(0.0) | SECONDS, PERCENT, FLAG,
+    st.builds(SuccessRate, COUNT, COUNT, COUNT, PERCENT, PERCENT),
+    st.builds(FailurePercentage, PERCENT, COUNT, COUNT, PERCENT, PERCENT), FLAG,
 )  # fmt: skip
 HTTP = st.builds(
     HttpOptions, st.sampled_from(["http/1.1", "h2", "auto", "downstream"]), MAYBE_SECONDS, COUNT, MAYBE_SECONDS,

@@ -106,7 +106,7 @@ def encode_budget(budget: RetryBudget) -> CircuitBreakersThresholdsRetryBudget:
 
 
 def encode_outlier(outlier: OutlierDetection) -> OutlierMessage:
-    """Detectors that meshio does not have are enforced by nobody."""
+    rare, often = outlier.success_rate, outlier.failure_percentage
     return OutlierMessage(
         consecutive_5xx=outlier.consecutive_5xx,
         enforcing_consecutive_5xx=outlier.enforcing_consecutive_5xx,
@@ -121,8 +121,17 @@ def encode_outlier(outlier: OutlierDetection) -> OutlierMessage:
         max_ejection_time_jitter=seconds(outlier.max_ejection_time_jitter or None),
         max_ejection_percent=outlier.max_ejection_percent,
         always_eject_one_host=outlier.always_eject_one_host,
-        enforcing_success_rate=0,
-        enforcing_local_origin_success_rate=0,
+        enforcing_success_rate=rare.enforcing,
+        enforcing_local_origin_success_rate=rare.enforcing_local,
+        success_rate_minimum_hosts=rare.minimum_hosts,
+        success_rate_request_volume=rare.request_volume,
+        success_rate_stdev_factor=rare.factor,
+        enforcing_failure_percentage=often.enforcing,
+        enforcing_failure_percentage_local_origin=often.enforcing_local,
+        failure_percentage_threshold=often.threshold,
+        failure_percentage_minimum_hosts=often.minimum_hosts,
+        failure_percentage_request_volume=often.request_volume,
+        successful_active_health_check_uneject_host=None if outlier.unejects else False,
     )
 
 
