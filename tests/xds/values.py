@@ -287,7 +287,7 @@ WHERE_AND_HOW = st.tuples(DISCOVERY, POLICY) | st.just((OriginalDestination(), C
 OUTLIER = st.builds(
     OutlierDetection,
     COUNT, PERCENT, COUNT, PERCENT, COUNT, PERCENT, FLAG,
-    SECONDS, st.just(0.5), st.integers(500, 10**8).map(lambda thousandths: thousandths / 1000), st.just(0.0) | SECONDS, PERCENT, FLAG,
+    SECONDS, st.just(0.001), SECONDS, st.just(0.0) | SECONDS, PERCENT, FLAG,
     st.builds(SuccessRate, COUNT, COUNT, COUNT, PERCENT, PERCENT),
     st.builds(FailurePercentage, PERCENT, COUNT, COUNT, PERCENT, PERCENT), FLAG,
 )  # fmt: skip
