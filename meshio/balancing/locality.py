@@ -6,7 +6,7 @@ its localities); this module says which.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from random import random
@@ -14,6 +14,7 @@ from typing import Generic, NoReturn
 
 from meshio.balancing.edf import unequal_turns
 from meshio.balancing.policy import C, ConsistentPolicy, Pick, Policy, shares_of
+from meshio.balancing.zone import FAIR, Allotment, Senders, Zone, ZoneAware, allot
 from meshio.errors import NoHealthyHost
 from meshio.message import Request
 
@@ -22,12 +23,18 @@ FULL = 100
 
 @dataclass(frozen=True, slots=True)
 class Group(Generic[C]):
-    """The hosts of one locality at one priority: all, and those of them that are healthy or degraded."""
+    """The hosts of one locality at one priority: all, and those of them that are healthy or degraded.
+
+    excluded   those that count for nothing yet: neither as fit nor as unfit
+    place      the locality
+    """
 
     hosts: tuple[C, ...]
     healthy: tuple[C, ...]
     degraded: tuple[C, ...] = ()
     weight: int = 0
+    excluded: tuple[C, ...] = ()
+    place: Hashable = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +44,25 @@ class Spread:
     overprovisioning    percent of its healthy share that a priority can take: 140 keeps all load until 72 % are left
     panic_threshold     percent of available hosts below which all hosts are used; 0 never
     locality_weighted   localities get load by their weight, not by the number of their hosts
+    weighted_health     priorities are as healthy as the weights of their healthy hosts, not as the number of them
+    zone_aware          what the own zone counts for; it counts for nothing without `senders`
     """
 
     overprovisioning: int = 140
     panic_threshold: float = 50.0
     locality_weighted: bool = False
+    weighted_health: bool = False
+    zone_aware: ZoneAware = FAIR
+    senders: Senders | None = None
+
+    @property
+    def threshold(self) -> int:
+        """The panic threshold as Envoy compares it."""
+        return min(FULL, int(self.panic_threshold))
 
 
 Tier = tuple[Group[C], ...]
+Choose = Callable[[Group[C]], tuple[C, ...]]
 Shares = tuple[int, ...]
 
 
@@ -59,26 +77,39 @@ class Loads:
 
 def spread_loads(tiers: Sequence[Tier[C]], spread: Spread) -> Loads:
     """Envoy: `recalculatePerPriorityState`, then `recalculatePerPriorityPanic`."""
-    hosts = [sum(len(group.hosts) for group in tier) for tier in tiers]
-    healthy = [sum(len(group.healthy) for group in tier) for tier in tiers]
-    degraded = [sum(len(group.degraded) for group in tier) for tier in tiers]
-    sound = [availability(count, total, spread) for count, total in zip(healthy, hosts, strict=True)]
-    weak = [availability(count, total, spread) for count, total in zip(degraded, hosts, strict=True)]
+    hosts, counted = count(tiers, everyone), count(tiers, counted_hosts)
+    healthy, degraded = count(tiers, healthy_hosts), count(tiers, degraded_hosts)
+    sizes = map(weigh, tiers) if spread.weighted_health else zip(healthy, degraded, counted, strict=True)
+    sound, weak = [], []
+    for fit, limping, total in sizes:
+        sound.append(availability(fit, total, spread))
+        weak.append(availability(limping, total, spread))
     whole = min(FULL, sum(sound) + sum(weak))
     calm = (False,) * len(tiers)
     if whole == FULL:
         return Loads(*share_out(sound, weak, whole), calm)
-    threshold = min(FULL, int(spread.panic_threshold))
+    threshold = spread.threshold
     available = map(int.__add__, healthy, degraded)
     panic = tuple(
-        FULL * count < threshold * total if total else threshold > 0
-        for count, total in zip(available, hosts, strict=True)
+        FULL * fit < threshold * total if total else threshold > 0
+        for fit, total in zip(available, counted, strict=True)
     )
     if all(panic):
         return Loads(by_number(hosts), (0,) * len(tiers), panic)
     if whole == 0:
         return Loads((FULL,) + (0,) * (len(tiers) - 1), (0,) * len(tiers), panic)
     return Loads(*share_out(sound, weak, whole), panic)
+
+
+def count(tiers: Sequence[Tier[C]], choose: Choose[C]) -> list[int]:
+    return [sum(len(choose(group)) for group in tier) for tier in tiers]
+
+
+def weigh(tier: Tier[C]) -> tuple[int, int, int]:
+    """The weights of healthy hosts, of degraded ones and of all that count."""
+    kinds = (healthy_hosts, degraded_hosts, counted_hosts)
+    healthy, degraded, total = (sum(host.full_weight for group in tier for host in kind(group)) for kind in kinds)
+    return healthy, degraded, total
 
 
 def availability(count: int, total: int, spread: Spread) -> int:
@@ -117,19 +148,36 @@ def compose(policy: Policy, tiers: Sequence[Tier[C]], spread: Spread) -> Pick[C]
     """The pick over all priorities; None when no host may be picked."""
     loads = spread_loads(tiers, spread)
     lots: list[tuple[int, Pick[C] | None]] = []
-    for tier, load, panic in zip(tiers, loads.healthy, loads.panic, strict=True):
-        if load:
-            lots.append((load, among(policy, tier, all_hosts if panic else healthy_hosts, spread)))
-    for tier, load, panic in zip(tiers, loads.degraded, loads.panic, strict=True):
-        if load:
-            lots.append((load, among(policy, tier, all_hosts if panic else degraded_hosts, spread)))
+    for shares, degraded in ((loads.healthy, False), (loads.degraded, True)):
+        for priority, load in enumerate(shares):
+            if load:
+                lots.append((load, tier_pick(policy, tiers, spread, loads.panic, (priority, degraded))))
     if len(lots) == 1:
         return lots[0][1]
     return by_lot([(load, pick or nobody) for load, pick in lots]) if any(pick for _, pick in lots) else None
 
 
+def tier_pick(
+    policy: Policy, tiers: Sequence[Tier[C]], spread: Spread, panic: Sequence[bool], which: tuple[int, bool]
+) -> Pick[C] | None:
+    """The pick over one priority, `which` says which one, and whether of its degraded hosts.
+
+    Consistent hashing knows no degraded hosts: what is theirs comes to the healthy ones, of which there may be none.
+    """
+    priority, degraded = which
+    tier, consistent = tiers[priority], isinstance(policy, ConsistentPolicy)
+    if panic[priority]:
+        failing = spread.zone_aware.fail_on_panic and not consistent
+        return None if failing else among(policy, tier, everyone, spread)
+    choose = degraded_hosts if degraded and not consistent else healthy_hosts
+    zoned = None
+    if priority == 0 and spread.senders is not None and not consistent and not weighs(tier, spread):
+        zoned = by_zone(policy, tier, choose, spread)
+    return zoned or among(policy, tier, choose, spread)
+
+
 def nobody(request: Request) -> NoReturn:
-    raise NoHealthyHost("the priority that was drawn has hosts only in localities without weight")
+    raise NoHealthyHost("the priority or locality that was drawn has no host that may be picked")
 
 
 def by_lot(lots: list[tuple[int, Pick[C]]]) -> Pick[C]:
@@ -144,8 +192,13 @@ def by_lot(lots: list[tuple[int, Pick[C]]]) -> Pick[C]:
     return pick
 
 
-def all_hosts(group: Group[C]) -> tuple[C, ...]:
+def everyone(group: Group[C]) -> tuple[C, ...]:
     return group.hosts
+
+
+def counted_hosts(group: Group[C]) -> tuple[C, ...]:
+    excluded = group.excluded
+    return tuple(host for host in group.hosts if host not in excluded) if excluded else group.hosts
 
 
 def healthy_hosts(group: Group[C]) -> tuple[C, ...]:
@@ -156,22 +209,48 @@ def degraded_hosts(group: Group[C]) -> tuple[C, ...]:
     return group.degraded
 
 
-Choose = Callable[[Group[C]], tuple[C, ...]]
-
-
 def among(policy: Policy, tier: Tier[C], choose: Choose[C], spread: Spread) -> Pick[C] | None:
     """The pick over one priority."""
     candidates = tuple(host for group in tier for host in choose(group))
     if not candidates:
         return None
-    weighted = spread.locality_weighted and any(group.weight for group in tier)
-    if not weighted:
+    if not weighs(tier, spread):
         return policy.over(candidates)
     if isinstance(policy, ConsistentPolicy):
         return over_localities(policy, tier, choose)
-    if choose is all_hosts:  # in panic, localities do not count (Envoy: `hostSourceToUse`)
+    if choose is everyone:  # in panic, localities do not count (Envoy: `hostSourceToUse`)
         return policy.over(candidates)
     return by_locality(policy, tier, choose, spread) or policy.over(candidates)
+
+
+def weighs(tier: Tier[C], spread: Spread) -> bool:
+    """Whether localities are chosen by weight."""
+    return spread.locality_weighted and any(group.weight for group in tier)
+
+
+def by_zone(policy: Policy, tier: Tier[C], choose: Choose[C], spread: Spread) -> Pick[C] | None:
+    """The own zone first; None where zones do not count. As in Envoy, a zone may be drawn that has no hosts."""
+    rule, senders = spread.zone_aware, spread.senders
+    assert senders is not None
+    zones = [Zone(group.place, len(group.healthy), sum(host.full_weight for host in group.healthy)) for group in tier]
+    allotment = allot(zones, senders, rule)
+    if allotment is None or rule.share == 0:
+        return None
+    if senders.available < spread.threshold:
+        return nobody if rule.fail_on_panic else None
+    picks = tuple(policy.over(choose(group)) if choose(group) else nobody for group in tier)
+    return zoned_pick(picks, allotment, rule.share, among(policy, tier, choose, spread) or nobody)
+
+
+def zoned_pick(picks: tuple[Pick[C], ...], allotment: Allotment, share: int, anywhere: Pick[C]) -> Pick[C]:
+    draw = allotment.draw
+
+    def pick(request: Request) -> C:
+        if share < FULL and int(random() * FULL) >= share:
+            return anywhere(request)
+        return picks[draw()](request)
+
+    return pick
 
 
 def by_locality(policy: Policy, tier: Tier[C], choose: Choose[C], spread: Spread) -> Pick[C] | None:
@@ -189,9 +268,8 @@ def by_locality(policy: Policy, tier: Tier[C], choose: Choose[C], spread: Spread
 
 
 def effective_weight(group: Group[C], eligible: int, spread: Spread) -> float:
-    if not group.hosts:
-        return 0.0
-    return group.weight * min(1.0, spread.overprovisioning / 100 * eligible / len(group.hosts))
+    total = len(counted_hosts(group))
+    return group.weight * min(1.0, spread.overprovisioning / 100 * eligible / total) if total else 0.0
 
 
 def over_localities(policy: ConsistentPolicy, tier: Tier[C], choose: Choose[C]) -> Pick[C] | None:

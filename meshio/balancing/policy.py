@@ -9,15 +9,18 @@ from meshio.message import Request
 class Candidate(Protocol):
     """What a policy may know about the things it chooses from.
 
-    `weight` is a whole number from 1, but a float while a new candidate grows to it: then it changes under the
-    pick, which has to look at it each time. `inflight` counts requests under way, `latency` is a moving average in
-    seconds, `key` is what consistent hashing hashes ("ip:port", unless the endpoint brings a key of its own), and
-    `name_key` what it hashes where host names are to count.
+    `weight` is a whole number from 1, but a float while a new candidate grows to its `full_weight`: then it changes
+    under the pick, which has to look at it each time. `inflight` counts requests under way, `latency` is a moving
+    average in seconds, `key` is what consistent hashing hashes ("ip:port", unless the endpoint brings a key of its
+    own), and `name_key` what it hashes where host names are to count.
     """
 
     weight: float
     inflight: int
     latency: float
+
+    @property
+    def full_weight(self) -> int: ...
 
     @property
     def key(self) -> bytes: ...

@@ -9,6 +9,7 @@ from typing import Any
 from weakref import WeakSet
 
 from meshio.balancing.hashing import compile_hash
+from meshio.balancing.zone import Senders
 from meshio.mesh.branch import Branch
 from meshio.mesh.forward import Attempt, Composer
 from meshio.mesh.names import Tables
@@ -19,6 +20,7 @@ from meshio.upstream.cluster import Cluster, Dns, Eds, Static
 from meshio.upstream.endpoint import LoadAssignment
 from meshio.upstream.host import Host
 from meshio.upstream.roster import Roster
+from meshio.upstream.standing import senders
 from meshio.upstream.upstream import Upstream
 
 STEP = 0.005  # seconds that preparing a snapshot may keep the loop before it yields
@@ -41,6 +43,7 @@ class Dataplane(Branch):
         self._fresh: dict[str, Upstream] = {}
         self._rosters: dict[str, Roster] = {}
         self._locator: Locator | None = None
+        self._senders: Senders | None = None
         self._shadows: set[asyncio.Task[None]] = set()
         self._key = partial(compile_hash, address=identity.address, substitute=compile_regex)
         self._sweep: asyncio.TimerHandle | None = None
@@ -91,6 +94,8 @@ class Dataplane(Branch):
         left = self._update_upstreams(snapshot)
         gone = self.upstreams.keys() - snapshot.clusters.keys()
         left += [host for name in gone for host in self.upstreams.pop(name).retire()]
+        if self.identity.local_cluster:
+            self._locate_senders()
         if self.plan is None or rebinds(self.snapshot, snapshot):
             self._tables.forget_others(snapshot.routes)
             locator = self._locator
@@ -110,6 +115,17 @@ class Dataplane(Branch):
         left = upstream.update(self.snapshot.clusters[name], assignment)
         self.sweep()
         return left
+
+    def _locate_senders(self) -> None:
+        """The local cluster has changed, or others are new: zones are compared anew."""
+        local = self.upstreams.get(self.identity.local_cluster)
+        found = senders(local.groups, self.identity.locality) if local is not None else None
+        if found != self._senders:
+            self._senders = found
+        if local is not None:
+            local.followers = (self._locate_senders,)
+        for upstream in self.upstreams.values():
+            upstream.compare(self._senders)
 
     def sweep(self) -> None:
         """Let hosts return from ejection, at the time the first of them wants to."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from meshio.routing.listener import Listener
 from meshio.routing.route import RouteTable
 from meshio.upstream.cluster import Cluster
-from meshio.upstream.endpoint import LoadAssignment
+from meshio.upstream.endpoint import NOWHERE, LoadAssignment, Locality
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +25,16 @@ class Identity:
 
     address    the instance's own IP: the downstream address of every request it sends
     namespace, domain    for short host names: "default", "default.svc.cluster.local"
+    locality             where this process is
+    local_cluster        the cluster that it belongs to itself: what zones are compared with. "" for none
     """
 
     address: str = "127.0.0.1"
     pod: str = ""
     namespace: str = "default"
     domain: str = "default.svc.cluster.local"
+    locality: Locality = NOWHERE
+    local_cluster: str = ""
 
 
 @dataclass(frozen=True, slots=True)

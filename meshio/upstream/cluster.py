@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from meshio.balancing.policy import Policy
+from meshio.balancing.zone import FAIR, ZoneAware
 from meshio.resilience.limits import DEFAULT_LIMITS, Limits
 from meshio.resilience.outlier import OutlierDetection
-from meshio.upstream.endpoint import LoadAssignment
+from meshio.upstream.endpoint import Health, LoadAssignment
 
 Family: TypeAlias = Literal["auto", "v4", "v6", "v4_preferred", "all"]
 
@@ -89,6 +90,10 @@ class HttpOptions:
     max_headers: int = 100
 
 
+OVERRIDABLE: frozenset[Health] = frozenset({"unknown", "healthy", "degraded"})
+"""Envoy's default of `override_host_status`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cluster:
     """A cluster. Durations are in seconds.
@@ -96,6 +101,9 @@ class Cluster:
     tls, tls_matches   None is plaintext; the first match that fits an endpoint's metadata comes before `tls`
     panic_threshold    percent of available hosts below which all hosts are used; 0 never (Istio's choice)
     locality_weighted  localities get load by their weight, not by the number of their hosts
+    zone_aware         how the zone of this process is preferred, where the mesh knows its own cluster
+    overridable        the health of hosts that a request may ask for by name, whatever the policy would pick
+    close_on_change    when hosts come or go, connections to all of them end as they become idle
     alt_stat_name      the cluster's name in Envoy's statistics
     subset, services   Istio's metadata: the DestinationRule subset; (host, namespace) of the services
     external           the services are outside of the mesh
@@ -114,6 +122,9 @@ class Cluster:
     http: HttpOptions = HttpOptions()
     panic_threshold: float = 50.0
     locality_weighted: bool = False
+    zone_aware: ZoneAware = FAIR
+    overridable: frozenset[Health] = OVERRIDABLE
+    close_on_change: bool = False
     alt_stat_name: str = ""
     subset: str = ""
     services: tuple[tuple[str, str], ...] = ()

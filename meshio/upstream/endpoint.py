@@ -64,9 +64,16 @@ class LocalityEndpoints:
 
 @dataclass(frozen=True, slots=True)
 class LoadAssignment:
-    """A ClusterLoadAssignment. `drop` is the share of requests to drop, from 0 to 1."""
+    """A ClusterLoadAssignment.
+
+    drop             the share of requests to drop, from 0 to 1
+    weighted_health  priorities are as healthy as the weights of their healthy hosts, not as the number of them
+    stale_after      seconds after which the endpoints are forgotten, unless they are told again; None never
+    """
 
     cluster: str
     localities: tuple[LocalityEndpoints, ...] = ()
     overprovisioning: int = 140
     drop: float = 0.0
+    weighted_health: bool = False
+    stale_after: float | None = None

@@ -1,6 +1,8 @@
 """How the hosts of a cluster stand: sorted for the balancer, and in words."""
 
-from meshio.balancing.locality import Group, Spread, Tier, spread_loads
+from meshio.balancing.locality import FULL, Group, Spread, Tier, spread_loads
+from meshio.balancing.zone import Senders
+from meshio.upstream.endpoint import NOWHERE, Locality, LocalityEndpoints
 from meshio.upstream.host import DEGRADED, FIT, UNFIT, Host
 from meshio.upstream.roster import Groups
 
@@ -8,18 +10,46 @@ from meshio.upstream.roster import Groups
 def tiers(groups: Groups) -> list[Tier[Host]]:
     """The hosts by priority and locality, sorted by condition. There is always a first priority."""
     found: list[list[Group[Host]]] = [[] for _ in range(1 + max((group.priority for group, _ in groups), default=0))]
-    for group, hosts in groups:
-        found[group.priority].append(sort_by_condition(hosts, group.weight))
+    for group, hosts in once_each(groups):
+        found[group.priority].append(sort_by_condition(hosts, group.weight, group.locality))
     return [tuple(tier) for tier in found]
 
 
-def sort_by_condition(hosts: tuple[Host, ...], weight: int) -> Group[Host]:
+def once_each(groups: Groups) -> Groups:
+    """Groups of one priority and locality as one, which has the last one's weight (Envoy: `PriorityStateManager`)."""
+    places = [(group.priority, group.locality) for group, _ in groups]
+    if len(set(places)) == len(places):
+        return groups
+    joined: dict[tuple[int, Locality], tuple[LocalityEndpoints, tuple[Host, ...]]] = {}
+    for place, (group, hosts) in zip(places, groups, strict=True):
+        before, known = joined.get(place, (group, ()))
+        joined[place] = (group if group.weight else before, known + hosts)
+    return tuple(joined.values())
+
+
+def sort_by_condition(hosts: tuple[Host, ...], weight: int, place: Locality = NOWHERE) -> Group[Host]:
     conditions = [host.condition for host in hosts]
     if all(condition is FIT for condition in conditions):
-        return Group(hosts, hosts, (), weight)
+        return Group(hosts, hosts, (), weight, (), place)
     healthy = tuple(host for host, condition in zip(hosts, conditions, strict=True) if condition is FIT)
     degraded = tuple(host for host, condition in zip(hosts, conditions, strict=True) if condition is DEGRADED)
-    return Group(hosts, healthy, degraded, weight)
+    return Group(hosts, healthy, degraded, weight, (), place)
+
+
+def senders(groups: Groups, place: Locality) -> Senders | None:
+    """The local cluster as zones see it; None where it has no priority of its own to look at (Envoy wants one)."""
+    (first, *more) = tiers(groups)
+    if more or not first:
+        return None
+    total = sum(len(group.hosts) for group in first)
+    available = sum(len(group.healthy) + len(group.degraded) for group in first)
+    return Senders(
+        place,
+        {group.place: len(group.hosts) for group in first},
+        {group.place: len(group.healthy) for group in first},
+        {group.place: sum(host.full_weight for host in group.healthy) for group in first},
+        FULL * available / total if total else 0.0,
+    )
 
 
 def standings(groups: Groups, spread: Spread) -> list[tuple[Host, str]]:

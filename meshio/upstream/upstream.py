@@ -14,6 +14,7 @@ from meshio.balancing.hashing import HashPolicy, Key, compile_hash
 from meshio.balancing.locality import Spread
 from meshio.balancing.policy import Pick
 from meshio.balancing.slow_start import slow_start_of
+from meshio.balancing.zone import Senders
 from meshio.errors import AllDropped, ConfigError, Dropped, NoHealthyHost, Overloaded
 from meshio.message import Request
 from meshio.resilience.outlier import Origin, Outliers
@@ -55,6 +56,7 @@ class Upstream:
     connections, pending  counted by `transport` against `limits.connections` and `limits.pending`
     retries               retries under way; `limits.retries` or the budget bounds it
     pick                  the compiled choice among the hosts, replaced whole
+    followers             called whenever the pick was replaced
     keyed                 whether it looks at the key of a request
     later                 who is told that a pick takes long to build, and whether it will call `build` for it; until
                           then the former pick serves
@@ -62,9 +64,9 @@ class Upstream:
     """
 
     __slots__ = (
-        "_awake", "_building", "_destinations", "_former", "_groups", "_hosts", "_max_requests", "_serving", "active",
-        "assignment", "cluster", "connections", "key", "keyed", "later", "name", "outliers", "pending", "pick",
-        "retries", "warmup",
+        "_awake", "_building", "_destinations", "_former", "_groups", "_hosts", "_max_requests", "_senders", "_serving",
+        "active", "assignment", "cluster", "connections", "followers", "key", "keyed", "later", "name", "outliers",
+        "pending", "pick", "retries", "warmup",
     )  # fmt: skip
 
     cluster: Cluster
@@ -80,6 +82,8 @@ class Upstream:
         self.warmup: Warmup | None = None
         self.pick: Pick[Host] = self._nobody
         self._former: Pick[Host] = self.pick
+        self.followers: tuple[Callable[[], None], ...] = ()
+        self._senders: Senders | None = None
         self._awake = True
         self._hosts: dict[Address, Host] = {}
         self._serving = False
@@ -98,6 +102,12 @@ class Upstream:
         """Whether there is any host to pick."""
         self._wake()
         return self._serving
+
+    @property
+    def groups(self) -> Groups:
+        """The hosts of each locality."""
+        self._wake()
+        return self._groups
 
     def draft(self, cluster: Cluster, assignment: LoadAssignment) -> Roster | None:
         """A roster to be filled in steps and given to `update`; None where the update is quick without."""
@@ -213,10 +223,26 @@ class Upstream:
     def _serve(self, found: Pick[Host] | None) -> None:
         self._serving, pick = found is not None, found or self._nobody
         self.pick = self._former = dropping(pick, self.assignment.drop) if self.assignment.drop else pick
+        for follow in self.followers:
+            follow()
+
+    def compare(self, senders: Senders | None) -> None:
+        """Take over what the local cluster looks like now."""
+        if senders is not self._senders:
+            self._senders = senders
+            if self._awake and self._destinations is None:
+                self.rebuild_pick()
 
     def _spread(self) -> Spread:
-        cluster = self.cluster
-        return Spread(self.assignment.overprovisioning, cluster.panic_threshold, cluster.locality_weighted)
+        cluster, told = self.cluster, self.assignment
+        return Spread(
+            told.overprovisioning,
+            cluster.panic_threshold,
+            cluster.locality_weighted,
+            told.weighted_health,
+            cluster.zone_aware,
+            self._senders,
+        )
 
     def _nobody(self, request: Request) -> NoReturn:
         raise NoHealthyHost(f"cluster {self.name!r} has no host that may be picked, of {len(self._hosts)}")

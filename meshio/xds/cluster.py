@@ -4,12 +4,13 @@ from collections import Counter
 
 from meshio.balancing.arrange import reads_keys
 from meshio.balancing.cluster_provided import ClusterProvided
-from meshio.upstream.cluster import Cluster, Discovery, Eds, OriginalDestination, Static
-from meshio.upstream.endpoint import LoadAssignment
+from meshio.balancing.zone import FAIR
+from meshio.upstream.cluster import OVERRIDABLE, Cluster, Discovery, Eds, OriginalDestination, Static
+from meshio.upstream.endpoint import Health, LoadAssignment
 from meshio.xds.action import LARGEST_SUM
 from meshio.xds.dns import check_resolver, translate_dns
 from meshio.xds.duration import positive
-from meshio.xds.endpoint import read_assignment
+from meshio.xds.endpoint import HEALTH, read_assignment
 from meshio.xds.extension import open_message
 from meshio.xds.limits import translate_limits
 from meshio.xds.metadata import istio_flag, istio_services, istio_text
@@ -18,7 +19,11 @@ from meshio.xds.outlier import translate_outlier
 from meshio.xds.place import Place
 from meshio.xds.policies import translate_policy
 from meshio.xds.proto.envoy.config.cluster.v3 import Cluster as ClusterMessage
-from meshio.xds.proto.envoy.config.cluster.v3 import ClusterDiscoveryType, UpstreamConnectionOptions
+from meshio.xds.proto.envoy.config.cluster.v3 import (
+    ClusterCommonLbConfig,
+    ClusterDiscoveryType,
+    UpstreamConnectionOptions,
+)
 from meshio.xds.protocol import http_options, upstream_options
 from meshio.xds.shared import shared
 from meshio.xds.tls import translate_matches, translate_socket
@@ -33,12 +38,13 @@ def translate_cluster(name: str, raw: bytes) -> Cluster:
     message = open_message(place, ClusterMessage, raw)
     check_edges(place, message)
     http = upstream_options(place, message)
-    found, (policy, weighted) = discovery(place, message), translate_policy(place, message)
+    found, (policy, localities) = discovery(place, message), translate_policy(place, message)
     if isinstance(policy, ClusterProvided) and not isinstance(found, OriginalDestination):
         raise place.rejected("CLUSTER_PROVIDED needs a cluster of type ORIGINAL_DST", "lb_policy")
     if isinstance(found, Static) and reads_keys(policy):
         check_weights(place.at("load_assignment"), found.assignment)
     timeout, sni = message.connect_timeout, http.upstream_http_protocol_options
+    common = message.common_lb_config or ClusterCommonLbConfig()
     return Cluster(
         name=message.name,
         discovery=found,
@@ -50,7 +56,10 @@ def translate_cluster(name: str, raw: bytes) -> Cluster:
         tls_matches=translate_matches(place, message.transport_socket_matches, sni),
         http=shared(http_options(place, message, http)),
         panic_threshold=panic_threshold(place, message),
-        locality_weighted=weighted,
+        locality_weighted=localities.weighted,
+        zone_aware=FAIR if reads_keys(policy) else shared(localities.zone_aware),
+        overridable=overridable(place, message),
+        close_on_change=common.close_connections_on_host_set_change,
         alt_stat_name=message.alt_stat_name,
         subset=istio_text(message.metadata, "subset"),
         services=istio_services(message.metadata),
@@ -110,6 +119,17 @@ def panic_threshold(place: Place, message: ClusterMessage) -> float:
     if not 0 <= given.value <= 100:
         raise place.rejected("must be from 0 to 100", "common_lb_config.healthy_panic_threshold")
     return given.value
+
+
+def overridable(place: Place, message: ClusterMessage) -> frozenset[Health]:
+    """The health that a host needs, for a request that names it."""
+    common = message.common_lb_config
+    if common is None or common.override_host_status is None:
+        return OVERRIDABLE
+    statuses = common.override_host_status.statuses
+    if any(status not in range(len(HEALTH)) for status in statuses):
+        raise place.rejected("is not a health status", "common_lb_config.override_host_status")
+    return frozenset(HEALTH[status] for status in statuses)
 
 
 def keepalive(options: UpstreamConnectionOptions | None) -> tuple[int, int, int] | None:

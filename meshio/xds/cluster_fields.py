@@ -12,6 +12,7 @@ from meshio.xds.proto.envoy.config.cluster.v3 import (
     Cluster,
     ClusterCommonLbConfig,
     ClusterCommonLbConfigLocalityWeightedLbConfig,
+    ClusterCommonLbConfigZoneAwareLbConfig,
     ClusterEdsClusterConfig,
     ClusterTransportSocketMatch,
     Filter,
@@ -22,6 +23,7 @@ from meshio.xds.proto.envoy.config.cluster.v3 import (
 )
 from meshio.xds.proto.envoy.config.core.v3 import (
     BindConfig,
+    HealthStatusSet,
     Http1ProtocolOptions,
     Http2ProtocolOptions,
     HttpProtocolOptions,
@@ -73,12 +75,13 @@ CLUSTER_FIELDS: dict[type[Message], Rules] = {
     ClusterTransportSocketMatch: read("name", "match", "transport_socket"),
     ClusterCommonLbConfig: {
         **read("healthy_panic_threshold", "locality_weighted_lb_config", "consistent_hashing_lb_config"),
-        **rejected("", "zone_aware_lb_config", "close_connections_on_host_set_change"),
-        **rejected("sessions that stick to a host are not supported", "override_host_status"),
+        **read("zone_aware_lb_config", "override_host_status", "close_connections_on_host_set_change"),
         **ignored("changes of health are seen at once", "update_merge_window"),
         **ignored("without active health checks nobody waits for one", "ignore_new_hosts_until_first_hc"),
     },
     ClusterCommonLbConfigLocalityWeightedLbConfig: {},
+    ClusterCommonLbConfigZoneAwareLbConfig: read("routing_enabled", "min_cluster_size", "fail_traffic_on_panic"),
+    HealthStatusSet: read("statuses"),
     CircuitBreakers: {**read("thresholds"), **rejected("", "per_host_thresholds")},
     CircuitBreakersThresholds: {
         **read("priority", "max_connections", "max_pending_requests", "max_requests", "max_retries", "retry_budget"),

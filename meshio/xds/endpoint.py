@@ -7,10 +7,12 @@ fates are those of `endpoint_fields.py`; `tests/xds/test_endpoint.py` holds it t
 """
 
 from collections.abc import Generator
+from dataclasses import replace
 
 from meshio.errors import Rejected
 from meshio.upstream.endpoint import NOWHERE, Address, Endpoint, Health, LoadAssignment, Locality, LocalityEndpoints
 from meshio.xds.address import HERE, whereabouts
+from meshio.xds.duration import positive
 from meshio.xds.extension import open_message
 from meshio.xds.matching import percent
 from meshio.xds.place import WHOLE, Place
@@ -68,8 +70,9 @@ class AssignmentReader:
                 refuse(place, ClusterLoadAssignment, key, value)
         self._known, self._traits, self._entries = found, {}, {}
         self.memorable = len(found) > FEW
-        factor, drop = shares(place.at("policy"), policy)
-        return LoadAssignment(name, tuple(localities), factor, drop)
+        if not name:
+            raise place.rejected("is required", "cluster_name")
+        return with_policy(place.at("policy"), LoadAssignment(name, tuple(localities)), policy)
 
     def _locality(
         self, place: Place, raw: bytes, found: dict[bytes, Endpoint]
@@ -86,7 +89,9 @@ class AssignmentReader:
                     message = open_message(place.at("locality"), LocalityMessage, value)
                     locality = shared(Locality(message.region, message.zone, message.sub_zone))
                 elif key == LOCALITY_WEIGHT and not weight:
-                    weight = wrapped(place.at("load_balancing_weight"), value)
+                    weight = wrapped(at_weight := place.at("load_balancing_weight"), value)
+                    if weight < 1:
+                        raise at_weight.rejected("must be at least 1")
                 elif key == PRIORITY and isinstance(value, int) and value <= LOWEST_PRIORITY:
                     priority = value
                 else:
@@ -135,20 +140,37 @@ class AssignmentReader:
         return traits
 
 
-def shares(place: Place, policy: ClusterLoadAssignmentPolicy | None) -> tuple[int, float]:
-    """Overprovisioning factor in percent, and the share of requests to drop."""
+def with_policy(place: Place, found: LoadAssignment, policy: ClusterLoadAssignmentPolicy | None) -> LoadAssignment:
+    """The assignment with what its policy says."""
     if policy is None:
-        return 140, 0.0
-    if len(policy.drop_overloads) > 1:
-        raise place.rejected("more than one category, which Envoy refuses too", "drop_overloads")
-    factor = 140 if policy.overprovisioning_factor is None else policy.overprovisioning_factor
+        return found
+    factor = found.overprovisioning if policy.overprovisioning_factor is None else policy.overprovisioning_factor
     if not factor:
         raise place.rejected("must be more than 0", "overprovisioning_factor")
+    stale = policy.endpoint_stale_after
+    return replace(
+        found,
+        overprovisioning=factor,
+        drop=dropped(place, policy),
+        weighted_health=policy.weighted_priority_health,
+        stale_after=None if stale is None else positive(place.at("endpoint_stale_after"), stale),
+    )
+
+
+def dropped(place: Place, policy: ClusterLoadAssignmentPolicy) -> float:
+    """The share of requests to drop."""
+    if len(policy.drop_overloads) > 1:
+        raise place.rejected("more than one category, which Envoy refuses too", "drop_overloads")
     for overload in policy.drop_overloads:
+        here = place.at("drop_overloads", 0)
+        if not overload.category:
+            raise here.rejected("is required", "category")
         if overload.drop_percentage is not None:
-            share = percent(place.at("drop_overloads.drop_percentage"), overload.drop_percentage)
-            return factor, min(1.0, share.numerator / share.denominator)
-    return factor, 0.0
+            share = percent(here.at("drop_percentage"), overload.drop_percentage)
+            if share.numerator > share.denominator:
+                raise here.rejected("is more than all", "drop_percentage")
+            return share.numerator / share.denominator
+    return 0.0
 
 
 def read_assignment(place: Place, raw: bytes, named: bool = True) -> LoadAssignment:

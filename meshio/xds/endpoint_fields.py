@@ -21,13 +21,10 @@ ENDPOINT_FIELDS: dict[type[Message], Rules] = {
         **rejected("endpoints by name", "named_endpoints"),
     },
     ClusterLoadAssignmentPolicy: {
-        **read("drop_overloads", "overprovisioning_factor"),
-        **rejected("endpoints are used until the control plane says otherwise", "endpoint_stale_after"),
-        **rejected("", "weighted_priority_health"),
+        **read("drop_overloads", "overprovisioning_factor", "weighted_priority_health", "endpoint_stale_after"),
     },
     ClusterLoadAssignmentPolicyDropOverload: {
-        **read("drop_percentage"),
-        **ignored("a name for statistics", "category"),
+        **read("category", "drop_percentage"),
     },
     LocalityLbEndpoints: {
         **read("locality", "lb_endpoints", "load_balancing_weight", "priority"),

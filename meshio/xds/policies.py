@@ -9,6 +9,7 @@ from meshio.balancing.policy import Policy
 from meshio.balancing.uniform import Random
 from meshio.xds.consistent import maglev_of, old_maglev_of, old_ring_hash_of, ring_hash_of
 from meshio.xds.extension import open_message, type_of
+from meshio.xds.locality import LocalityRule, common_rule, policy_rule
 from meshio.xds.place import Place
 from meshio.xds.proto.envoy.config.cluster.v3 import (
     Cluster,
@@ -69,26 +70,25 @@ NEW: dict[str, tuple[type[Message], Callable[..., Policy]]] = {
 NEW_PREFIX = "envoy.extensions.load_balancing_policies."
 
 
-def translate_policy(place: Place, cluster: Cluster) -> tuple[Policy, bool]:
-    """The policy, and whether localities are weighed first. The list of extensions wins over `lb_policy`."""
+def translate_policy(place: Place, cluster: Cluster) -> tuple[Policy, LocalityRule]:
+    """The policy, and what localities count for. The list of extensions wins over `lb_policy`."""
     if cluster.load_balancing_policy is not None:
         refuse_old(place, cluster.common_lb_config)
         return extension_policy(place.at("load_balancing_policy"), cluster.load_balancing_policy)
     translate = OLD.get(cluster.lb_policy)
     if translate is None:
         raise place.rejected(f"{cluster.lb_policy} is not supported", "lb_policy")
-    common = cluster.common_lb_config
-    return translate(place, cluster), common is not None and common.locality_weighted_lb_config is not None
+    return translate(place, cluster), common_rule(place, cluster.common_lb_config)
 
 
 def refuse_old(place: Place, common: ClusterCommonLbConfig | None) -> None:
     """Envoy refuses what both the cluster and an extension could say."""
-    for field in ("locality_weighted_lb_config", "consistent_hashing_lb_config"):
+    for field in ("zone_aware_lb_config", "locality_weighted_lb_config", "consistent_hashing_lb_config"):
         if getattr(common, field, None) is not None:
             raise place.rejected("cannot be combined with load_balancing_policy", f"common_lb_config.{field}")
 
 
-def extension_policy(place: Place, policies: LoadBalancingPolicy) -> tuple[Policy, bool]:
+def extension_policy(place: Place, policies: LoadBalancingPolicy) -> tuple[Policy, LocalityRule]:
     """The first policy of the list that is known: the list says what to fall back to (gRFC A52)."""
     for index, each in enumerate(policies.policies):
         extension = each.typed_extension_config
@@ -97,15 +97,5 @@ def extension_policy(place: Place, policies: LoadBalancingPolicy) -> tuple[Polic
         if kind in NEW and extension is not None and extension.typed_config is not None:
             cls, translate = NEW[kind]
             config = open_message(here, cls, extension.typed_config.value)
-            return translate(here, config), weighs_localities(config)
+            return translate(here, config), policy_rule(here, config)
     raise place.rejected("names no policy that is supported", "policies")
-
-
-def weighs_localities(config: Message) -> bool:
-    """Whether an extension asks for locality weights, in one of the three ways there are."""
-    if isinstance(config, wrr_locality.v3.WrrLocality):
-        return True
-    if isinstance(config, ring_hash.v3.RingHash | maglev.v3.Maglev):
-        return config.locality_weighted_lb_config is not None
-    locality = getattr(config, "locality_lb_config", None)
-    return locality is not None and locality.locality_weighted_lb_config is not None

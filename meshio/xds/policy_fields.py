@@ -15,6 +15,8 @@ from meshio.xds.proto.envoy.extensions.load_balancing_policies.common.v3 import 
     ConsistentHashingLbConfig,
     LocalityLbConfig,
     LocalityLbConfigLocalityWeightedLbConfig,
+    LocalityLbConfigZoneAwareLbConfig,
+    LocalityLbConfigZoneAwareLbConfigForceLocalZone,
     SlowStartConfig,
 )
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.least_request.v3 import LeastRequest
@@ -23,7 +25,7 @@ from meshio.xds.proto.envoy.extensions.load_balancing_policies.random.v3 import 
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.ring_hash.v3 import RingHash
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.round_robin.v3 import RoundRobin
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.wrr_locality.v3 import WrrLocality
-from meshio.xds.rule import Rules, read, rejected
+from meshio.xds.rule import Rules, read
 
 POLICY_FIELDS: dict[type[Message], Rules] = {
     ClusterRoundRobinLbConfig: read("slow_start_config"),
@@ -46,7 +48,12 @@ POLICY_FIELDS: dict[type[Message], Rules] = {
     Maglev: read("table_size", "locality_weighted_lb_config", "consistent_hashing_lb_config"),
     ClusterProvided: {},
     WrrLocality: read("endpoint_picking_policy"),
-    LocalityLbConfig: {**read("locality_weighted_lb_config"), **rejected("", "zone_aware_lb_config")},
+    LocalityLbConfig: read("locality_weighted_lb_config", "zone_aware_lb_config"),
     LocalityLbConfigLocalityWeightedLbConfig: {},
+    LocalityLbConfigZoneAwareLbConfig: {
+        **read("routing_enabled", "min_cluster_size", "fail_traffic_on_panic", "force_locality_direct_routing"),
+        **read("force_local_zone", "locality_basis"),
+    },
+    LocalityLbConfigZoneAwareLbConfigForceLocalZone: read("min_size"),
     ConsistentHashingLbConfig: read("use_hostname_for_hashing", "hash_balance_factor", "hash_policy"),
 }

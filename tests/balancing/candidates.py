@@ -16,6 +16,10 @@ class Peer:
         self.inflight = inflight
         self.latency = 0.0
 
+    @property
+    def full_weight(self) -> int:
+        return int(self.weight)
+
     def __repr__(self) -> str:
         return f"<{self.key.decode()} x{self.weight}>"
 

@@ -1,6 +1,7 @@
 """The wire reader of load assignments says what betterproto2 would have said."""
 
 import asyncio
+from datetime import timedelta
 from itertools import pairwise
 from time import thread_time
 
@@ -44,11 +45,14 @@ def as_betterproto2_says(raw: bytes) -> LoadAssignment:
     factor = message.policy.overprovisioning_factor if message.policy is not None else None
     drops = message.policy.drop_overloads if message.policy is not None else []
     share = drops[0].drop_percentage if drops else None
+    stale = message.policy.endpoint_stale_after if message.policy is not None else None
     return LoadAssignment(
         message.cluster_name,
         tuple(locality_of(each) for each in message.endpoints),
         140 if factor is None else factor,
-        min(1.0, share.numerator / (100, 10_000, 1_000_000)[share.denominator]) if share is not None else 0.0,
+        share.numerator / (100, 10_000, 1_000_000)[share.denominator] if share is not None else 0.0,
+        message.policy is not None and message.policy.weighted_priority_health,
+        stale.total_seconds() if stale is not None else None,
     )
 
 
@@ -122,14 +126,17 @@ POLICIES = st.builds(
     drop_overloads=st.lists(
         st.builds(
             ClusterLoadAssignmentPolicyDropOverload,
-            drop_percentage=st.builds(FractionalPercent, st.integers(0, 2**32 - 1), st.integers(0, 2)),
+            category=st.text(min_size=1, max_size=3),
+            drop_percentage=st.builds(FractionalPercent, st.integers(0, 100), st.integers(0, 2)),
         ),
         max_size=1,
     ),
+    weighted_priority_health=st.booleans(),
+    endpoint_stale_after=st.none() | st.timedeltas(timedelta(microseconds=1), timedelta(days=9)),
 )
 ASSIGNMENTS = st.builds(
     ClusterLoadAssignment,
-    cluster_name=st.text(),
+    cluster_name=st.text(min_size=1),
     endpoints=st.lists(LOCALITIES, max_size=3),
     policy=st.none() | POLICIES,
 )
@@ -166,6 +173,11 @@ def at(**address: object) -> Endpoint:
     return Endpoint(address=Address(socket_address=SocketAddress(**address)))
 
 
+def dropping(percent: int = 1, category: str = "x") -> ClusterLoadAssignment:
+    share = ClusterLoadAssignmentPolicyDropOverload(category, FractionalPercent(percent))
+    return ClusterLoadAssignment("a", policy=ClusterLoadAssignmentPolicy([share]))
+
+
 REFUSED = {
     "no address": (assignment(endpoint=Endpoint()), "endpoint", "is required"),
     "a pipe": (
@@ -193,6 +205,24 @@ REFUSED = {
         ),
         "policy.drop_overloads",
         "more than one",
+    ),
+    "no cluster name": (ClusterLoadAssignment(""), "cluster_name", "is required"),
+    "a drop without a category": (dropping(category=""), "policy.drop_overloads[0].category", "is required"),
+    "a drop of more than all": (dropping(101), "policy.drop_overloads[0].drop_percentage", "more than all"),
+    "an overprovisioning of nothing": (
+        ClusterLoadAssignment("a", policy=ClusterLoadAssignmentPolicy(overprovisioning_factor=0)),
+        "policy.overprovisioning_factor",
+        "more than 0",
+    ),
+    "endpoints that are stale at once": (
+        ClusterLoadAssignment("a", policy=ClusterLoadAssignmentPolicy(endpoint_stale_after=timedelta(0))),
+        "policy.endpoint_stale_after",
+        "more than zero",
+    ),
+    "a locality of weight 0": (
+        ClusterLoadAssignment("a", [LocalityLbEndpoints(load_balancing_weight=0)]),
+        "endpoints[0].load_balancing_weight",
+        "at least 1",
     ),
 }
 

@@ -13,6 +13,7 @@ from meshio.balancing.ring_hash import RingHash
 from meshio.balancing.round_robin import RoundRobin
 from meshio.balancing.slow_start import SlowStart
 from meshio.balancing.uniform import Random
+from meshio.balancing.zone import FAIR, ZoneAware
 from meshio.matching import (
     Contains,
     Exact,
@@ -231,12 +232,14 @@ JSON = st.recursive(
     max_leaves=4,
 )
 LABELS = st.dictionaries(WORD, JSON, max_size=2).map(lambda items: tuple(sorted(items.items())))
+HEALTH = st.sampled_from(["unknown", "healthy", "unhealthy", "draining", "timeout", "degraded"])
+ZONE_AWARE = st.builds(ZoneAware, PERCENT, COUNT, FLAG, st.none() | COUNT, FLAG)
 ADDRESS = st.tuples(st.sampled_from(["10.0.0.1", "127.0.0.1", "::1"]), PORT)
 ENDPOINT = st.builds(
     Endpoint,
     ADDRESS,
     POSITIVE,
-    st.sampled_from(["unknown", "healthy", "unhealthy", "draining", "timeout", "degraded"]),
+    HEALTH,
     st.sampled_from(["", "istio"]),
     st.just("") | WORD,
     st.just("") | WORD,
@@ -247,7 +250,7 @@ ENDPOINT = st.builds(
 LOCALITY = st.just(Locality()) | st.builds(Locality, WORD, WORD, st.just("") | WORD)
 GROUP = st.builds(LocalityEndpoints, several(ENDPOINT), LOCALITY, st.integers(0, 128), COUNT)
 SHARES = st.integers(0, 1000).map(lambda thousandths: thousandths / 1000)
-ASSIGNED = st.builds(LoadAssignment, WORD, several(GROUP), POSITIVE, SHARES)
+ASSIGNED = st.builds(LoadAssignment, WORD, several(GROUP), POSITIVE, SHARES, FLAG, st.none() | SECONDS)
 
 TLS = st.builds(
     ClientTls,
@@ -284,6 +287,16 @@ POLICY = st.one_of(
     st.builds(Maglev, st.sampled_from([7, 65537]), CONSISTENCY),
 )
 WHERE_AND_HOW = st.tuples(DISCOVERY, POLICY) | st.just((OriginalDestination(), ClusterProvided()))
+
+
+def localities(policy):
+    """(locality_weighted, zone_aware): one or the other, and no zones for those that do not look at them."""
+    zones = isinstance(policy, RoundRobin | Random | LeastRequest)
+    weights = st.tuples(FLAG, st.just(FAIR))
+    return weights | st.tuples(st.just(False), ZONE_AWARE) if zones else weights
+
+
+PLACED = WHERE_AND_HOW.flatmap(lambda pair: st.tuples(st.just(pair), localities(pair[1])))
 OUTLIER = st.builds(
     OutlierDetection,
     COUNT, PERCENT, COUNT, PERCENT, COUNT, PERCENT, FLAG,
@@ -295,12 +308,14 @@ HTTP = st.builds(
     HttpOptions, st.sampled_from(["http/1.1", "h2", "auto", "downstream"]), MAYBE_SECONDS, COUNT, MAYBE_SECONDS,
     st.just(0), POSITIVE, POSITIVE,
 )  # fmt: skip
-CLUSTERS = WHERE_AND_HOW.flatmap(
-    lambda pair: st.builds(
+CLUSTERS = PLACED.flatmap(
+    lambda placed: st.builds(
         Cluster,
         name=WORD,
-        discovery=st.just(pair[0]),
-        policy=st.just(pair[1]),
+        discovery=st.just(placed[0][0]),
+        policy=st.just(placed[0][1]),
+        locality_weighted=st.just(placed[1][0]),
+        zone_aware=st.just(placed[1][1]),
         limits=st.builds(
             Limits, COUNT, COUNT, COUNT, COUNT, st.none() | st.builds(RetryBudget, PERCENT.map(float), COUNT)
         ),
@@ -310,7 +325,8 @@ CLUSTERS = WHERE_AND_HOW.flatmap(
         tls_matches=several(TLS_MATCH, 2),
         http=HTTP,
         panic_threshold=PERCENT.map(float),
-        locality_weighted=FLAG,
+        overridable=st.frozensets(HEALTH),
+        close_on_change=FLAG,
         alt_stat_name=WORD,
         subset=st.just("") | WORD,
         services=several(st.tuples(WORD, WORD), 2),

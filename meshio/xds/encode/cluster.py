@@ -2,8 +2,18 @@
 
 from meshio.resilience.limits import Limits, RetryBudget
 from meshio.resilience.outlier import OutlierDetection
-from meshio.upstream.cluster import Cluster, Discovery, Dns, Eds, HttpOptions, OriginalDestination, Static
-from meshio.xds.encode.endpoint import encode_assignment
+from meshio.upstream.cluster import (
+    OVERRIDABLE,
+    Cluster,
+    Discovery,
+    Dns,
+    Eds,
+    HttpOptions,
+    OriginalDestination,
+    Static,
+)
+from meshio.upstream.endpoint import Health
+from meshio.xds.encode.endpoint import HEALTH, encode_assignment
 from meshio.xds.encode.parts import metadata, never_none, over_ads, packed, seconds
 from meshio.xds.encode.policy import set_policy
 from meshio.xds.encode.tls import automatic_in, encode_socket, encode_socket_match
@@ -20,6 +30,7 @@ from meshio.xds.proto.envoy.config.cluster.v3 import (
 from meshio.xds.proto.envoy.config.cluster.v3 import Cluster as ClusterMessage
 from meshio.xds.proto.envoy.config.cluster.v3 import OutlierDetection as OutlierMessage
 from meshio.xds.proto.envoy.config.core.v3 import (
+    HealthStatusSet,
     Http1ProtocolOptions,
     Http2ProtocolOptions,
     HttpProtocolOptions,
@@ -136,7 +147,17 @@ def encode_outlier(outlier: OutlierDetection) -> OutlierMessage:
 
 
 def encode_common(cluster: Cluster) -> ClusterCommonLbConfig:
-    return ClusterCommonLbConfig(healthy_panic_threshold=Percent(value=cluster.panic_threshold))
+    """Locality weights and zones are `set_policy`'s."""
+    overridable = cluster.overridable
+    return ClusterCommonLbConfig(
+        healthy_panic_threshold=Percent(value=cluster.panic_threshold),
+        override_host_status=encode_statuses(overridable) if overridable != OVERRIDABLE else None,
+        close_connections_on_host_set_change=cluster.close_on_change,
+    )
+
+
+def encode_statuses(statuses: frozenset[Health]) -> HealthStatusSet:
+    return HealthStatusSet(statuses=sorted(HEALTH[status] for status in statuses))
 
 
 def encode_origin(cluster: Cluster) -> Metadata | None:

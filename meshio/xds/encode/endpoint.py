@@ -2,7 +2,7 @@
 
 from meshio.upstream.endpoint import NOWHERE, Endpoint, Health, LoadAssignment, Locality, LocalityEndpoints
 from meshio.xds.encode.labels import with_labels
-from meshio.xds.encode.parts import address, metadata
+from meshio.xds.encode.parts import address, metadata, seconds
 from meshio.xds.proto.envoy.config.core.v3 import HealthStatus
 from meshio.xds.proto.envoy.config.core.v3 import Locality as LocalityMessage
 from meshio.xds.proto.envoy.config.endpoint.v3 import (
@@ -39,7 +39,7 @@ def encode_assignment(assignment: LoadAssignment) -> ClusterLoadAssignment:
 def encode_policy(assignment: LoadAssignment) -> ClusterLoadAssignmentPolicy | None:
     """Nothing when all of it is as usual."""
     unusual = assignment.overprovisioning != USUAL_OVERPROVISIONING
-    if not (unusual or assignment.drop):
+    if not (unusual or assignment.drop or assignment.weighted_health or assignment.stale_after):
         return None
     share = FractionalPercent(
         numerator=round(assignment.drop * MILLION), denominator=FractionalPercentDenominatorType.MILLION
@@ -48,6 +48,8 @@ def encode_policy(assignment: LoadAssignment) -> ClusterLoadAssignmentPolicy | N
     return ClusterLoadAssignmentPolicy(
         drop_overloads=[drop] if assignment.drop else [],
         overprovisioning_factor=assignment.overprovisioning if unusual else None,
+        weighted_priority_health=assignment.weighted_health,
+        endpoint_stale_after=seconds(assignment.stale_after),
     )
 
 

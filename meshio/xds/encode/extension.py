@@ -10,7 +10,9 @@ from meshio.balancing.ring_hash import RingHash
 from meshio.balancing.round_robin import RoundRobin
 from meshio.balancing.slow_start import SlowStart
 from meshio.balancing.uniform import Random
+from meshio.balancing.zone import FAIR
 from meshio.errors import Rejected
+from meshio.upstream.cluster import Cluster
 from meshio.xds.encode.forward import encode_hash_policy
 from meshio.xds.encode.parts import packed, runtime_double, seconds
 from meshio.xds.proto.envoy.config.cluster.v3 import LoadBalancingPolicy, LoadBalancingPolicyPolicy
@@ -19,7 +21,12 @@ from meshio.xds.proto.envoy.extensions.load_balancing_policies.common.v3 import 
     ConsistentHashingLbConfig,
     LocalityLbConfig,
     LocalityLbConfigLocalityWeightedLbConfig,
+    LocalityLbConfigZoneAwareLbConfig,
+    LocalityLbConfigZoneAwareLbConfigLocalityBasis,
     SlowStartConfig,
+)
+from meshio.xds.proto.envoy.extensions.load_balancing_policies.common.v3 import (
+    LocalityLbConfigZoneAwareLbConfigForceLocalZone as Forced,
 )
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.least_request.v3 import (
     LeastRequest as LeastRequestMessage,
@@ -36,17 +43,35 @@ WEIGHTED = LocalityLbConfigLocalityWeightedLbConfig()
 PREFIX = "envoy.load_balancing_policies."
 
 
-def encode_extension(policy: Policy, weighted: bool) -> LoadBalancingPolicy:
-    """Raises Rejected for a policy of our own. `weighted`: localities count by their weights."""
-    config = encode_config(policy, weighted)
+def encode_extension(cluster: Cluster) -> LoadBalancingPolicy:
+    """Raises Rejected for a policy of our own."""
+    config = encode_config(cluster.policy, encode_localities(cluster))
     kind = type(config).__module__.split(".")[-2]
     extension = TypedExtensionConfig(name=PREFIX + kind, typed_config=packed(config))
     return LoadBalancingPolicy([LoadBalancingPolicyPolicy(extension)])
 
 
-def encode_config(policy: Policy, weighted: bool) -> Message:
-    localities = LocalityLbConfig(locality_weighted_lb_config=WEIGHTED) if weighted else None
-    spanned = WEIGHTED if weighted else None
+def encode_localities(cluster: Cluster) -> LocalityLbConfig | None:
+    """Nothing when all of it is as usual."""
+    if cluster.locality_weighted:
+        return LocalityLbConfig(locality_weighted_lb_config=WEIGHTED)
+    zone = cluster.zone_aware
+    if zone == FAIR:
+        return None
+    bases = LocalityLbConfigZoneAwareLbConfigLocalityBasis
+    return LocalityLbConfig(
+        zone_aware_lb_config=LocalityLbConfigZoneAwareLbConfig(
+            routing_enabled=Percent(value=zone.share),
+            min_cluster_size=zone.least,
+            fail_traffic_on_panic=zone.fail_on_panic,
+            force_local_zone=Forced(min_size=zone.forced) if zone.forced is not None else None,
+            locality_basis=bases.HEALTHY_HOSTS_WEIGHT if zone.by_weight else bases.HEALTHY_HOSTS_NUM,
+        )
+    )
+
+
+def encode_config(policy: Policy, localities: LocalityLbConfig | None) -> Message:
+    spanned = localities.locality_weighted_lb_config if localities is not None else None
     match policy:
         case RoundRobin(slow_start):
             return RoundRobinMessage(encode_slow_start(slow_start), localities)

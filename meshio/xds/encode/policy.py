@@ -7,6 +7,7 @@ from meshio.balancing.ring_hash import RingHash
 from meshio.balancing.round_robin import RoundRobin
 from meshio.balancing.slow_start import SlowStart
 from meshio.balancing.uniform import Random
+from meshio.balancing.zone import FAIR
 from meshio.errors import Rejected
 from meshio.upstream.cluster import Cluster
 from meshio.xds.encode.extension import encode_extension
@@ -14,6 +15,7 @@ from meshio.xds.encode.parts import runtime_double, seconds
 from meshio.xds.proto.envoy.config.cluster.v3 import Cluster as ClusterMessage
 from meshio.xds.proto.envoy.config.cluster.v3 import (
     ClusterCommonLbConfigLocalityWeightedLbConfig,
+    ClusterCommonLbConfigZoneAwareLbConfig,
     ClusterLbPolicy,
     ClusterLeastRequestLbConfig,
     ClusterMaglevLbConfig,
@@ -27,13 +29,20 @@ from meshio.xds.proto.envoy.type.v3 import Percent
 
 def set_policy(encoded: ClusterMessage, cluster: Cluster) -> None:
     """Raises Rejected for a policy of our own."""
-    if not set_old_policy(encoded, cluster):
+    zone, common = cluster.zone_aware, encoded.common_lb_config
+    if zone.forced is not None or zone.by_weight or not set_old_policy(encoded, cluster):
         try:
-            encoded.load_balancing_policy = encode_extension(cluster.policy, cluster.locality_weighted)
+            encoded.load_balancing_policy = encode_extension(cluster)
         except Rejected as error:
             raise Rejected(cluster.name, error.field, error.reason) from None
-    elif cluster.locality_weighted and encoded.common_lb_config is not None:
-        encoded.common_lb_config.locality_weighted_lb_config = ClusterCommonLbConfigLocalityWeightedLbConfig()
+    elif cluster.locality_weighted and common is not None:
+        common.locality_weighted_lb_config = ClusterCommonLbConfigLocalityWeightedLbConfig()
+    elif zone != FAIR and common is not None:
+        common.zone_aware_lb_config = ClusterCommonLbConfigZoneAwareLbConfig(
+            routing_enabled=Percent(value=zone.share),
+            min_cluster_size=zone.least,
+            fail_traffic_on_panic=zone.fail_on_panic,
+        )
 
 
 def set_old_policy(encoded: ClusterMessage, cluster: Cluster) -> bool:

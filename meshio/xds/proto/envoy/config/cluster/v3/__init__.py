@@ -12,6 +12,7 @@ __all__ = (
     "ClusterCommonLbConfig",
     "ClusterCommonLbConfigConsistentHashingLbConfig",
     "ClusterCommonLbConfigLocalityWeightedLbConfig",
+    "ClusterCommonLbConfigZoneAwareLbConfig",
     "ClusterDiscoveryType",
     "ClusterDnsLookupFamily",
     "ClusterEdsClusterConfig",
@@ -482,8 +483,13 @@ class ClusterCommonLbConfig(betterproto2.Message):
         1, betterproto2.TYPE_MESSAGE, optional=True
     )
 
-    zone_aware_lb_config: "bytes | None" = betterproto2.field(
-        2, betterproto2.TYPE_BYTES, optional=True, group="locality_config_specifier"
+    zone_aware_lb_config: "ClusterCommonLbConfigZoneAwareLbConfig | None" = (
+        betterproto2.field(
+            2,
+            betterproto2.TYPE_MESSAGE,
+            optional=True,
+            group="locality_config_specifier",
+        )
     )
 
     locality_weighted_lb_config: "ClusterCommonLbConfigLocalityWeightedLbConfig | None" = betterproto2.field(
@@ -509,8 +515,8 @@ class ClusterCommonLbConfig(betterproto2.Message):
         7, betterproto2.TYPE_MESSAGE, optional=True
     )
 
-    override_host_status: "bytes | None" = betterproto2.field(
-        8, betterproto2.TYPE_BYTES, optional=True
+    override_host_status: "__core__v3__.HealthStatusSet | None" = betterproto2.field(
+        8, betterproto2.TYPE_MESSAGE, optional=True
     )
 
 
@@ -547,6 +553,29 @@ default_message_pool.register_message(
     "envoy.config.cluster.v3",
     "Cluster.CommonLbConfig.LocalityWeightedLbConfig",
     ClusterCommonLbConfigLocalityWeightedLbConfig,
+)
+
+
+@dataclass(eq=False, repr=False)
+class ClusterCommonLbConfigZoneAwareLbConfig(betterproto2.Message):
+    routing_enabled: "___type__v3__.Percent | None" = betterproto2.field(
+        1, betterproto2.TYPE_MESSAGE, optional=True
+    )
+
+    min_cluster_size: "int | None" = betterproto2.field(
+        2,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: ____google__protobuf__.UInt64Value,
+        optional=True,
+    )
+
+    fail_traffic_on_panic: "bool" = betterproto2.field(3, betterproto2.TYPE_BOOL)
+
+
+default_message_pool.register_message(
+    "envoy.config.cluster.v3",
+    "Cluster.CommonLbConfig.ZoneAwareLbConfig",
+    ClusterCommonLbConfigZoneAwareLbConfig,
 )
 
 

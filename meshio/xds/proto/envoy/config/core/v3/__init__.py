@@ -18,6 +18,7 @@ __all__ = (
     "HeaderValueOption",
     "HeaderValueOptionHeaderAppendAction",
     "HealthStatus",
+    "HealthStatusSet",
     "Http1ProtocolOptions",
     "Http2ProtocolOptions",
     "HttpProtocolOptions",
@@ -375,6 +376,18 @@ class HeaderValueOption(betterproto2.Message):
 
 default_message_pool.register_message(
     "envoy.config.core.v3", "HeaderValueOption", HeaderValueOption
+)
+
+
+@dataclass(eq=False, repr=False)
+class HealthStatusSet(betterproto2.Message):
+    statuses: "list[HealthStatus]" = betterproto2.field(
+        1, betterproto2.TYPE_ENUM, repeated=True
+    )
+
+
+default_message_pool.register_message(
+    "envoy.config.core.v3", "HealthStatusSet", HealthStatusSet
 )
 
 

@@ -7,6 +7,9 @@ __all__ = (
     "ConsistentHashingLbConfig",
     "LocalityLbConfig",
     "LocalityLbConfigLocalityWeightedLbConfig",
+    "LocalityLbConfigZoneAwareLbConfig",
+    "LocalityLbConfigZoneAwareLbConfigForceLocalZone",
+    "LocalityLbConfigZoneAwareLbConfigLocalityBasis",
     "SlowStartConfig",
 )
 
@@ -19,6 +22,12 @@ from ......message_pool import default_message_pool
 
 _COMPILER_VERSION = "0.10.1"
 betterproto2.check_compiler_version(_COMPILER_VERSION)
+
+
+class LocalityLbConfigZoneAwareLbConfigLocalityBasis(betterproto2.Enum):
+    HEALTHY_HOSTS_NUM = 0
+
+    HEALTHY_HOSTS_WEIGHT = 1
 
 
 @dataclass(eq=False, repr=False)
@@ -53,8 +62,13 @@ class LocalityLbConfig(betterproto2.Message):
         - locality_config_specifier:
     """
 
-    zone_aware_lb_config: "bytes | None" = betterproto2.field(
-        1, betterproto2.TYPE_BYTES, optional=True, group="locality_config_specifier"
+    zone_aware_lb_config: "LocalityLbConfigZoneAwareLbConfig | None" = (
+        betterproto2.field(
+            1,
+            betterproto2.TYPE_MESSAGE,
+            optional=True,
+            group="locality_config_specifier",
+        )
     )
 
     locality_weighted_lb_config: "LocalityLbConfigLocalityWeightedLbConfig | None" = (
@@ -83,6 +97,62 @@ default_message_pool.register_message(
     "envoy.extensions.load_balancing_policies.common.v3",
     "LocalityLbConfig.LocalityWeightedLbConfig",
     LocalityLbConfigLocalityWeightedLbConfig,
+)
+
+
+@dataclass(eq=False, repr=False)
+class LocalityLbConfigZoneAwareLbConfig(betterproto2.Message):
+    routing_enabled: "____type__v3__.Percent | None" = betterproto2.field(
+        1, betterproto2.TYPE_MESSAGE, optional=True
+    )
+
+    min_cluster_size: "int | None" = betterproto2.field(
+        2,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: _____google__protobuf__.UInt64Value,
+        optional=True,
+    )
+
+    fail_traffic_on_panic: "bool" = betterproto2.field(3, betterproto2.TYPE_BOOL)
+
+    force_locality_direct_routing: "bool" = betterproto2.field(
+        4, betterproto2.TYPE_BOOL
+    )
+
+    force_local_zone: "LocalityLbConfigZoneAwareLbConfigForceLocalZone | None" = (
+        betterproto2.field(5, betterproto2.TYPE_MESSAGE, optional=True)
+    )
+
+    locality_basis: "LocalityLbConfigZoneAwareLbConfigLocalityBasis" = (
+        betterproto2.field(
+            6,
+            betterproto2.TYPE_ENUM,
+            default_factory=lambda: LocalityLbConfigZoneAwareLbConfigLocalityBasis(0),
+        )
+    )
+
+
+default_message_pool.register_message(
+    "envoy.extensions.load_balancing_policies.common.v3",
+    "LocalityLbConfig.ZoneAwareLbConfig",
+    LocalityLbConfigZoneAwareLbConfig,
+)
+
+
+@dataclass(eq=False, repr=False)
+class LocalityLbConfigZoneAwareLbConfigForceLocalZone(betterproto2.Message):
+    min_size: "int | None" = betterproto2.field(
+        1,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: _____google__protobuf__.UInt32Value,
+        optional=True,
+    )
+
+
+default_message_pool.register_message(
+    "envoy.extensions.load_balancing_policies.common.v3",
+    "LocalityLbConfig.ZoneAwareLbConfig.ForceLocalZone",
+    LocalityLbConfigZoneAwareLbConfigForceLocalZone,
 )
 
 
