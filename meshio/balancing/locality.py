@@ -214,10 +214,10 @@ def among(policy: Policy, tier: Tier[C], choose: Choose[C], spread: Spread) -> P
     candidates = tuple(host for group in tier for host in choose(group))
     if not candidates:
         return None
+    if spread.locality_weighted and isinstance(policy, ConsistentPolicy):
+        return over_localities(policy, tier, choose)
     if not weighs(tier, spread):
         return policy.over(candidates)
-    if isinstance(policy, ConsistentPolicy):
-        return over_localities(policy, tier, choose)
     if choose is everyone:  # in panic, localities do not count (Envoy: `hostSourceToUse`)
         return policy.over(candidates)
     return by_locality(policy, tier, choose, spread) or policy.over(candidates)

@@ -50,7 +50,7 @@ class Mesh(Client):
         self._ready_timeout = ready_timeout
         self._state = PENDING
         self._pools = Pools(self._located)
-        self._plane = Dataplane(self._sources[0].identity, attempts(self._pools))
+        self._plane = Dataplane(self._sources[0].identity, attempts(self._pools), self._pools)
         self._resolver = Refresher(self._resolved)
         self._latest: dict[Source, Snapshot] = {}
         self._changed = asyncio.Event()

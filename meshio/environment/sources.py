@@ -14,10 +14,8 @@ from pathlib import Path
 
 from meshio.errors import ConfigError
 from meshio.mesh.source import Source
-from meshio.upstream.endpoint import Locality
 
 CONFIG = "MESHIO_CONFIG"
-LOCALITY = "istio-locality"  # the pod label
 
 
 def sources_from(environ: Mapping[str, str] | None = None) -> tuple[Source, ...]:
@@ -41,13 +39,7 @@ def embedded(environ: Mapping[str, str]) -> Source:
     node = pod_node(environ, Files())
     found = node.metadata.get("LABELS")
     labels = found if isinstance(found, dict) else {}
-    return EmbeddedSource(directory, identity_of(node), labels, locality_of(labels.get(LOCALITY, "")))
-
-
-def locality_of(label: str) -> Locality:
-    """`region/zone/subzone`, or with dots where it has no slash (Istio: pkg/model, `GetLocalityLabel`)."""
-    parts = label.split("/" if "/" in label else ".")
-    return Locality(*parts[:3])
+    return EmbeddedSource(directory, identity_of(node), labels, node.locality)
 
 
 def discovery(environ: Mapping[str, str]) -> Source:

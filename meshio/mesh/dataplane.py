@@ -1,17 +1,18 @@
 """The published state, and the only place that changes it."""
 
 import asyncio
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from time import monotonic
-from typing import Any
+from typing import Any, Protocol
 from weakref import WeakSet
 
 from meshio.balancing.hashing import compile_hash
 from meshio.balancing.zone import Senders
 from meshio.mesh.branch import Branch
 from meshio.mesh.forward import Attempt, Composer
+from meshio.mesh.freshness import Freshness
 from meshio.mesh.names import Tables
 from meshio.mesh.plan import Locator
 from meshio.mesh.snapshot import EMPTY, Identity, Snapshot
@@ -26,6 +27,16 @@ from meshio.upstream.upstream import Upstream
 STEP = 0.005  # seconds that preparing a snapshot may keep the loop before it yields
 
 
+class Connections(Protocol):
+    """What becomes of connections when something happens between two updates."""
+
+    def drain(self, hosts: Iterable[Host]) -> None:
+        """These hosts have left."""
+
+    def renew(self, host: Host) -> None:
+        """The host stays; its connections are to end as they become idle."""
+
+
 class Dataplane(Branch):
     """What is in service: live upstreams, and the plan compiled over them.
 
@@ -33,8 +44,9 @@ class Dataplane(Branch):
     `route` once and keep what it gave them.
     """
 
-    def __init__(self, identity: Identity, attempt: Attempt) -> None:
+    def __init__(self, identity: Identity, attempt: Attempt, connections: Connections | None = None) -> None:
         self.identity = identity
+        self.connections = connections
         self.snapshot: Snapshot = EMPTY
         self.upstreams: dict[str, Upstream] = {}
         super().__init__(Composer(self.upstreams, attempt, self._start, identity.address))
@@ -44,6 +56,7 @@ class Dataplane(Branch):
         self._rosters: dict[str, Roster] = {}
         self._locator: Locator | None = None
         self._senders: Senders | None = None
+        self._freshness = Freshness()
         self._shadows: set[asyncio.Task[None]] = set()
         self._key = partial(compile_hash, address=identity.address, substitute=compile_regex)
         self._sweep: asyncio.TimerHandle | None = None
@@ -112,9 +125,29 @@ class Dataplane(Branch):
         upstream = self.upstreams.get(name)
         if upstream is None:
             return []
-        left = upstream.update(self.snapshot.clusters[name], assignment)
+        left = self._update(upstream, self.snapshot.clusters[name], assignment)
         self.sweep()
         return left
+
+    def _update(
+        self, upstream: Upstream, cluster: Cluster, assignment: LoadAssignment, roster: Roster | None = None
+    ) -> list[Host]:
+        before = upstream.retire() if cluster.close_on_change else []
+        left = upstream.update(cluster, assignment, roster)
+        if before and before != upstream.retire() and self.connections is not None:
+            gone = set(left)
+            for host in before:
+                if host not in gone:
+                    self.connections.renew(host)
+        return left
+
+    def _forget_stale(self, now: float) -> None:
+        """Endpoints that were not told again in time are gone."""
+        for name in self._freshness.expired(now):
+            cluster = self.snapshot.clusters[name]
+            left = self._update(self.upstreams[name], cluster, LoadAssignment(name))
+            if self.connections is not None:
+                self.connections.drain(left)
 
     def _locate_senders(self) -> None:
         """The local cluster has changed, or others are new: zones are compared anew."""
@@ -132,7 +165,10 @@ class Dataplane(Branch):
         loop, now = asyncio.get_running_loop(), monotonic()
         if self._sweep is not None:
             self._sweep.cancel()
+        self._forget_stale(now)
         due = [at for upstream in self.upstreams.values() if (at := upstream.sweep(now)) is not None]
+        if (at := self._freshness.due()) is not None:
+            due.append(at)
         self._sweep = loop.call_later(max(0.0, min(due) - now), self.sweep) if due else None
 
     async def aclose(self) -> None:
@@ -147,7 +183,9 @@ class Dataplane(Branch):
 
     def _update_upstreams(self, new: Snapshot) -> list[Host]:
         left: list[Host] = []
-        for name, cluster in self._changed(new):
+        changed = self._changed(new)
+        self._freshness.note(new, [name for name, _ in changed], monotonic())
+        for name, cluster in changed:
             fresh = self._fresh.pop(name, None)
             if fresh is not None and name not in self.upstreams:
                 self.upstreams[name] = fresh
@@ -156,7 +194,7 @@ class Dataplane(Branch):
             if upstream is None:
                 upstream = self.upstreams[name] = Upstream(self._finish_later, self._key)
             assignment = assignment_of(cluster, new) or resolved_before(cluster, upstream)
-            left += upstream.update(cluster, assignment, self._rosters.pop(name, None))
+            left += self._update(upstream, cluster, assignment, self._rosters.pop(name, None))
         return left
 
     def _changed(self, new: Snapshot) -> list[tuple[str, Cluster]]:

@@ -135,7 +135,7 @@ class Upstream:
         return self._enlist(roster)
 
     def retire(self) -> list[Host]:
-        """The cluster is gone: the hosts that were ever made."""
+        """The hosts that were ever made: all that there is to let go of when the cluster is gone."""
         return list(self._hosts.values())
 
     def _enlist(self, roster: Roster) -> list[Host]:

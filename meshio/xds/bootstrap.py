@@ -16,6 +16,8 @@ ADDRESS = "MESHIO_DISCOVERY_ADDRESS"
 FILE = "GRPC_XDS_BOOTSTRAP"
 INLINE = "GRPC_XDS_BOOTSTRAP_CONFIG"
 PROXY_CONFIG = "PROXY_CONFIG"
+LOCAL_CLUSTER = "MESHIO_LOCAL_CLUSTER"  # the cluster that this process belongs to, for zone-aware clusters
+LOCALITY = "istio-locality"  # the pod label
 LOOKED_FOR = (
     f"{ADDRESS} (host:port of a control plane)",
     f"{FILE} (the file Istio's agent writes) or {INLINE} (its text)",
@@ -26,12 +28,16 @@ TLS_PORT = 15012  # istiod's; 15010 is plaintext
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """Who we are to the control plane: the `Node` of the first request of each stream."""
+    """Who we are to the control plane: the `Node` of the first request of each stream.
+
+    `local_cluster` is not told to it: it names the cluster we belong to (Envoy: `cluster_manager.local_cluster_name`).
+    """
 
     id: str
     cluster: str = ""
     metadata: Metadata = field(default_factory=dict)
     locality: Locality = NOWHERE
+    local_cluster: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +101,18 @@ def from_grpc(text: str, origin: str) -> Bootstrap:
     if not isinstance(metadata, dict) or not isinstance(place, dict):
         raise ConfigError(f"{origin}: node.metadata and node.locality must be objects")
     locality = Locality(*(str(place.get(key) or "") for key in ("region", "zone", "sub_zone")))
-    theirs = Node(sidecar(node["id"], origin), str(node.get("cluster") or ""), ours(metadata), locality)
+    local = local_cluster_in(document, origin)
+    theirs = Node(sidecar(node["id"], origin), str(node.get("cluster") or ""), ours(metadata), locality, local)
     return Bootstrap(grpc_server(document.get("xds_servers"), origin), theirs, origin)
+
+
+def local_cluster_in(document: Mapping[str, object], origin: str) -> str:
+    """Where Envoy's own bootstrap has it."""
+    told = document.get("cluster_manager") or {}
+    name = told.get("local_cluster_name") or "" if isinstance(told, dict) else None
+    if not isinstance(name, str):
+        raise ConfigError(f"{origin}: cluster_manager.local_cluster_name must be a text")
+    return name
 
 
 def sidecar(text: str, origin: str) -> str:
@@ -151,7 +167,16 @@ def host_and_port(address: str, origin: str) -> tuple[str, int]:
 def pod_node(environ: Mapping[str, str], files: Files) -> Node:
     """Who we are by the pod's environment; on a laptop, a pod of that host's name in `default`."""
     metadata = pod_metadata(environ, files)
-    return Node(node_id(environ, files), pod_cluster(metadata, pod_name(environ)), metadata)
+    labels = metadata.get("LABELS")
+    where = locality_of(str(labels.get(LOCALITY, ""))) if isinstance(labels, dict) else NOWHERE
+    local = environ.get(LOCAL_CLUSTER, "")
+    return Node(node_id(environ, files), pod_cluster(metadata, pod_name(environ)), metadata, where, local)
+
+
+def locality_of(label: str) -> Locality:
+    """`region/zone/subzone`, or with dots where it has no slash (Istio: pkg/model, `GetLocalityLabel`)."""
+    parts = label.split("/" if "/" in label else ".")
+    return Locality(*parts[:3])
 
 
 def identity_of(node: Node) -> Identity:
@@ -160,7 +185,8 @@ def identity_of(node: Node) -> Identity:
     pod, _, namespace = name.rpartition(".")
     addresses = node.metadata.get("INSTANCE_IPS")
     first = addresses.split(",")[0] if isinstance(addresses, str) and addresses else address
-    return Identity(first, pod, namespace or "default", domain or f"default.svc.{DOMAIN}")
+    domain = domain or f"default.svc.{DOMAIN}"
+    return Identity(first, pod, namespace or "default", domain, node.locality, node.local_cluster)
 
 
 def read(path: str, files: Files, why: str) -> str:

@@ -78,6 +78,7 @@ class AssignmentReader:
         self, place: Place, raw: bytes, found: dict[bytes, Endpoint]
     ) -> Generator[None, None, LocalityEndpoints]:
         locality, priority, weight = NOWHERE, 0, 0
+        told = False  # a weight is one of a locality: where none is told, Envoy forgets it
         endpoints: list[Endpoint] = []
         for portion in fields_in_portions(place, raw, PORTION):
             for key, value in portion:
@@ -85,7 +86,8 @@ class AssignmentReader:
                     endpoint = self._known.get(value) or self._endpoint(place, len(endpoints), value)
                     found[value] = endpoint
                     endpoints.append(endpoint)
-                elif key == LOCALITY and isinstance(value, bytes) and locality is NOWHERE:
+                elif key == LOCALITY and isinstance(value, bytes) and not told:
+                    told = True
                     message = open_message(place.at("locality"), LocalityMessage, value)
                     locality = shared(Locality(message.region, message.zone, message.sub_zone))
                 elif key == LOCALITY_WEIGHT and not weight:
@@ -97,7 +99,7 @@ class AssignmentReader:
                 else:
                     refuse(place, LocalityLbEndpoints, key, value)
             yield
-        return LocalityEndpoints(tuple(endpoints), locality, priority, weight)
+        return LocalityEndpoints(tuple(endpoints), locality, priority, weight if told else 0)
 
     def _endpoint(self, place: Place, index: int, raw: bytes) -> Endpoint:
         """One endpoint; what is wrong with it is told with its index."""

@@ -205,7 +205,7 @@ def test_a_ring_without_any_weighted_host_has_nobody() -> None:
     weightless, ill = group(4, 4, name="a"), group(1, 0, weight=1, name="b")
     spread = Spread(panic_threshold=0, locality_weighted=True)
     assert compose(RingHash(), [(weightless, ill)], spread) is None
-    pick = compose(RingHash(), [(weightless, ill, group(7, 0)), (group(2, 2, name="c"),)], spread)
+    pick = compose(RingHash(), [(weightless, ill, group(7, 0)), (group(2, 2, weight=1, name="c"),)], spread)
     assert pick is not None
     with pytest.raises(NoHealthyHost):
         pick(asked(0))

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from meshio.environment.sources import locality_of, sources_from
+from meshio.environment.sources import sources_from
 from meshio.errors import ConfigError
+from meshio.xds.bootstrap import locality_of
 
 EVERYTHING = {
     "MESHIO_DISCOVERY_ADDRESS": "127.0.0.1:15010",

@@ -88,7 +88,28 @@ def test_the_agents_file_is_read_and_our_own_node_sent():
     assert "GENERATOR" not in found.node.metadata
     assert found.node.metadata["INTERCEPTION_MODE"] == "REDIRECT"
     assert found.node.locality == Locality("r1", "z1", "s1")
-    assert identity_of(found.node) == Identity("10.1.2.3", "productpage-v1-0", "shop", "shop.svc.cluster.local")
+    domain = "shop.svc.cluster.local"
+    assert identity_of(found.node) == Identity("10.1.2.3", "productpage-v1-0", "shop", domain, found.node.locality)
+
+
+def test_the_local_cluster_is_named_as_in_envoys_bootstrap_or_by_the_environment():
+    named = {**AGENT, "cluster_manager": {"local_cluster_name": "outbound|80||me"}}
+    found = bootstrap({"GRPC_XDS_BOOTSTRAP_CONFIG": json.dumps(named)}, files())
+    assert identity_of(found.node).local_cluster == "outbound|80||me"
+    environ = {**POD, "MESHIO_DISCOVERY_ADDRESS": "istiod:15010", "MESHIO_LOCAL_CLUSTER": "me"}
+    assert identity_of(bootstrap(environ, files()).node).local_cluster == "me"
+    for wrong in ("x", {"local_cluster_name": 7}):
+        with pytest.raises(ConfigError, match="local_cluster_name"):
+            bootstrap({"GRPC_XDS_BOOTSTRAP_CONFIG": json.dumps({**AGENT, "cluster_manager": wrong})}, files())
+
+
+def test_the_pods_label_says_where_it_is():
+    environ = {
+        **POD,
+        "MESHIO_DISCOVERY_ADDRESS": "istiod:15010",
+        "ISTIO_METAJSON_X": '{"LABELS": {"istio-locality": "r1.z1"}}',
+    }
+    assert str(bootstrap(environ, files()).node.locality) == "r1/z1"
 
 
 def test_the_agents_text_may_name_a_tcp_address():

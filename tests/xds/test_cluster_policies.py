@@ -13,6 +13,7 @@ from meshio.balancing.ring_hash import RingHash
 from meshio.balancing.round_robin import RoundRobin
 from meshio.balancing.slow_start import SlowStart
 from meshio.balancing.uniform import Random
+from meshio.balancing.zone import ZoneAware
 from meshio.xds.proto.envoy.config.cluster.v3 import (
     ClusterCommonLbConfig,
     ClusterCommonLbConfigConsistentHashingLbConfig,
@@ -32,8 +33,15 @@ from meshio.xds.proto.envoy.config.core.v3 import RuntimeDouble, TypedExtensionC
 from meshio.xds.proto.envoy.config.route.v3 import RouteActionHashPolicy, RouteActionHashPolicyHeader
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.common.v3 import (
     ConsistentHashingLbConfig,
+    LocalityLbConfig,
     LocalityLbConfigLocalityWeightedLbConfig,
     SlowStartConfig,
+)
+from meshio.xds.proto.envoy.extensions.load_balancing_policies.common.v3 import (
+    LocalityLbConfigZoneAwareLbConfig as NewZones,
+)
+from meshio.xds.proto.envoy.extensions.load_balancing_policies.common.v3 import (
+    LocalityLbConfigZoneAwareLbConfigForceLocalZone as Forced,
 )
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.least_request.v3 import LeastRequest as LeastMessage
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.least_request.v3 import LeastRequestSelectionMethod
@@ -190,3 +198,19 @@ def test_each_policy_becomes_its_value(case: str) -> None:
     message, policy, by_locality = POLICIES[case]
     value = decode(message)
     assert (value.policy, value.locality_weighted) == (policy, by_locality)
+
+
+@pytest.mark.parametrize(
+    ("said", "zone"),
+    [
+        (NewZones(), ZoneAware()),
+        (NewZones(Percent(50.7), 2, True), ZoneAware(50, 2, True)),
+        (NewZones(force_locality_direct_routing=True), ZoneAware(forced=1)),
+        (NewZones(force_local_zone=Forced()), ZoneAware(forced=1)),
+        (NewZones(force_locality_direct_routing=True, force_local_zone=Forced(5)), ZoneAware(forced=5)),
+        (NewZones(locality_basis=1), ZoneAware(by_weight=True)),
+    ],
+)
+def test_zones_by_a_policy(said: NewZones, zone: ZoneAware) -> None:
+    value = decode(extended(LeastMessage(locality_lb_config=LocalityLbConfig(zone_aware_lb_config=said))))
+    assert (value.zone_aware, value.locality_weighted) == (zone, False)

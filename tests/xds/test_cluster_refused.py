@@ -19,15 +19,27 @@ from meshio.xds.proto.envoy.config.cluster.v3 import (
     ClusterTransportSocketMatch,
     Filter,
 )
+from meshio.xds.proto.envoy.config.cluster.v3 import ClusterCommonLbConfigZoneAwareLbConfig as Zones
 from meshio.xds.proto.envoy.config.cluster.v3 import ClusterDiscoveryType as Type
 from meshio.xds.proto.envoy.config.cluster.v3 import ClusterLbPolicy as Lb
 from meshio.xds.proto.envoy.config.cluster.v3 import OutlierDetection as Outlier
-from meshio.xds.proto.envoy.config.core.v3 import BindConfig, ConfigSource, DataSource, TransportSocket
+from meshio.xds.proto.envoy.config.core.v3 import (
+    BindConfig,
+    ConfigSource,
+    DataSource,
+    HealthStatus,
+    HealthStatusSet,
+    TransportSocket,
+)
 from meshio.xds.proto.envoy.config.endpoint.v3 import ClusterLoadAssignment
 from meshio.xds.proto.envoy.config.route.v3 import RouteActionHashPolicy, RouteActionHashPolicyCookie
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.common.v3 import (
     ConsistentHashingLbConfig,
+    LocalityLbConfig,
     SlowStartConfig,
+)
+from meshio.xds.proto.envoy.extensions.load_balancing_policies.common.v3 import (
+    LocalityLbConfigZoneAwareLbConfig as NewZones,
 )
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.least_request.v3 import LeastRequest as LeastMessage
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.maglev.v3 import Maglev as MaglevMessage
@@ -89,6 +101,29 @@ REFUSED = {
     "a family of tomorrow": (cluster(type=Type.STRICT_DNS, dns_lookup_family=9), "dns_lookup_family", "not supported"),
     "a type of tomorrow": (cluster(type=Type(9)), "type", "not supported"),
     "a custom type": (cluster(type=None, cluster_type=b"x"), "cluster_type", "not supported"),
+    "a zone share above all": (
+        cluster(common_lb_config=ClusterCommonLbConfig(zone_aware_lb_config=Zones(routing_enabled=Percent(101)))),
+        "common_lb_config.zone_aware_lb_config.routing_enabled",
+        "from 0 to 100",
+    ),
+    "a locality basis of tomorrow": (
+        extended(LeastMessage(locality_lb_config=LocalityLbConfig(zone_aware_lb_config=NewZones(locality_basis=7)))),
+        "load_balancing_policy.policies[0].locality_lb_config.zone_aware_lb_config.locality_basis",
+        "not supported",
+    ),
+    "an override status of tomorrow": (
+        cluster(common_lb_config=ClusterCommonLbConfig(override_host_status=HealthStatusSet([HealthStatus(17)]))),
+        "common_lb_config.override_host_status",
+        "not a health status",
+    ),
+    "localities in the cluster and a policy": (
+        cluster(
+            load_balancing_policy=extended(LeastMessage()).load_balancing_policy,
+            common_lb_config=ClusterCommonLbConfig(zone_aware_lb_config=Zones()),
+        ),
+        "common_lb_config.zone_aware_lb_config",
+        "cannot be combined",
+    ),
     "a policy of tomorrow": (cluster(lb_policy=99), "lb_policy", "not supported"),
     "a provided policy without destination": (cluster(lb_policy=Lb.CLUSTER_PROVIDED), "lb_policy", "ORIGINAL_DST"),
     "one choice": (

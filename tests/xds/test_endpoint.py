@@ -62,7 +62,7 @@ def locality_of(message: LocalityLbEndpoints) -> LocalityEndpoints:
         tuple(endpoint_of(each) for each in message.lb_endpoints),
         LocalityValue(where.region, where.zone, where.sub_zone) if where is not None else LocalityValue(),
         message.priority,
-        message.load_balancing_weight or 0,
+        (message.load_balancing_weight or 0) if where is not None else 0,
     )
 
 

@@ -1,6 +1,6 @@
 """LoadAssignment -> ClusterLoadAssignment."""
 
-from meshio.upstream.endpoint import NOWHERE, Endpoint, Health, LoadAssignment, Locality, LocalityEndpoints
+from meshio.upstream.endpoint import NOWHERE, Endpoint, Health, LoadAssignment, LocalityEndpoints
 from meshio.xds.encode.labels import with_labels
 from meshio.xds.encode.parts import address, metadata, seconds
 from meshio.xds.proto.envoy.config.core.v3 import HealthStatus
@@ -55,15 +55,17 @@ def encode_policy(assignment: LoadAssignment) -> ClusterLoadAssignmentPolicy | N
 
 def encode_group(group: LocalityEndpoints) -> LocalityLbEndpoints:
     return LocalityLbEndpoints(
-        locality=encode_locality(group.locality),
+        locality=encode_locality(group),
         lb_endpoints=[encode_endpoint(endpoint) for endpoint in group.endpoints],
         load_balancing_weight=group.weight or None,
         priority=group.priority,
     )
 
 
-def encode_locality(locality: Locality) -> LocalityMessage | None:
-    if locality == NOWHERE:
+def encode_locality(group: LocalityEndpoints) -> LocalityMessage | None:
+    """A weight is one of a locality, be it an empty one."""
+    locality = group.locality
+    if locality == NOWHERE and not group.weight:
         return None
     return LocalityMessage(region=locality.region, zone=locality.zone, sub_zone=locality.subzone)
 

@@ -33,13 +33,29 @@ class Plane:
     async def push(self, world: World) -> list[str]:
         """Bring a world into service. Gives the kinds of resources that were refused."""
         self._world = world
-        taken = {CLUSTER: await self._tell(CLUSTER)}
-        if taken[CLUSTER] and world.eds:
-            taken[ASSIGNMENT] = await self._when_asked(ASSIGNMENT, world.eds)
+        taken = await self._clusters(world)
+        if not all(taken.values()):
+            return [WORDS[type_url] for type_url, well in taken.items() if not well]
         taken[LISTENER] = await self._tell(LISTENER)
         if taken[LISTENER]:
             taken[ROUTES] = await self._when_asked(ROUTES, frozenset({world.table}))
         return [WORDS[type_url] for type_url, well in taken.items() if not well]
+
+    async def _clusters(self, world: World) -> dict[str, bool]:
+        """Envoy answers for clusters when all of them have their endpoints; one that lacks them, never."""
+        told = asyncio.create_task(self._tell(CLUSTER))
+        if not world.eds:
+            return {CLUSTER: await told}
+        asked = asyncio.create_task(self._when_asked(ASSIGNMENT, world.eds))
+        await asyncio.wait({told, asked}, return_when=asyncio.FIRST_COMPLETED)
+        if told.done() and not told.result():
+            asked.cancel()
+            return {CLUSTER: False}
+        taken = {ASSIGNMENT: await asked}
+        if taken[ASSIGNMENT]:
+            return {CLUSTER: await told, **taken}
+        told.cancel()
+        return taken
 
     async def clear(self) -> None:
         """Take everything back."""
