@@ -17,6 +17,11 @@
         Reset           UC 503   sent
         ProtocolBroken  UPE 502  sent
         FaultInjected   FI
+        RateLimited     RL 429
+        Denied          -- 403
+        NotAdmitted     -- 503
+        Crowded         -- 503
+        TooLarge        -- 413
 
 `Mesh.send` raises no RequestError: it answers as Envoy would. `Mesh.dispatch` raises them.
 """
@@ -185,3 +190,41 @@ class FaultInjected(RequestError):
         super().__init__(f"fault filter abort with {status if grpc_status is None else f'gRPC status {grpc_status}'}")
         self.status = status
         self.grpc_status = grpc_status
+
+
+class RateLimited(RequestError):
+    """A local rate limit has no token for the request."""
+
+    flag, status, details, body = "RL", 429, "local_rate_limited", b"local_rate_limited"
+
+
+class Denied(RequestError):
+    """The access rules of the mesh forbid the request. `policy` is the rule that matched, "none" without one."""
+
+    status, body = 403, b"RBAC: access denied"
+
+    def __init__(self, policy: str) -> None:
+        super().__init__(f"access denied by policy {policy!r}" if policy != "none" else "no policy allows the access")
+        self.details = f"rbac_access_denied_matched_policy[{policy}]"
+
+
+class NotAdmitted(RequestError):
+    """Admission control sheds a share of the requests, as too many of the last ones failed."""
+
+    details, body = "denied_by_admission_control", b""
+
+
+class Crowded(RequestError):
+    """Adaptive concurrency allows no more requests at the same time."""
+
+    details, body = "reached_concurrency_limit", b"reached concurrency limit"
+
+    def __init__(self, status: int) -> None:
+        super().__init__("as many requests are under way as adaptive concurrency allows")
+        self.status = status
+
+
+class TooLarge(RequestError):
+    """The body is longer than the buffer filter allows."""
+
+    status, details, body = 413, "request_payload_too_large", b"Payload Too Large"

@@ -20,6 +20,12 @@ Done: TypeAlias = Callable[["RequestError | None"], None]
 DEFAULT_PORTS = {b"http": 80, b"https": 443}
 
 
+class Private:
+    """A request body that whoever brings the connection sends itself, and that nobody else may touch."""
+
+    __slots__ = ()
+
+
 class Request:
     """One request on its way through the mesh.
 

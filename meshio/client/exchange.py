@@ -12,7 +12,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from meshio.errors import BadRequest
-from meshio.message import Content, Headers, Request, Response
+from meshio.message import Content, Headers, Private, Request, Response
 from meshio.resilience.replay import Replay
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Exchange(Request):
             self.body.lost = True
 
 
-class Streaming:
+class Streaming(Private):
     """A body that aiohttp sends piece by piece, and that nobody else may touch."""
 
     def __aiter__(self) -> Streaming:

@@ -94,7 +94,8 @@ class Story:
     def _layers(self, chain: HttpChain, taken: "Taken") -> tuple[str, ...]:
         """The filters on the way, without what a single weighted cluster says of them."""
         levels = (taken.route.overrides, taken.host.overrides, taken.table.overrides)
-        layers = settle(chain.filters, levels, Site(isinstance(taken.route.action, Forward), "", self._address))
+        site = Site(isinstance(taken.route.action, Forward), "", taken.route.name, self._address)
+        layers = settle(chain.filters, levels, site)
         return tuple(str(layer) for layer in layers if layer.around(nothing) is not nothing)
 
     def _acted(self, told: Explanation, taken: "Taken", chain: HttpChain, request: Request) -> Explanation:

@@ -16,7 +16,8 @@ from meshio.mesh.affinity import hashed
 from meshio.message import Request, Response, Send
 from meshio.resilience.site import Site
 from meshio.resilience.timeout import Timeout
-from meshio.routing.filters import Layers, Overrides, settle
+from meshio.routing.alteration import Alteration, answering
+from meshio.routing.filters import Layers, settle
 from meshio.routing.hop import compile_signature, shown
 from meshio.routing.listener import HttpChain, TcpChain
 from meshio.routing.local_reply import stamped
@@ -65,23 +66,20 @@ class Composer:
     def http(self, chain: HttpChain, table: RouteTable, host: VirtualHost, route: Route) -> Send:
         """The whole way of a request that took this route."""
         levels, route = (route.overrides, host.overrides, table.overrides), shown(route, chain.hop)
+        layers = settle(chain.filters, levels, Site(route=route.name, address=self.address))
         match route.action:
             case Forward() as forward:
                 ways = [(self.forward(Way(chain, table, host, route, each)), each.weight) for each in forward.clusters]
                 send = drawn(split(ways)) if len(ways) > 1 else ways[0][0]
             case Redirect():
-                send = layered(answered(redirect(table, host, route, self.address)), self.layers(chain, levels))
+                send = layered(answered(redirect(table, host, route, self.address)), layers)
             case DirectResponse():
-                send = layered(answered(respond(table, host, route, self.address)), self.layers(chain, levels))
+                send = layered(answered(respond(table, host, route, self.address)), layers)
         return named(send, host.name, route.name, compile_signature(chain.hop))
-
-    def layers(self, chain: HttpChain, levels: tuple[Overrides, ...] = (), cluster: str | None = None) -> Layers:
-        """The filters of a route; `cluster` is None for one that leads to none."""
-        return settle(chain.filters, levels, Site(cluster is not None, cluster or "", self.address))
 
     def unrouted(self, chain: HttpChain) -> Callable[[NoRoute], Send] | None:
         """What becomes of a request without a route: the listener's filters see it first. None: just the error."""
-        layers = self.layers(chain)
+        layers = settle(chain.filters, (), Site(address=self.address))
         if layered(failing, layers) is failing:
             return None
         sign = compile_signature(chain.hop)
@@ -109,7 +107,8 @@ class Composer:
         told = telling_attempts(finish) if counts else finish
         send = finished(begun(send, prepare_request(table, host, route, entry, self.address)), told)
         levels = (entry.overrides, route.overrides, host.overrides, table.overrides)
-        filtered = layered(send, self.layers(way.chain, levels, entry.name))
+        site = Site(True, entry.name, route.name, self.address)
+        filtered = layered(send, settle(way.chain.filters, levels, site))
         return filtered if filtered is send else replying(filtered, finish)
 
     def tried(self, action: Forward, host: VirtualHost, entry: WeightedCluster) -> Send:
@@ -134,9 +133,16 @@ class Composer:
 
 
 def layered(send: Send, layers: Layers) -> Send:
-    for layer in reversed(layers):
-        send = layer.around(send)
-    return send
+    """Wrap a way in its filters, the last of them first."""
+    behind: list[Finish] = []
+    for position, layer in reversed(list(enumerate(layers))):
+        if isinstance(layer, Alteration):
+            finish = layer.responses()
+            send = layer.over(send, finish)
+            behind += [finish] if finish is not None and position else []
+        else:
+            send = layer.around(send)
+    return answering(send, behind) if behind else send
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,13 @@ class Site:
 
     forwards   a route was found, and it leads to a cluster; not to a redirect, an answer, or nowhere
     cluster    that cluster, "" where there is none
+    route      its name
     address    the instance's own IP: the downstream address of all its requests
     """
 
     forwards: bool = False
     cluster: str = ""
+    route: str = ""
     address: str = "127.0.0.1"
 
 

@@ -27,8 +27,11 @@ def local_reply(error: RequestError, request: Request) -> Response:
     record.error = str(error)
     shape = Shape(finish=error.finish, extra=list(error.headers), grpc_status=error.grpc_status)
     response = answer(request, error.status, error.body, shape)
-    for change in error.after:
-        change(request, response)
+    if error.after:
+        status, response.status = response.status, error.status  # what filters see of an answer to gRPC, too
+        for change in error.after:
+            change(request, response)
+        response.status = status
     (error.sign or sign_as_envoy)(request, response)
     return response
 

@@ -3,6 +3,9 @@
 from betterproto2 import Message
 
 from meshio.xds.listener_fields import LOGS, STATISTICS, TRACING
+from meshio.xds.proto.envoy.config.common.mutation_rules.v3 import HeaderMutation as Mutation
+from meshio.xds.proto.envoy.config.common.mutation_rules.v3 import HeaderMutationRemoveOnMatch
+from meshio.xds.proto.envoy.config.core.v3 import KeyValueAppend, KeyValueMutation, KeyValuePair
 from meshio.xds.proto.envoy.extensions.filters.common.fault.v3 import (
     FaultDelay,
     FaultDelayHeaderDelay,
@@ -10,8 +13,14 @@ from meshio.xds.proto.envoy.extensions.filters.common.fault.v3 import (
     FaultRateLimitFixedLimit,
     FaultRateLimitHeaderLimit,
 )
+from meshio.xds.proto.envoy.extensions.filters.http.buffer.v3 import Buffer, BufferPerRoute
 from meshio.xds.proto.envoy.extensions.filters.http.cors.v3 import Cors, CorsPolicy
 from meshio.xds.proto.envoy.extensions.filters.http.fault.v3 import FaultAbort, FaultAbortHeaderAbort, HttpFault
+from meshio.xds.proto.envoy.extensions.filters.http.header_mutation.v3 import (
+    HeaderMutation,
+    HeaderMutationPerRoute,
+    Mutations,
+)
 from meshio.xds.proto.envoy.extensions.filters.http.router.v3 import Router
 from meshio.xds.rule import Rules, ignored, read, rejected
 
@@ -25,6 +34,8 @@ FILTER_FIELDS: dict[type[Message], Rules] = {
         **rejected("", "strict_check_headers", "respect_expected_rq_timeout", "upstream_http_filters"),
         **rejected("", "suppress_envoy_headers"),
     },
+    Buffer: read("max_request_bytes"),
+    BufferPerRoute: read("disabled", "buffer"),
     Cors: {},
     CorsPolicy: {
         **read("allow_origin_string_match", "allow_methods", "allow_headers", "expose_headers", "max_age"),
@@ -50,4 +61,15 @@ FILTER_FIELDS: dict[type[Message], Rules] = {
     FaultRateLimit: read("fixed_limit", "header_limit", "percentage"),
     FaultRateLimitFixedLimit: read("limit_kbps"),
     FaultRateLimitHeaderLimit: {},
+    HeaderMutation: read("mutations", "most_specific_header_mutations_wins"),
+    HeaderMutationPerRoute: read("mutations"),
+    Mutations: {
+        **read("request_mutations", "query_parameter_mutations", "response_mutations"),
+        **rejected("trailers stay as they are", "response_trailers_mutations", "request_trailers_mutations"),
+    },
+    Mutation: read("remove", "append", "remove_on_match"),
+    HeaderMutationRemoveOnMatch: read("key_matcher"),
+    KeyValueMutation: read("append", "remove"),
+    KeyValueAppend: {**read("record", "action"), **rejected("Envoy takes a record instead", "entry")},
+    KeyValuePair: read("key", "value"),
 }

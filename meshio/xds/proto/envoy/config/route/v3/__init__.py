@@ -828,8 +828,8 @@ class RouteActionRequestMirrorPolicy(betterproto2.Message):
         6, betterproto2.TYPE_BOOL
     )
 
-    request_headers_mutations: "list[bytes]" = betterproto2.field(
-        7, betterproto2.TYPE_BYTES, repeated=True
+    request_headers_mutations: "list[__common__mutation_rules__v3__.HeaderMutation]" = (
+        betterproto2.field(7, betterproto2.TYPE_MESSAGE, repeated=True)
     )
 
     host_rewrite_literal: "str" = betterproto2.field(8, betterproto2.TYPE_STRING)
@@ -1213,4 +1213,5 @@ default_message_pool.register_message(
 from .....google import protobuf as ____google__protobuf__
 from ....type import v3 as ___type__v3__
 from ....type.matcher import v3 as ___type__matcher__v3__
+from ...common.mutation_rules import v3 as __common__mutation_rules__v3__
 from ...core import v3 as __core__v3__
