@@ -24,6 +24,10 @@ __all__ = (
     "HttpProtocolOptions",
     "HttpProtocolOptionsHeadersWithUnderscoresAction",
     "KeepaliveSettings",
+    "KeyValueAppend",
+    "KeyValueAppendKeyValueAppendAction",
+    "KeyValueMutation",
+    "KeyValuePair",
     "Locality",
     "Metadata",
     "Node",
@@ -90,6 +94,16 @@ class HttpProtocolOptionsHeadersWithUnderscoresAction(betterproto2.Enum):
     REJECT_REQUEST = 1
 
     DROP_HEADER = 2
+
+
+class KeyValueAppendKeyValueAppendAction(betterproto2.Enum):
+    APPEND_IF_EXISTS_OR_ADD = 0
+
+    ADD_IF_ABSENT = 1
+
+    OVERWRITE_IF_EXISTS_OR_ADD = 2
+
+    OVERWRITE_IF_EXISTS = 3
 
 
 class RoutingPriority(betterproto2.Enum):
@@ -638,6 +652,56 @@ class KeepaliveSettings(betterproto2.Message):
 
 default_message_pool.register_message(
     "envoy.config.core.v3", "KeepaliveSettings", KeepaliveSettings
+)
+
+
+@dataclass(eq=False, repr=False)
+class KeyValueAppend(betterproto2.Message):
+    record: "KeyValuePair | None" = betterproto2.field(
+        3, betterproto2.TYPE_MESSAGE, optional=True
+    )
+
+    entry: "bytes | None" = betterproto2.field(
+        1, betterproto2.TYPE_BYTES, optional=True
+    )
+
+    action: "KeyValueAppendKeyValueAppendAction" = betterproto2.field(
+        2,
+        betterproto2.TYPE_ENUM,
+        default_factory=lambda: KeyValueAppendKeyValueAppendAction(0),
+    )
+
+
+default_message_pool.register_message(
+    "envoy.config.core.v3", "KeyValueAppend", KeyValueAppend
+)
+
+
+@dataclass(eq=False, repr=False)
+class KeyValueMutation(betterproto2.Message):
+    append: "KeyValueAppend | None" = betterproto2.field(
+        1, betterproto2.TYPE_MESSAGE, optional=True
+    )
+
+    remove: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+
+default_message_pool.register_message(
+    "envoy.config.core.v3", "KeyValueMutation", KeyValueMutation
+)
+
+
+@dataclass(eq=False, repr=False)
+class KeyValuePair(betterproto2.Message):
+    key: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    value: "____google__protobuf__.Value | None" = betterproto2.field(
+        2, betterproto2.TYPE_MESSAGE, optional=True
+    )
+
+
+default_message_pool.register_message(
+    "envoy.config.core.v3", "KeyValuePair", KeyValuePair
 )
 
 
