@@ -80,7 +80,6 @@ class RequestError(MeshError):
     grpc_status: int | None = None  # what a gRPC client is told, where it does not follow from `status`
     finish: Finish | None = None  # what the route changes about response headers: local replies, too
     after: tuple[Finish, ...] = ()  # what filters change about the whole local reply, in this order
-    sign: Finish | None = None  # and what the connection manager says in its own name
 
     @property
     def body(self) -> bytes:

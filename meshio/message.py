@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from meshio.record import Record
 
 if TYPE_CHECKING:
-    from meshio.errors import RequestError
+    from meshio.errors import Finish, RequestError
 
 Header: TypeAlias = tuple[bytes, bytes]
 Headers: TypeAlias = list[Header]
@@ -41,13 +41,14 @@ class Request:
     chance                 the random number that every route with a runtime fraction shares, once one was asked
     deadline               loop time at which the route's timeout ends, or None
     record                 what becomes known about this request
+    sign                   what the connection manager says on the answer in its own name, due at the very end
     stage                  what it waits for: "pool", "connect" or "write" while that is so, "" for the caller's own
                            next piece of body, otherwise "read"
     """
 
     __slots__ = (
         "authority", "body", "chance", "deadline", "hash", "headers", "host", "method", "passed_over", "path",
-        "port", "port_given", "record", "scheme", "stage", "tried",
+        "port", "port_given", "record", "scheme", "sign", "stage", "tried",
     )  # fmt: skip
 
     def __init__(
@@ -72,11 +73,12 @@ class Request:
         self.port_given = port != 0
         self.port = port or DEFAULT_PORTS.get(scheme, 80)
         self.hash: int | None = None
-        self.tried: list[object] = []
+        self.tried: tuple[object, ...] = ()
         self.passed_over = 0
         self.chance: int | None = None
         self.deadline: float | None = None
         self.record = Record()
+        self.sign: Finish | None = None
         self.stage = "read"
 
     def header(self, name: bytes) -> bytes | None:
@@ -121,12 +123,20 @@ class Body:
     the error that ended it, or None; at once when it is complete) and `trailers`, set at the end.
     """
 
-    __slots__ = ("data", "trailers")
+    __slots__ = ("_trailers", "data")
     complete: bool = True
 
-    def __init__(self, data: bytes = b"") -> None:
+    def __init__(self, data: bytes = b"", trailers: Headers | None = None) -> None:
         self.data = data
-        self.trailers: Headers = []
+        self._trailers = trailers
+
+    @property
+    def trailers(self) -> Headers:
+        return self._trailers or []
+
+    @trailers.setter
+    def trailers(self, trailers: Headers) -> None:
+        self._trailers = trailers
 
     async def read(self) -> bytes:
         """The whole body. Raises the RequestError that cut it short."""

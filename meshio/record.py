@@ -14,10 +14,10 @@ class Record:
     error       what failed inside the mesh, in words; "" when nothing did
     """
 
-    __slots__ = ("attempts", "cluster", "details", "endpoint", "error", "flags", "route", "virtual_host")
+    __slots__ = ("_flags", "attempts", "cluster", "details", "endpoint", "error", "route", "virtual_host")
 
     def __init__(self) -> None:
-        self.flags: list[str] = []
+        self._flags: list[str] | None = None  # most requests have none
         self.details = ""
         self.error = ""
         self.route = ""
@@ -26,9 +26,15 @@ class Record:
         self.endpoint = ""
         self.attempts = 0
 
+    @property
+    def flags(self) -> list[str]:
+        if self._flags is None:
+            self._flags = []
+        return self._flags
+
     def as_dict(self) -> dict[str, object]:
         """The same as plain data, for JSON."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return {name.removeprefix("_"): getattr(self, name.removeprefix("_")) for name in self.__slots__}
 
     def __repr__(self) -> str:
         flags = ",".join(self.flags) or "-"

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parent.parent / "meshio"
 
 FLOORS: list[set[str]] = [
-    {"errors", "message", "record"},
+    {"errors", "memo", "message", "record"},
     {"matching", "balancing", "resilience", "identity"},
     {"routing", "access", "upstream"},
     {"mesh", "transport"},
@@ -25,7 +25,7 @@ FLOORS: list[set[str]] = [
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 PURE_ROOMS = {
-    "errors", "message", "record", "matching", "balancing", "routing", "access", "upstream",
+    "errors", "memo", "message", "record", "matching", "balancing", "routing", "access", "upstream",
 }  # fmt: skip
 PURE_FILES = {"mesh/snapshot.py", "mesh/resolve.py", "xds/session.py", "xds/delta.py"}
 IMPURE = {"asyncio", "concurrent", "logging", "multiprocessing", "selectors", "socket", "ssl", "threading", "time"}

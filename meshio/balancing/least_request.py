@@ -37,6 +37,9 @@ class LeastRequest:
         weights = {candidate.weight for candidate in candidates}
         if len(weights) > 1 or any(isinstance(candidate.weight, float) for candidate in candidates):
             return lighter_turns(candidates, self.bias)
+        if len(candidates) == 1:
+            (only,) = candidates
+            return lambda request: only
         if self.full_scan or self.choices > ENOUGH * len(candidates):
             return least_of_all(candidates)
         return least_of_two(candidates) if self.choices == 2 else least_of(candidates, self.choices)

@@ -1,13 +1,13 @@
 """One try of one request at one host."""
 
 from asyncio import CancelledError
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Protocol, TypeAlias
 
 from meshio.errors import ConnectFailed, Overloaded, RequestError, ResetError, TimedOut
 from meshio.mesh.forward import Attempt, Manner
-from meshio.message import Request, Response, Send
+from meshio.message import Header, Request, Response, Send
 from meshio.record import Record
 from meshio.resilience.outlier import ANSWERED, BROKEN, LATE, UNCONNECTED, Origin
 from meshio.routing.rewrite import rehost
@@ -15,14 +15,19 @@ from meshio.upstream.host import Host
 from meshio.upstream.upstream import NO_OUTCOME, Upstream
 
 Renew: TypeAlias = Callable[[Host], None]
+SERVICE_TIME = b"x-envoy-upstream-service-time"
+TIMES = tuple((SERVICE_TIME, b"%d" % milliseconds) for milliseconds in range(100))
 TICK = 0.001  # seconds by which a loop's timer may be ahead of the clock
 
 
 class Line(Protocol):
     """What an exchange needs of a connection."""
 
-    async def send(self, request: Request) -> Response:
-        """One exchange; returns at the response head."""
+    def send(self, request: Request) -> Awaitable[Response]:
+        """One exchange; the response is there at its head."""
+
+    def abandon(self, request: Request) -> None:
+        """Nobody waits for the response any more."""
 
 
 class Lines(Protocol):
@@ -44,8 +49,9 @@ def attempts(lines: Lines) -> Attempt:
 
 
 def attempt(upstream: Upstream, lines: Lines, manner: Manner) -> Send:
-    """Pick a host, send, count."""
-    admit, idle, connect, renew = upstream.admit, lines.idle, lines.connect, lines.renew
+    """Pick a host, send, count in and out: most bodies have ended when the head arrives."""
+    admit, settle = upstream.admit, upstream.settle
+    idle, connect, renew = lines.idle, lines.connect, lines.renew
     avoid, rename = manner.avoid, manner.endpoint_host
 
     async def send(request: Request) -> Response:
@@ -56,36 +62,46 @@ def attempt(upstream: Upstream, lines: Lines, manner: Manner) -> Send:
         record.endpoint = host.name
         if rename and host.endpoint.hostname:
             rehost(request, host.endpoint.hostname.encode())
-        began, connection = monotonic(), None
+        began = monotonic()
+        connection = idle(host, request)
         try:
-            connection = idle(host, request) or await connect(upstream, host, request)
+            if connection is None:
+                connection = await connect(upstream, host, request)
             response = await connection.send(request)
         except BaseException as error:
+            if connection is not None:
+                connection.abandon(request)
             now = monotonic()
             status, origin = blame(error, request, now, connection)
-            if upstream.settle(host, status, origin, now - began, now):
+            if settle(host, status, origin, now - began, now):
                 renew(host)
             raise
-        finish(upstream, host, response, began, renew)
+        now = monotonic()
+        response.headers.append(service_time(now - began))
+        record.details = "via_upstream"
+        if not response.body.complete:
+            follow(upstream, host, response, began, renew)
+        elif settle(host, response.status, ANSWERED, now - began, now):
+            renew(host)
         return response
 
     return send
 
 
-def finish(upstream: Upstream, host: Host, response: Response, began: float, renew: Renew) -> None:
-    """Count out when the body has ended; most bodies have, when the head arrives."""
-    now = monotonic()
-    response.headers.append((b"x-envoy-upstream-service-time", b"%d" % ((now - began) * 1000)))
-    response.record.details = "via_upstream"
-    if response.body.complete:
-        if upstream.settle(host, response.status, ANSWERED, now - began, now):
-            renew(host)
-    elif response.status == NO_OUTCOME:
+def service_time(seconds: float) -> Header:
+    """What Envoy adds to a response: how long the upstream took, in whole milliseconds."""
+    milliseconds = int(seconds * 1000)
+    return TIMES[milliseconds] if milliseconds < len(TIMES) else (SERVICE_TIME, b"%d" % milliseconds)
+
+
+def follow(upstream: Upstream, host: Host, response: Response, began: float, renew: Renew) -> None:
+    """The head is there, the body is not: count out when it has ended."""
+    if response.status == NO_OUTCOME:
         response.body.when_done(counted_out(upstream, host, response, began, renew))
-    else:
-        if upstream.observe(host, response.status, ANSWERED, now):
-            renew(host)
-        response.body.when_done(left(upstream, host, response, began, renew))
+        return
+    if upstream.observe(host, response.status, ANSWERED, monotonic()):
+        renew(host)
+    response.body.when_done(left(upstream, host, response, began, renew))
 
 
 def counted_out(

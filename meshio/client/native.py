@@ -3,107 +3,137 @@
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypedDict, Unpack
 
 import orjson
 
 from meshio.client.reply import Reply
-from meshio.client.url import HeaderTypes, ParamTypes, encode_headers, method_bytes, split_url, take_host
-from meshio.errors import BadRequest
-from meshio.message import Content, Request, Response
+from meshio.client.url import METHODS, HeaderTypes, ParamTypes, encode_headers, split_url, take_host
+from meshio.errors import BadRequest, RequestError
+from meshio.mesh.branch import failed, signed
+from meshio.message import DEFAULT_PORTS, Content, Request, Response, Send
 
 Answer: TypeAlias = Coroutine[Any, Any, Reply]
 
 USER_AGENT = (b"user-agent", b"meshio")
+JSON = (b"content-type", b"application/json")
+WATCHED = frozenset({b"content-type", b"host", b"user-agent"})
 
 
-class Options(TypedDict, total=False):
-    """What every request method takes.
+class Parts(TypedDict, total=False):
+    """What a request is made of, beside method and URL.
 
     headers   mapping or pairs; a `host` header is the authority that routes see
     params    added to the URL's query
     content   bytes, str or an async iterable of bytes, which is streamed
     json      encoded with orjson; sets content-type
-    timeout   seconds for the whole call, on top of the mesh's own timeouts; raises TimeoutError
     """
 
     headers: HeaderTypes
     params: ParamTypes
     content: Content | str
     json: Any
-    timeout: float
 
 
-@dataclass(slots=True)
-class Call:
-    """The options of one call, with their defaults. Built per call, so it is not frozen: that costs twice as much."""
+class Options(Parts, total=False):
+    """What every request method takes.
 
-    headers: HeaderTypes | None = None
-    params: ParamTypes | None = None
-    content: Content | str | None = None
-    json: Any = field(default=None)
-    timeout: float | None = None
+    timeout   seconds for the whole call, on top of the mesh's own timeouts; raises TimeoutError
+    """
 
-    def request(self, method: str, url: str) -> Request:
-        """The request as the mesh takes it. Raises BadRequest."""
-        origin, path = split_url(url, self.params)
-        headers = encode_headers(self.headers)
-        names = {name for name, _ in headers}
-        authority = None
-        if b"host" in names:
-            authority, headers = take_host(headers)
-        if b"user-agent" not in names:
-            headers.append(USER_AGENT)
-        if self.json is not None and b"content-type" not in names:
-            headers.append((b"content-type", b"application/json"))
-        return Request(
-            method_bytes(method),
-            authority or origin.authority,
-            path,
-            headers,
-            self.body(),
-            scheme=origin.scheme,
-            host=origin.host,
-            port=origin.port,
-        )
+    timeout: float | None
 
-    def body(self) -> Content:
-        if self.json is not None:
-            if self.content is not None:
-                raise BadRequest("give either content= or json=, not both")
-            return orjson.dumps(self.json)
-        match self.content:
-            case None:
-                return b""
-            case bytes() | AsyncIterable():
-                return self.content
-            case str():
-                return self.content.encode()
-            case bytearray() | memoryview():
-                return bytes(self.content)
-        kind = type(self.content).__name__
-        raise BadRequest(f"content= takes bytes, str or an async iterable of bytes, not {kind}; json= takes the rest")
+
+def build(
+    method: str,
+    url: str,
+    *,
+    headers: HeaderTypes | None = None,
+    params: ParamTypes | None = None,
+    content: Content | str | None = None,
+    json: Any = None,
+) -> Request:
+    """The request as the mesh takes it. Raises BadRequest."""
+    (scheme, host, port, authority), path = split_url(url, params)
+    pairs = encode_headers(headers)
+    given = [name for name, _ in pairs if name in WATCHED]
+    if b"host" in given:
+        named, pairs = take_host(pairs)
+        authority = named or authority
+    if b"user-agent" not in given:
+        pairs.append(USER_AGENT)
+    body: Content = b""
+    if json is not None:
+        body = encode_json(json, content)
+        if b"content-type" not in given:
+            pairs.append(JSON)
+    elif content is not None:
+        body = encode_content(content)
+    request = Request(METHODS[method], authority, path, pairs, body)
+    request.scheme, request.host = scheme, host
+    if port:
+        request.port, request.port_given = port, True
+    elif scheme == b"https":
+        request.port = DEFAULT_PORTS[scheme]
+    return request
+
+
+def encode_json(value: Any, content: Content | str | None) -> bytes:
+    if content is not None:
+        raise BadRequest("give either content= or json=, not both")
+    return orjson.dumps(value)
+
+
+def encode_content(content: Content | str) -> Content:
+    match content:
+        case bytes() | AsyncIterable():
+            return content
+        case str():
+            return content.encode()
+        case bytearray() | memoryview():
+            return bytes(content)
+    kind = type(content).__name__
+    raise BadRequest(f"content= takes bytes, str or an async iterable of bytes, not {kind}; json= takes the rest")
+
+
+async def in_time(answer: Answer, seconds: float) -> Reply:
+    """Raises TimeoutError when it takes longer."""
+    async with asyncio.timeout(seconds):
+        return await answer
 
 
 class Client:
     """Request methods over `send`. `request` and its short forms read the body; `stream` leaves it to you."""
 
+    def route(self, request: Request) -> Send:
+        """The way that a request goes. Raises NoRoute; what the way gives has still to be `signed`."""
+        raise NotImplementedError
+
     def send(self, request: Request) -> Coroutine[Any, Any, Response]:
         """One request through the mesh, in the mesh's own terms. Failures inside it are responses."""
         raise NotImplementedError
 
-    async def request(self, method: str, url: str, **options: Unpack[Options]) -> Reply:
+    def request(self, method: str, url: str, **options: Unpack[Options]) -> Answer:
         """Send a request and read the whole answer.
 
         Raises BadRequest (URL, options), Closed (the mesh is not running), TimeoutError (`timeout=`), and
         RequestError when the upstream cuts the body short. What Envoy would answer itself is a Reply.
         """
+        return self._begin(method, url, options)
+
+    def _begin(self, method: str, url: str, options: Options) -> Answer:
         limit = options.pop("timeout", None)
-        if limit is not None:
-            async with asyncio.timeout(limit):
-                return await self.request(method, url, **options)
-        reply = Reply(await self.send(Call(**options).request(method, url)))
+        parts: Parts = options
+        answer = self._answer(build(method, url, **parts))
+        return answer if limit is None else in_time(answer, limit)
+
+    async def _answer(self, request: Request) -> Reply:
+        try:
+            response = await self.route(request)(request)
+        except RequestError as error:
+            reply = Reply(await failed(request, error))
+        else:
+            reply = Reply(signed(request, response))
         if not reply.complete:
             await reply.read()
         return reply
@@ -114,9 +144,11 @@ class Client:
 
         Leaving the block gives up what was not read. `timeout` covers the whole block.
         """
-        call = Call(**options)
-        async with asyncio.timeout(call.timeout):
-            reply = Reply(await self.send(call.request(method, url)))
+        limit = options.pop("timeout", None)
+        parts: Parts = options
+        request = build(method, url, **parts)
+        async with asyncio.timeout(limit):
+            reply = Reply(await self.send(request))
             try:
                 yield reply
             finally:
@@ -124,28 +156,28 @@ class Client:
 
     def get(self, url: str, **options: Unpack[Options]) -> Answer:
         """GET; see `request`."""
-        return self.request("GET", url, **options)
+        return self._begin("GET", url, options)
 
     def head(self, url: str, **options: Unpack[Options]) -> Answer:
         """HEAD; see `request`."""
-        return self.request("HEAD", url, **options)
+        return self._begin("HEAD", url, options)
 
     def options(self, url: str, **options: Unpack[Options]) -> Answer:
         """OPTIONS; see `request`."""
-        return self.request("OPTIONS", url, **options)
+        return self._begin("OPTIONS", url, options)
 
     def post(self, url: str, **options: Unpack[Options]) -> Answer:
         """POST; see `request`."""
-        return self.request("POST", url, **options)
+        return self._begin("POST", url, options)
 
     def put(self, url: str, **options: Unpack[Options]) -> Answer:
         """PUT; see `request`."""
-        return self.request("PUT", url, **options)
+        return self._begin("PUT", url, options)
 
     def patch(self, url: str, **options: Unpack[Options]) -> Answer:
         """PATCH; see `request`."""
-        return self.request("PATCH", url, **options)
+        return self._begin("PATCH", url, options)
 
     def delete(self, url: str, **options: Unpack[Options]) -> Answer:
         """DELETE; see `request`."""
-        return self.request("DELETE", url, **options)
+        return self._begin("DELETE", url, options)

@@ -46,15 +46,24 @@ class Reply:
     mesh       the Record: flags, route, cluster, endpoint, attempts
     """
 
-    __slots__ = ("_content", "_response", "headers", "mesh", "status")
+    __slots__ = ("_content", "_response")
 
     def __init__(self, response: Response) -> None:
-        self.status = response.status
-        self.headers = ReplyHeaders(response.headers)
-        self.mesh: Record = response.record
         self._response = response
         body = response.body
         self._content: bytes | None = body.data if type(body) is Body else None
+
+    @property
+    def status(self) -> int:
+        return self._response.status
+
+    @property
+    def headers(self) -> ReplyHeaders:
+        return ReplyHeaders(self._response.headers)
+
+    @property
+    def mesh(self) -> Record:
+        return self._response.record
 
     @property
     def complete(self) -> bool:

@@ -7,7 +7,8 @@ from typing import NamedTuple, TypeAlias
 from urllib.parse import quote, urlencode, urlsplit
 
 from meshio.errors import BadRequest
-from meshio.message import Headers
+from meshio.memo import Memo, common, short
+from meshio.message import Header, Headers
 
 HeaderTypes: TypeAlias = Mapping[str, str] | Iterable[tuple[str | bytes, str | bytes]]
 ParamTypes: TypeAlias = Mapping[str, object] | Iterable[tuple[str, object]]
@@ -15,6 +16,9 @@ ParamTypes: TypeAlias = Mapping[str, object] | Iterable[tuple[str, object]]
 # What may stand in a path or query as it is; everything else is percent-encoded, "%" stays (already encoded).
 SAFE = "/%:@!$&'()*+,;=~?-._[]|"
 
+
+# What needs neither a second look nor any encoding: an origin, and a path of safe characters.
+PLAIN = re.compile(r"(https?://[A-Za-z0-9.\-]+(?::[0-9]+)?)(/[A-Za-z0-9/%:@!$&'()*+,;=~?\-._\[\]|]*)")
 
 # No control characters, no spaces, nothing that ends an authority.
 AUTHORITY = re.compile(rb"[^\x00-\x20\x7f/?#]+")
@@ -61,26 +65,24 @@ def ascii_name(name: str) -> bytes:
 
 
 def split_url(url: str, params: ParamTypes | None) -> tuple[Origin, bytes]:
-    """The origin, and path and query as bytes. A fragment is left out: it is never sent."""
-    return split_known(url) if params is None else split(url, params)
+    """The origin, and path and query as bytes. A fragment is left out: it is never sent. Raises BadRequest."""
+    if params is None:
+        return SPLIT[url]  # programs ask for the same URLs again and again
+    origin, path = split(url)
+    query = encode_query(params)
+    return origin, path + (b"&" if b"?" in path else b"?") + encode_path(query) if query else path
 
 
-@lru_cache(maxsize=1024)
-def split_known(url: str) -> tuple[Origin, bytes]:
-    """Programs ask for the same URLs again and again."""
-    return split(url, None)
-
-
-def split(url: str, params: ParamTypes | None) -> tuple[Origin, bytes]:
+def split(url: str) -> tuple[Origin, bytes]:
+    found = PLAIN.fullmatch(url)
+    if found is not None:
+        return parse_origin(found[1]), found[2].encode("ascii")
     start = url.find("/", url.find("://") + 3)
     mark = url.find("?")
     cut = min((at for at in (start, mark) if at > 0), default=len(url))
     path = url[cut:].partition("#")[0]
     if not path.startswith("/"):
         path = "/" + path
-    if params is not None:
-        query = encode_query(params)
-        path += ("&" if "?" in path else "?") + query if query else ""
     return parse_origin(url[:cut].partition("#")[0]), encode_path(path)
 
 
@@ -110,30 +112,21 @@ def encode_headers(headers: HeaderTypes | None) -> Headers:
     """Lower-case byte pairs, in the caller's order. Raises BadRequest for what is not text, or not Latin-1."""
     if headers is None:
         return []
-    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    if type(headers) is dict or isinstance(headers, Mapping):
+        headers = headers.items()
     try:
-        return [
-            (header_name(name), value if isinstance(value, bytes) else value.encode("latin-1")) for name, value in pairs
-        ]
+        return [PAIRS[name, value] for name, value in headers]
     except UnicodeEncodeError as error:
         raise BadRequest(f"a header holds text that is not Latin-1, give it as bytes: {error.object!r}") from None
-    except AttributeError:
+    except (AttributeError, TypeError):
         raise BadRequest(f"names and values of headers are str or bytes: {headers!r}") from None
 
 
-@lru_cache(maxsize=1024)
-def header_name(name: str | bytes) -> bytes:
-    """In lower case."""
-    return (name if isinstance(name, bytes) else name.encode("latin-1")).lower()
-
-
-@lru_cache(maxsize=64)
-def method_bytes(method: str) -> bytes:
-    """In upper case. Raises BadRequest."""
-    try:
-        return method.upper().encode("ascii")
-    except UnicodeEncodeError:
-        raise BadRequest(f"not a method: {method!r}") from None
+def encode_pair(pair: tuple[str | bytes, str | bytes]) -> Header:
+    """The name in lower case."""
+    name, value = pair
+    name = name if isinstance(name, bytes) else name.encode("latin-1")
+    return name.lower(), value if isinstance(value, bytes) else value.encode("latin-1")
 
 
 def take_host(headers: Headers) -> tuple[bytes | None, Headers]:
@@ -144,3 +137,16 @@ def take_host(headers: Headers) -> tuple[bytes | None, Headers]:
                 raise BadRequest(f"not a Host header: {value!r}")
             return value, [pair for pair in headers if pair[0] != b"host"]
     return None, headers
+
+
+def encode_method(method: str) -> bytes:
+    """In upper case. Raises BadRequest."""
+    try:
+        return method.upper().encode("ascii")
+    except UnicodeEncodeError:
+        raise BadRequest(f"not a method: {method!r}") from None
+
+
+METHODS = Memo(encode_method, short)
+SPLIT = Memo(split, short)
+PAIRS = Memo(encode_pair, lambda pair: common(encode_pair(pair)))

@@ -54,6 +54,9 @@ class Wire(ResponseHandler):
         assert isinstance(request, Exchange)
         return await request.over(self)
 
+    def abandon(self, request: Request) -> None:
+        """aiohttp gives the connection back in any case."""
+
     def lend(self) -> "Lease":
         """Begin an exchange; aiohttp gives the connection back when it has ended."""
         self.served += 1

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from meshio.client.attempt import Lines, attempts
-from meshio.client.native import Call, Client
+from meshio.client.native import Client, build
 from meshio.errors import Closed, ConfigError, NotReady
 from meshio.mesh.branch import Branch
 from meshio.mesh.dataplane import Dataplane
@@ -19,7 +19,7 @@ from meshio.mesh.overlay import merge
 from meshio.mesh.reachable import reachable
 from meshio.mesh.snapshot import Identity, Snapshot
 from meshio.mesh.source import Source
-from meshio.message import Request, Response
+from meshio.message import Request, Response, Send
 from meshio.registry.dns import Refresher
 from meshio.transport.pool import Pools
 from meshio.transport.warm import warm
@@ -91,6 +91,10 @@ class Mesh(Client):
         """The same mesh over other connections, for clients that bring their own."""
         return self._plane.branch(attempts(lines))
 
+    def route(self, request: Request) -> Send:
+        """The way that a request goes, which raises RequestError where it fails; `send` is this and all around it."""
+        return self._plane.route(request)
+
     def send(self, request: Request) -> Coroutine[Any, Any, Response]:
         """Send a request; what fails inside the mesh comes back as the response that Envoy would give.
 
@@ -115,7 +119,7 @@ class Mesh(Client):
         BadRequest, Closed, and ConnectFailed for a cluster that needs what meshio does not speak.
         """
         self._check_running()
-        request = Call().request("GET", service if "://" in service else f"http://{service}/")
+        request = build("GET", service if "://" in service else f"http://{service}/")
         return await warm(self._pools, reachable(self._plane, request), request, connections)
 
     def _check_running(self) -> None:

@@ -19,6 +19,19 @@ def unpublished(request: Request) -> Send:
     raise Closed("the mesh is not running: use it inside `async with`")
 
 
+async def failed(request: Request, error: RequestError) -> Response:
+    """The response that Envoy would give."""
+    await asyncio.sleep(0)  # see `forward.answered`
+    return stamped(local_reply(error, request), time())
+
+
+def signed(request: Request, response: Response) -> Response:
+    """The last that happens to an answer."""
+    if request.sign is not None:
+        request.sign(request, response)
+    return response
+
+
 class Branch:
     """Requests in, answers out. `follow` keeps it current and never awaits."""
 
@@ -30,18 +43,19 @@ class Branch:
     async def send(self, request: Request) -> Response:
         """Send a request; failures inside the mesh come back as the response that Envoy would give."""
         try:
-            return await self.route(request)(request)
+            response = await self.route(request)(request)
         except RequestError as error:
-            await asyncio.sleep(0)  # see `forward.answered`
-            return stamped(local_reply(error, request), time())
+            return await failed(request, error)
+        return signed(request, response)
 
     async def dispatch(self, request: Request) -> Response:
         """Send a request; failures inside the mesh raise their RequestError."""
         try:
-            return await self.route(request)(request)
+            response = await self.route(request)(request)
         except RequestError:
             await asyncio.sleep(0)
             raise
+        return signed(request, response)
 
     def follow(self, snapshot: Snapshot, locator: Locator) -> None:
         """Take over what has changed."""

@@ -177,7 +177,7 @@ async def nothing(request: Request) -> Response:
 def untouched(request: Request) -> Request:
     """A copy that can be worked on."""
     copied = copy(request)
-    copied.headers, copied.record, copied.tried = list(request.headers), Record(), []
+    copied.headers, copied.record, copied.tried = list(request.headers), Record(), ()
     return copied
 
 

@@ -18,7 +18,7 @@ from meshio.resilience.site import Site
 from meshio.resilience.timeout import Timeout
 from meshio.routing.alteration import Alteration, answering
 from meshio.routing.filters import Layers, settle
-from meshio.routing.hop import compile_signature, shown
+from meshio.routing.hop import shown
 from meshio.routing.listener import HttpChain, TcpChain
 from meshio.routing.local_reply import stamped
 from meshio.routing.mirror import mirror
@@ -75,15 +75,14 @@ class Composer:
                 send = layered(answered(redirect(table, host, route, self.address)), layers)
             case DirectResponse():
                 send = layered(answered(respond(table, host, route, self.address)), layers)
-        return named(send, host.name, route.name, compile_signature(chain.hop))
+        return named(send, host.name, route.name)
 
     def unrouted(self, chain: HttpChain) -> Callable[[NoRoute], Send] | None:
         """What becomes of a request without a route: the listener's filters see it first. None: just the error."""
         layers = settle(chain.filters, (), Site(address=self.address))
         if layered(failing, layers) is failing:
             return None
-        sign = compile_signature(chain.hop)
-        return lambda error: named(layered(raising(error), layers), "", "", sign)
+        return lambda error: layered(raising(error), layers)
 
     def tcp(self, chain: TcpChain) -> Send:
         """A TCP proxy's way: no route, no retry, bytes as they are."""
@@ -156,20 +155,14 @@ class Way:
     entry: WeightedCluster
 
 
-def named(send: Send, host: str, route: str, sign: Finish) -> Send:
-    """The outermost part of a route: what the record says of it, and the connection manager's last word."""
+def named(send: Send, host: str, route: str) -> Send:
+    """The outermost part of a route: what the record says of it."""
 
-    async def enter(request: Request) -> Response:
+    def enter(request: Request) -> Awaitable[Response]:
         record = request.record
         record.virtual_host = host
         record.route = route
-        try:
-            response = await send(request)
-        except RequestError as error:
-            error.sign = sign
-            raise
-        sign(request, response)
-        return response
+        return send(request)
 
     return enter
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from meshio.errors import NoRoute
+from meshio.memo import Memo, short
 from meshio.mesh.chains import Connection, find_chain, find_listener, index_listeners
-from meshio.mesh.forward import Composer, answered, named
+from meshio.mesh.forward import Composer, answered
 from meshio.mesh.names import Tables, is_address, name_addresses, resolve_name, service_ports
 from meshio.mesh.snapshot import Identity, Snapshot
 from meshio.message import Request, Send
@@ -169,19 +170,17 @@ def caught(router: Router[Send], unrouted: Callable[[NoRoute], Send]) -> Router[
 
 def cleaned(router: Router[Send], chain: HttpChain) -> Router[Send]:
     """Routes see path and headers as the connection manager leaves them."""
-    change, greet, sign = normalise(chain.paths), compile_greeting(chain.hop), compile_signature(chain.hop)
+    change, greet = Memo(normalise(chain.paths), short).__getitem__, compile_greeting(chain.hop)
+    sign = compile_signature(chain.hop)
 
     def clean(request: Request) -> Send:
+        request.sign = sign
         path = change(request.path)
         if not isinstance(path, bytes):
-            return named(answered(path), "", "", sign)
+            return answered(path)
         request.path = path
-        try:
-            greet(request)
-            return router(request)
-        except NoRoute as error:
-            error.sign = sign
-            raise
+        greet(request)
+        return router(request)
 
     return clean
 

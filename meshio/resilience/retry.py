@@ -15,6 +15,7 @@ Judge: TypeAlias = Callable[[Outcome], bool]
 
 ANY_RESET = frozenset({"reset", "5xx", "gateway-error"})  # of a stream, or of our patience with one try
 STATUS_TOKENS = {"5xx": range(500, 600), "gateway-error": range(502, 505), "retriable-4xx": range(409, 410)}
+TELLING = frozenset({b"grpc-status", b"x-envoy-ratelimited"})
 GRPC_TOKENS = {
     "cancelled": b"1",
     "deadline-exceeded": b"4",
@@ -63,7 +64,7 @@ class Retry:
     def around(self, send: Send, allowance: Allowance) -> Send:
         """Try, and try again as long as the outcome asks for it and `allowance` lets it."""
         once = patient(send, self.per_try_timeout) if self.per_try_timeout else send
-        worthwhile, limit = self.judge(), self.buffer_limit
+        worthwhile, promising, limit = self.judge(), self._judge_response(), self.buffer_limit
 
         async def retrying(request: Request) -> Response:
             if request.body != b"":
@@ -71,6 +72,8 @@ class Retry:
             outcome: Outcome
             try:
                 outcome = await once(request)
+                if not promising(outcome):
+                    return outcome
             except RequestError as error:
                 outcome = error
             if worthwhile(outcome):
@@ -147,10 +150,11 @@ class Retry:
             verdict = response.status in statuses
             if verdict or heads_count:
                 for name, value in response.headers:
-                    if name == b"x-envoy-ratelimited":
-                        return limited
-                    if name == b"grpc-status" and value in codes:
-                        verdict = True
+                    if name in TELLING:
+                        if name == b"x-envoy-ratelimited":
+                            return limited
+                        if value in codes:
+                            verdict = True
             return verdict
 
         return retriable

@@ -32,7 +32,7 @@ def local_reply(error: RequestError, request: Request) -> Response:
         for change in error.after:
             change(request, response)
         response.status = status
-    (error.sign or sign_as_envoy)(request, response)
+    (request.sign or sign_as_envoy)(request, response)
     return response
 
 

@@ -117,8 +117,12 @@ def setting(headers: Headers) -> PrepareRequest:
     names = frozenset(name for name, _ in headers)
 
     def put(request: Request) -> None:
-        request.headers = [header for header in request.headers if header[0] not in names]
-        request.headers += headers
+        before = request.headers
+        for name, _ in before:
+            if name in names:
+                before = [header for header in before if header[0] not in names]
+                break
+        request.headers = [*before, *headers]
 
     return put
 

@@ -63,7 +63,7 @@ class Stream(Body):
 
     def finish(self, trailers: Headers) -> None:
         """All of it arrived."""
-        self.trailers = trailers
+        self._trailers = trailers
         self._end(None)
 
     def fail(self, error: RequestError) -> None:

@@ -1,6 +1,7 @@
 """What the pool and the protocols know of each other."""
 
 from asyncio import Task
+from collections.abc import Awaitable
 from typing import Protocol
 
 from meshio.message import Request, Response
@@ -18,11 +19,17 @@ class Connection(Protocol):
     since: float
     served: int
 
-    async def send(self, request: Request) -> Response:
-        """One exchange; returns at the response head. Raises BadRequest, Reset, ProtocolBroken.
+    def send(self, request: Request) -> Awaitable[Response]:
+        """One exchange; the response is there at its head. Raises BadRequest, Reset, ProtocolBroken.
 
-        When request and response have both ended, the connection goes back to its owner by itself.
-        Cancelling closes it, and so does `aclose()` of a body that is not complete.
+        When request and response have both ended, the connection goes back to its owner by itself. Who
+        does not wait for the response to the end, says so with `abandon`.
+        """
+
+    def abandon(self, request: Request) -> None:
+        """Nobody waits for the response to this request any more: close, if its exchange is under way.
+
+        `aclose()` of a body that is not complete does the same, later.
         """
 
     def close(self) -> None:

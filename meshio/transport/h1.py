@@ -9,7 +9,7 @@ from asyncio import AbstractEventLoop, Future, Task
 from typing import cast
 
 from meshio.errors import BadRequest, ConnectFailed, ProtocolBroken, RequestError, Reset
-from meshio.message import Body, Headers, Request, Response
+from meshio.message import Body, Request, Response
 from meshio.transport.body import Stream
 from meshio.transport.connection import Owner
 from meshio.transport.head import encode_head
@@ -50,7 +50,7 @@ class H1(asyncio.Protocol):
         self.born = self.since = loop.time()
         self.served = 0
 
-    async def send(self, request: Request) -> Response:
+    def send(self, request: Request) -> Future[Response]:
         """One exchange. Raises BadRequest (nothing was sent), ConnectFailed (likewise), Reset, ProtocolBroken."""
         if not self.alive:
             raise ConnectFailed(f"{self._peer} closed the connection before it was used", "connection closed")
@@ -62,19 +62,18 @@ class H1(asyncio.Protocol):
             raise
         self._request = request
         self._incoming.begin(request.method)
-        answer: Future[Response] = self._loop.create_future()
-        self._answer = answer
+        self._answer = answer = self._loop.create_future()
         self.served += 1
         if request.body == b"":
             self._transport.write(head)
         else:
             self._write_with_body(head, request)
-        try:
-            return await answer
-        except BaseException:
-            if self._answer is answer:
-                self.abort()  # given up by the caller, the exchange is still under way
-            raise
+        return answer
+
+    def abandon(self, request: Request) -> None:
+        """Whoever waited for the response has given up; the exchange may be under way still."""
+        if self._request is request:
+            self.abort()
 
     def _write_with_body(self, head: bytes, request: Request) -> None:
         body = request.body
@@ -210,23 +209,21 @@ class H1(asyncio.Protocol):
         """The response is complete. The connection is free again before anybody hears of it."""
         incoming, answer, request = self._incoming, self._answer, self._request
         assert request is not None
-        stream, chunks, trailers = incoming.stream, incoming.chunks, incoming.trailers
-        incoming.stream, incoming.chunks = None, []  # an idle connection keeps nothing
-        reusable = incoming.reusable and self.alive and self._sent(request)
         self._request = self._answer = None
+        stream = incoming.stream
         if stream is None:
-            self._deliver(answer, whole(chunks, trailers), request)
-        if reusable:
+            self._deliver(answer, whole(incoming), request)
+        else:
+            incoming.stream = None
+        if incoming.reusable and self.alive and (request.body == b"" or self._sent()):
             self._owner.release(self)
         else:
             self._shut()
         if stream is not None:
-            stream.finish(trailers)
+            stream.finish(incoming.trailers or [])
 
-    def _sent(self, request: Request) -> bool:
-        """Whether all of the request has gone. Who wrote the body may not have ended yet: he is let go then."""
-        if request.body == b"":
-            return True
+    def _sent(self) -> bool:
+        """Whether all of the request's body has gone. Who wrote it may not have ended yet: he is let go then."""
         if self._transport.get_write_buffer_size() or (self._upload is not None and not self._handed):
             return False
         self._upload = None
@@ -256,12 +253,10 @@ class H1(asyncio.Protocol):
         return " in the middle of the headers" if incoming.started else " before it answered"
 
 
-def whole(chunks: list[bytes], trailers: Headers) -> Body:
+def whole(incoming: Incoming) -> Body:
     """A body that is at hand already."""
-    body = Body(chunks[0] if len(chunks) == 1 else b"".join(chunks))
-    if trailers:
-        body.trailers = trailers
-    return body
+    chunks, incoming.chunks = incoming.chunks, []
+    return Body(chunks[0] if len(chunks) == 1 else b"".join(chunks), incoming.trailers)
 
 
 def settle(future: Future[None]) -> None:

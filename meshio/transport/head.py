@@ -5,9 +5,9 @@ out, as Envoy does (http/conn_manager_utility.cc), and `host` and the framing ar
 """
 
 import re
-from functools import lru_cache
 
 from meshio.errors import BadRequest
+from meshio.memo import Memo, common
 from meshio.message import Header, Headers, Request
 
 CRLF = b"\r\n"
@@ -22,8 +22,8 @@ BODILESS = frozenset({b"GET", b"HEAD", b"DELETE", b"TRACE", b"CONNECT"})
 TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 AUTHORITY = re.compile(rb"[A-Za-z0-9\-._~!$&'()*+,;=:@\[\]%]+")  # nghttp2_check_authority, as Envoy asks
 
-# Deleting these leaves only control characters: CR and LF of our own making, or somebody else's.
-PRINTABLE = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
+TARGET = re.compile(rb"[^\x00-\x20\x7f]+")
+VALUE = re.compile(rb"[^\x00-\x08\x0a-\x1f\x7f]*")
 
 
 def encode_head(request: Request) -> bytes:
@@ -31,27 +31,14 @@ def encode_head(request: Request) -> bytes:
 
     Bodies that are bytes get a content-length, others the caller's content-length or chunked coding.
     """
-    check_path(request.path)
-    parts = [request_line(request.method), request.path, b" HTTP/1.1\r\nhost: ", checked_authority(request.authority)]
-    add = parts.append
-    own: list[Header] = []
-    for header in request.headers:
-        name, value = header
-        if start := line_start(name):
-            add(start)
-            add(value)
-        else:
-            own.append(header)
-    lines = 1 + len(parts) // 2
-    if own or request.body != b"" or request.method not in BODILESS:
-        framed = framing(request, own)
-        lines += framed.count(CRLF)
-        add(framed)
-    add(b"\r\n\r\n")
-    head = b"".join(parts)
-    if len(head.translate(None, PRINTABLE)) != 2 * lines:
-        raise BadRequest(f"control characters in {offender(request)}")
-    return head
+    path, headers = request.path, request.headers
+    if TARGET.fullmatch(path) is None:
+        raise BadRequest(f"not a path: {path!r}; blanks have to be percent-encoded")
+    parts = [STARTS[request.method], path, HOSTS[request.authority], *map(line_of, headers)]
+    if request.body != b"" or request.method not in BODILESS or b"" in parts:
+        parts.append(framing(request, [header for header in headers if header[0].lower() in OURS]))
+    parts.append(b"\r\n\r\n")
+    return b"".join(parts)
 
 
 def framing(request: Request, own: Headers) -> bytes:
@@ -84,16 +71,17 @@ def told_length(headers: Headers) -> int | None:
     return int(lengths[0])
 
 
-@lru_cache(maxsize=4096)
-def line_start(name: bytes) -> bytes:
-    """CRLF, name and colon; empty for names that are left out or written by us. Raises BadRequest."""
+def header_line(header: Header) -> bytes:
+    """CRLF, name, colon and value; empty for what is left out or written by us. Raises BadRequest."""
+    name, value = header
     if TOKEN.fullmatch(name) is None:
         raise BadRequest(f"not a header name: {name!r}")
-    return b"" if name.lower() in HOP | OURS else CRLF + name + b": "
+    if VALUE.fullmatch(value) is None:
+        raise BadRequest(f"control characters in the value of header {name.decode('latin-1')!r}: {value!r}")
+    return b"" if name.lower() in HOP | OURS else CRLF + name + b": " + value
 
 
-@lru_cache(maxsize=256)
-def request_line(method: bytes) -> bytes:
+def start(method: bytes) -> bytes:
     """The method and the space after it. Raises BadRequest."""
     if TOKEN.fullmatch(method) is None:
         raise BadRequest(f"not a method: {method!r}")
@@ -102,23 +90,12 @@ def request_line(method: bytes) -> bytes:
     return method + b" "
 
 
-@lru_cache(maxsize=4096)
-def checked_authority(authority: bytes) -> bytes:
-    """The authority as it is. Raises BadRequest."""
+def host_line(authority: bytes) -> bytes:
+    """What follows the path, up to the end of the Host header. Raises BadRequest."""
     if AUTHORITY.fullmatch(authority) is None:
         raise BadRequest(f"not an authority (Host header): {authority!r}")
-    return authority
+    return b" HTTP/1.1\r\nhost: " + authority
 
 
-def check_path(path: bytes) -> None:
-    """A path has no blanks; control characters are found later with those of the headers. Raises BadRequest."""
-    if not path or 0x20 in path or 0x09 in path:
-        raise BadRequest(f"not a path: {path!r}; blanks have to be percent-encoded")
-
-
-def offender(request: Request) -> str:
-    """What holds the control characters, in words."""
-    for name, value in request.headers:
-        if value.translate(None, PRINTABLE):
-            return f"the value of header {name.decode('latin-1')!r}: {value!r}"
-    return f"the path: {request.path!r}"
+STARTS, HOSTS = Memo(start), Memo(host_line)
+line_of = Memo(header_line, common).__getitem__

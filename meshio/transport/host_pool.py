@@ -191,7 +191,9 @@ class HostPool:
         """To the longest wait, else to the idle ones, unless it has done its share."""
         if not connection.alive:
             return
-        if (self.draining and not self.waiting) or (connection.served and self.worn(connection)):
+        http = self.upstream.cluster.http
+        mortal = http.max_requests_per_connection or http.max_connection_duration is not None
+        if (self.draining and not self.waiting) or (mortal and connection.served and self.worn(connection)):
             connection.close()
             return
         while self.waiting:

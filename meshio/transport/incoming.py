@@ -12,6 +12,7 @@ from meshio.message import Headers
 from meshio.transport.body import Stream
 
 START = (b"H", b"")
+FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 
 
 class Incoming:
@@ -21,11 +22,18 @@ class Incoming:
     ended      the body is complete too: `chunks` (unless a `stream` takes them) and `trailers` hold
     consented  100 Continue was seen
     reusable   nothing that was received forbids another exchange on this connection
+
+    A head that is the last one's on this connection, byte for byte, is not parsed again: services say the same most of
+    the time. `_last` is that head, `_known` what it says, once it has come twice.
+
+    The parser sees a body of known length only up to the end of the segment that the head ends in; of the rest, `_left`
+    bytes are counted and handed on as they are.
     """
 
     __slots__ = (
-        "_bodiless", "_coding", "_fed", "_length", "_most_bytes", "_most_headers", "_parser", "_peer", "chunks",
-        "consented", "ended", "headed", "headers", "reusable", "status", "stream", "trailers",
+        "_bodiless", "_coding", "_fed", "_known", "_last", "_left", "_length", "_most_bytes", "_most_headers",
+        "_parser", "_peer", "chunks", "consented", "ended", "headed", "headers", "reusable", "status", "stream",
+        "trailers",
     )  # fmt: skip
 
     def __init__(self, peer: str, most_bytes: int, most_headers: int) -> None:
@@ -33,28 +41,34 @@ class Incoming:
         self._most_bytes = most_bytes
         self._most_headers = most_headers
         self._parser = httptools.HttpResponseParser(self)
+        self._left = 0
+        self._last = b""
+        self._known: tuple[int, Headers, int] | None = None
+        self.stream: Stream | None = None
         self.begin(b"")
         self.ended = True
 
     def begin(self, method: bytes) -> None:
         """A request with this method goes out: forget the last response."""
         self._bodiless = method == b"HEAD"
-        self._coding = b""
-        self._length = b""
-        self._fed = 0
-        self.status = 0
+        self._coding = self._length = b""
+        self._fed = self.status = 0
         self.headers: Headers = []
-        self.trailers: Headers = []
+        self.trailers: Headers | None = None
         self.chunks: list[bytes] = []
-        self.stream: Stream | None = None
         self.headed = self.ended = self.reusable = self.consented = False
 
     def feed(self, data: bytes) -> None:
         """Take what arrived. Raises ProtocolBroken; never after `ended`: what is too much only costs the connection."""
-        if (
-            not self._fed and not self.headed and data[:1] not in START
-        ):  # llhttp takes RTSP, ICE and empty lines before a response
-            raise ProtocolBroken(f"{self._peer} sent no valid HTTP: a response begins with HTTP/")
+        first = not (self._fed or self.headed)
+        if first:
+            if self._known is not None and data.startswith(self._last) and self._repeat(data):
+                return
+            if data[:1] not in START:  # llhttp takes RTSP, ICE and empty lines before a response
+                raise ProtocolBroken(f"{self._peer} sent no valid HTTP: a response begins with HTTP/")
+        elif self._left:
+            self._count_down(data)
+            return
         self._fed += len(data)
         try:
             self._parser.feed_data(data)
@@ -62,10 +76,52 @@ class Incoming:
             if not self.ended:
                 raise self._broken(error) from error
             self.reusable = False
-        if self._fed > self._most_bytes and not self.ended:
+        if self.ended:
+            if self._bodiless:
+                self._parser = httptools.HttpResponseParser(self)  # the old one waits for a body
+            elif first and self.reusable and self._length:
+                self._remember(data)
+        elif self._fed > self._most_bytes:
             raise ProtocolBroken(f"{self._peer} sent more than {self._most_bytes} bytes of headers")
-        if self._bodiless and self.ended:
-            self._parser = httptools.HttpResponseParser(self)  # the old one waits for a body
+        elif self.headed and self._length:
+            self._left = int(self._length) - sum(map(len, self.chunks))
+            self.reusable = self._parser.should_keep_alive()
+            self._parser = httptools.HttpResponseParser(self)  # the old one would wait for the body
+
+    def _repeat(self, data: bytes) -> bool:
+        """Whether this is a whole response, with the head of the last one."""
+        assert self._known is not None
+        status, headers, size = self._known
+        begin = len(self._last)
+        if len(data) - begin != size or self._bodiless:
+            return False
+        self.status, self.headers = status, headers.copy()
+        if size:
+            self.chunks.append(data[begin:])
+        self.headed = self.ended = self.reusable = True
+        return True
+
+    def _remember(self, data: bytes) -> None:
+        """The head of a response whose end was the end of the data."""
+        size = int(self._length)
+        head = data[: len(data) - size]
+        if head.endswith(b"\r\n\r\n"):  # else the announced body was none: 304
+            self._known = (self.status, self.headers.copy(), size) if head == self._last else None
+            self._last = head
+
+    def _count_down(self, data: bytes) -> None:
+        left = self._left - len(data)
+        if left < 0:
+            data, left, self.reusable = data[:left], 0, False
+        self._left = left
+        self.ended = not left
+        self._take(data)
+
+    def _take(self, chunk: bytes) -> None:
+        if self.stream is None:
+            self.chunks.append(chunk)
+        else:
+            self.stream.feed(chunk)
 
     @property
     def started(self) -> bool:
@@ -87,13 +143,14 @@ class Incoming:
     def on_header(self, name: bytes, value: bytes) -> None:
         name, value = name.lower(), value.rstrip(b" \t")  # llhttp leaves what stands behind a value
         if self.headed:
-            self.trailers.append((name, value))
+            self.trailers = [*(self.trailers or ()), (name, value)]
             return
         self.headers.append((name, value))
-        if name == b"content-length":
-            self._length = value
-        elif name == b"transfer-encoding":
-            self._coding += value.lower()  # two of them make what is not "chunked"
+        if name in FRAMING:
+            if name == b"content-length":
+                self._length = value
+            else:
+                self._coding += value.lower()  # two of them make what is not "chunked"
 
     def on_headers_complete(self) -> None:
         self.status = status = self._parser.get_status_code()
@@ -114,10 +171,7 @@ class Incoming:
         if self.ended:
             raise ProtocolBroken(f"{self._peer} sent a body where there is none")
         self._fed = 0
-        if self.stream is None:
-            self.chunks.append(chunk)
-        else:
-            self.stream.feed(chunk)
+        self._take(chunk)
 
     def on_message_complete(self) -> None:
         if self.headed:

@@ -60,7 +60,7 @@ class Pools:
     def idle(self, host: Host, request: Request) -> Connection | None:
         """A connection that is ready at once, or None."""
         pool = find(host, request)
-        return pool.take() if pool is not None else None
+        return pool.take() if pool is not None and pool.idle else None
 
     async def connect(self, upstream: Upstream, host: Host, request: Request) -> Connection:
         """A connection, as soon as there is one. Raises ConnectFailed, ConnectTimedOut, Overloaded, Closed."""
@@ -182,15 +182,10 @@ class Pools:
 
 def find(host: Host, request: Request) -> HostPool | None:
     """The pool that this request may use, if there is one already."""
-    tls = host.tls
-    pool: object
+    tls, pool = host.tls, host.pool
     if request.scheme == b"https" or (tls is not None and tls.auto_sni):
         pool = host.tls_pools.get(server_name(request)) if host.tls_pools else None
-    else:
-        pool = host.pool
-    if not isinstance(pool, HostPool) or (pool.tls is not tls and pool.tls != tls):
-        return None
-    return pool
+    return pool if isinstance(pool, HostPool) and (pool.tls is tls or pool.tls == tls) else None
 
 
 def pools_of(host: Host) -> list[HostPool]:

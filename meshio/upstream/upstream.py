@@ -269,7 +269,7 @@ class Upstream:
             request.passed_over += 1
             host = self.pick(request)
         request.passed_over = 0
-        request.tried.append(host)
+        request.tried = (*request.tried, host)
         return host
 
     def settle(self, host: Host, status: int, origin: Origin, seconds: float, now: float) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import meshio
-from meshio.client.native import Call
+from meshio.client.native import build
 from meshio.mesh.resolve import Held, resolve
 from meshio.mesh.snapshot import Identity, Snapshot
 from meshio.xds.decode import Decoder
@@ -113,7 +113,7 @@ CASES = [
 def test_every_way_to_write_a_destination_leads_where_a_sidecar_sends_it(monkeypatch):
     async def body(mesh, asked):
         for url, host, cluster in CASES:
-            told = mesh.explain(Call(headers={"host": host} if host else None).request("GET", url))
+            told = mesh.explain(build("GET", url, headers={"host": host} if host else None))
             found = {re.sub(r"\|v[123]\|", "||", each.cluster) for each in told.clusters}
             assert found == {cluster}, (url, host)
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshio.client.native import Call
+from meshio.client.native import build
 from meshio.client.url import Origin, encode_headers, parse_origin, split_url, take_host
 from meshio.errors import BadRequest
 
@@ -78,25 +78,25 @@ def test_headers_are_lower_case_pairs_in_order():
 
 
 def test_a_callers_host_header_is_the_authority_and_the_url_picks_the_listener():
-    request = Call(headers={"Host": "api.example.com"}).request("get", "http://reviews:9080/x")
+    request = build("get", "http://reviews:9080/x", headers={"Host": "api.example.com"})
     assert (request.method, request.authority) == (b"GET", b"api.example.com")
     assert (request.host, request.port) == ("reviews", 9080)
     assert request.headers == [(b"user-agent", b"meshio")]
 
 
 def test_a_url_without_a_port_says_so():
-    assert not Call().request("GET", "http://reviews/").port_given
-    assert Call().request("GET", "http://reviews/").port == 80
-    assert Call().request("GET", "https://reviews/").port == 443
-    assert Call().request("GET", "http://reviews:80/").port_given
+    assert not build("GET", "http://reviews/").port_given
+    assert build("GET", "http://reviews/").port == 80
+    assert build("GET", "https://reviews/").port == 443
+    assert build("GET", "http://reviews:80/").port_given
 
 
 def test_json_is_encoded_and_named():
-    request = Call(json={"a": [1]}).request("POST", "http://r/")
+    request = build("POST", "http://r/", json={"a": [1]})
     assert request.body == b'{"a":[1]}'
     assert (b"content-type", b"application/json") in request.headers
     with pytest.raises(BadRequest, match="not both"):
-        Call(json={}, content=b"x").request("POST", "http://r/")
+        build("POST", "http://r/", json={}, content=b"x")
 
 
 def test_parsed_origins_are_remembered():

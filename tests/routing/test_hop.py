@@ -124,5 +124,5 @@ def test_local_replies_are_signed_as_the_connection_manager_says():
     error = NoRoute("no route")
     request = Request(b"GET", b"svc", b"/", [])
     assert local_reply(error, request).header(b"server") == b"envoy"
-    error.sign = compile_signature(Hop(server_name="mine"))
+    request.sign = compile_signature(Hop(server_name="mine"))
     assert local_reply(error, request).header(b"server") == b"mine"

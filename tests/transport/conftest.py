@@ -112,7 +112,11 @@ class Site:
     async def send(self, request: Request) -> Response:
         pools, host = self.pools, self.host
         connection = pools.idle(host, request) or await pools.connect(self.upstream, host, request)
-        return await connection.send(request)
+        try:
+            return await connection.send(request)
+        except BaseException:
+            connection.abandon(request)
+            raise
 
     async def get(self, method: bytes = b"GET", headers: Headers | None = None, body: Content = b"") -> Response:
         return await self.send(self.request(method, headers, body))

@@ -1,5 +1,6 @@
 """What counts as a response, however it is cut into pieces. Pure: no sockets."""
 
+from contextlib import suppress
 from itertools import pairwise
 
 import pytest
@@ -25,7 +26,7 @@ def fed(data: bytes, method: bytes = b"GET") -> Incoming:
 
 
 def seen(it: Incoming) -> tuple[object, ...]:
-    return it.status, it.headers, b"".join(it.chunks), it.trailers, it.headed, it.ended, it.reusable
+    return it.status, it.headers, b"".join(it.chunks), it.trailers or [], it.headed, it.ended, it.reusable
 
 
 def test_a_small_answer_is_complete_at_once():
@@ -201,6 +202,70 @@ def test_the_cuts_do_not_matter(answer, method, cuts):
         pieces.feed(answer[start:end])
     assert seen(pieces) == seen(fed(answer, method))
     assert pieces.ended
+
+
+SHORT = OK + b"Content-Length: 2\r\n\r\n"
+SERIES = [
+    *ANSWERS,
+    SHORT + b"hi",
+    SHORT + b"ho",
+    OK + b"Content-Length: 0\r\n\r\n",
+    b"HTTP/1.1 100 Continue\r\n\r\n" + SHORT + b"hi",
+    b"HTTP/1.1 304 Not Modified\r\nContent-Length: 4\r\n\r\n",
+    OK + b"Transfer-Encoding: chunked\r\n\r\n28\r\n" + SHORT + b"hi\r\n0\r\n\r\n",
+]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(SERIES), st.sampled_from([b"GET", b"HEAD"]), st.integers(1, 200)), max_size=12)
+)
+def test_what_came_before_does_not_matter(exchanges):
+    it = incoming()
+    for answer, method, cut in exchanges:
+        if method == b"HEAD":
+            answer = OK + b"Content-Length: 2\r\n\r\n"
+        alone = incoming(method)
+        it.begin(method)
+        for one in (it, alone):
+            for piece in (answer[:cut], answer[cut:]):
+                if piece:
+                    one.feed(piece)
+        assert seen(it) == seen(alone)
+        it.headers.append((b"x-added", b"by whoever got them"))
+        if not it.reusable:
+            it = incoming()
+
+
+def after_three(answer: bytes) -> Incoming:
+    """What has had this answer three times, and waits for the next."""
+    it = incoming()
+    for _ in range(3):
+        it.feed(answer)
+        assert it.ended
+        it.begin(b"GET")
+    return it
+
+
+@pytest.mark.parametrize(
+    "start", [OK, OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n", OK + b"Content-Length: 400\r\n\r\n"]
+)
+def test_a_head_that_came_before_is_no_head_inside_of_a_response(start):
+    it = after_three(SHORT + b"hi")
+    it.feed(start)
+    with suppress(ProtocolBroken):
+        it.feed(SHORT + b"hi")
+    assert not it.ended
+
+
+def test_a_body_of_another_length_behind_the_same_head_is_read_anew():
+    it = after_three(SHORT + b"hi")
+    it.feed(SHORT + b"h")
+    assert it.headed and not it.ended
+    it.feed(b"i!")
+    assert it.ended and b"".join(it.chunks) == b"hi" and not it.reusable
+    it = after_three(SHORT + b"hi")
+    it.feed(SHORT + b"hi and more")
+    assert it.ended and it.chunks == [b"hi"] and not it.reusable
 
 
 @given(

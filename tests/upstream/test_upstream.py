@@ -243,7 +243,7 @@ def test_a_retry_under_a_hash_policy_goes_on_along_the_ring() -> None:
     request.hash = 1 << 63
     first, again = upstream.admit(request), upstream.admit(request)
     assert first is again
-    request.tried.append(first)
+    request.tried = (first,)
     assert upstream.admit(request, avoid=50) is not first
 
 
