@@ -79,6 +79,7 @@ class RequestError(MeshError):
     headers: tuple[Header, ...] = ()
     grpc_status: int | None = None  # what a gRPC client is told, where it does not follow from `status`
     finish: Finish | None = None  # what the route changes about response headers: local replies, too
+    also: Finish | None = None  # what the filter that answers changes about its answer, behind `finish`
     after: tuple[Finish, ...] = ()  # what filters change about the whole local reply, in this order
 
     @property

@@ -66,7 +66,7 @@ class Composer:
     def http(self, chain: HttpChain, table: RouteTable, host: VirtualHost, route: Route) -> Send:
         """The whole way of a request that took this route."""
         levels, route = (route.overrides, host.overrides, table.overrides), shown(route, chain.hop)
-        layers = settle(chain.filters, levels, Site(route=route.name, address=self.address))
+        layers = settle(chain.filters, levels, Site(route=route.name, address=self.address, clock=loop_time))
         match route.action:
             case Forward() as forward:
                 ways = [(self.forward(Way(chain, table, host, route, each)), each.weight) for each in forward.clusters]
@@ -79,7 +79,7 @@ class Composer:
 
     def unrouted(self, chain: HttpChain) -> Callable[[NoRoute], Send] | None:
         """What becomes of a request without a route: the listener's filters see it first. None: just the error."""
-        layers = settle(chain.filters, (), Site(address=self.address))
+        layers = settle(chain.filters, (), Site(address=self.address, clock=loop_time))
         if layered(failing, layers) is failing:
             return None
         return lambda error: layered(raising(error), layers)
@@ -106,7 +106,8 @@ class Composer:
         told = telling_attempts(finish) if counts else finish
         send = finished(begun(send, prepare_request(table, host, route, entry, self.address)), told)
         levels = (entry.overrides, route.overrides, host.overrides, table.overrides)
-        site = Site(True, entry.name, route.name, self.address)
+        limits = (action.rate_limits, host.rate_limits, action.include_host_limits)
+        site = Site(True, entry.name, route.name, self.address, *limits, loop_time)
         filtered = layered(send, settle(way.chain.filters, levels, site))
         return filtered if filtered is send else replying(filtered, finish)
 
@@ -129,6 +130,10 @@ class Composer:
         """A mirrored request ends when the route's own would have to."""
         send = self.single(cluster)
         return Timeout(timeout).around(send) if send is not None and timeout else send
+
+
+def loop_time() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def layered(send: Send, layers: Layers) -> Send:

@@ -10,7 +10,8 @@ from typing import TypeAlias
 from meshio.errors import FaultInjected
 from meshio.message import Layer, Request, Response, Send
 from meshio.resilience.gauge import Gauge
-from meshio.resilience.site import Question, Site
+from meshio.resilience.question import Question
+from meshio.resilience.site import Site
 from meshio.resilience.throttle import Throttled
 
 NODE = b"x-envoy-downstream-service-node"

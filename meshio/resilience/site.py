@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
-from meshio.message import Layer, Request
+from meshio.message import Layer
+from meshio.resilience.descriptors import Limit
+
+Clock: TypeAlias = Callable[[], float]
 
 
-class Question(Protocol):
-    """Something asked of a request: a matcher, as a filter sees it."""
-
-    def test(self) -> Callable[[Request], bool]: ...
+def stopped() -> float:
+    """The clock of a filter that stands nowhere yet."""
+    return 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +23,19 @@ class Site:
     cluster    that cluster, "" where there is none
     route      its name
     address    the instance's own IP: the downstream address of all its requests
+    limits, host_limits      what route and virtual host say a rate limit counts by
+    include_host_limits      the route says that both count
+    clock      seconds, from wherever
     """
 
     forwards: bool = False
     cluster: str = ""
     route: str = ""
     address: str = "127.0.0.1"
+    limits: tuple[Limit, ...] = ()
+    host_limits: tuple[Limit, ...] = ()
+    include_host_limits: bool = False
+    clock: Clock = stopped
 
 
 @runtime_checkable

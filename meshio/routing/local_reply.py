@@ -25,7 +25,8 @@ def local_reply(error: RequestError, request: Request) -> Response:
         record.flags.append(error.flag)
     record.details = error.details or record.details
     record.error = str(error)
-    shape = Shape(finish=error.finish, extra=list(error.headers), grpc_status=error.grpc_status)
+    finish = error.finish if error.also is None else in_turn(error.finish, error.also)
+    shape = Shape(finish=finish, extra=list(error.headers), grpc_status=error.grpc_status)
     response = answer(request, error.status, error.body, shape)
     if error.after:
         status, response.status = response.status, error.status  # what filters see of an answer to gRPC, too
@@ -34,6 +35,15 @@ def local_reply(error: RequestError, request: Request) -> Response:
         response.status = status
     (request.sign or sign_as_envoy)(request, response)
     return response
+
+
+def in_turn(first: Finish | None, second: Finish) -> Finish:
+    def both(request: Request, response: Response) -> None:
+        if first is not None:
+            first(request, response)
+        second(request, response)
+
+    return both
 
 
 @dataclass(frozen=True, slots=True)

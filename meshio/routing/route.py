@@ -7,6 +7,7 @@ from typing import TypeAlias
 from meshio.balancing.hashing import HashPolicy
 from meshio.errors import Rejected
 from meshio.matching import Matcher
+from meshio.resilience.descriptors import Limit
 from meshio.resilience.fault import Fraction
 from meshio.resilience.retry import Retry
 from meshio.routing.filters import Overrides
@@ -44,6 +45,8 @@ class Forward:
     timeout            seconds; None for none (Envoy's 15 s default is applied by the translator)
     max_grpc_timeout   seconds; bounds what `grpc-timeout` may ask for. Said, and not acted on: gRPC needs HTTP/2
 
+    rate_limits        what a rate limit counts requests by; with `include_host_limits` the virtual host's count, too
+
     Raises Rejected at once when no cluster has a weight; Envoy refuses such a route, too.
     """
 
@@ -56,6 +59,8 @@ class Forward:
     hash_policies: tuple[HashPolicy, ...] = ()
     max_grpc_timeout: float | None = None
     missing_cluster_status: int = 503
+    rate_limits: tuple[Limit, ...] = ()
+    include_host_limits: bool = False
 
     def __post_init__(self) -> None:
         if not any(entry.weight > 0 for entry in self.clusters):
@@ -123,6 +128,7 @@ class VirtualHost:
     response_headers: HeaderMutation = NO_MUTATION
     attempt_count: bool = False  # x-envoy-attempt-count goes to the upstream
     overrides: Overrides = ()
+    rate_limits: tuple[Limit, ...] = ()
     answers_attempt_count: bool = False  # and comes back with the answer
 
 

@@ -13,6 +13,7 @@ from meshio.routing.rewrite import (
     RegexRewrite,
 )
 from meshio.routing.route import ALWAYS, DirectResponse, Forward, Mirror, Redirect, WeightedCluster
+from meshio.xds.descriptors import translate_limits
 from meshio.xds.duration import seconds
 from meshio.xds.layers import translate_overrides
 from meshio.xds.matching import fraction, substitution
@@ -66,6 +67,8 @@ def translate_forward(
         hash_policies=tuple(hash_policy(place.at("hash_policy", i), each) for i, each in enumerate(action.hash_policy)),
         max_grpc_timeout=grpc_timeout(place, action),
         missing_cluster_status=status,
+        rate_limits=translate_limits(place, "rate_limits", action.rate_limits),
+        include_host_limits=bool(action.include_vh_rate_limits),
     )
 
 

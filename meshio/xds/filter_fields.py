@@ -6,6 +6,21 @@ from meshio.xds.listener_fields import LOGS, STATISTICS, TRACING
 from meshio.xds.proto.envoy.config.common.mutation_rules.v3 import HeaderMutation as Mutation
 from meshio.xds.proto.envoy.config.common.mutation_rules.v3 import HeaderMutationRemoveOnMatch
 from meshio.xds.proto.envoy.config.core.v3 import KeyValueAppend, KeyValueMutation, KeyValuePair
+from meshio.xds.proto.envoy.config.route.v3 import (
+    RateLimit,
+    RateLimitAction,
+    RateLimitActionDestinationCluster,
+    RateLimitActionGenericKey,
+    RateLimitActionHeaderValueMatch,
+    RateLimitActionMaskedRemoteAddress,
+    RateLimitActionMetaData,
+    RateLimitActionQueryParameters,
+    RateLimitActionQueryParameterValueMatch,
+    RateLimitActionRemoteAddress,
+    RateLimitActionRequestHeaders,
+    RateLimitHitsAddend,
+)
+from meshio.xds.proto.envoy.extensions.common.ratelimit.v3 import LocalRateLimitDescriptor, RateLimitDescriptorEntry
 from meshio.xds.proto.envoy.extensions.filters.common.fault.v3 import (
     FaultDelay,
     FaultDelayHeaderDelay,
@@ -21,7 +36,10 @@ from meshio.xds.proto.envoy.extensions.filters.http.header_mutation.v3 import (
     HeaderMutationPerRoute,
     Mutations,
 )
+from meshio.xds.proto.envoy.extensions.filters.http.local_ratelimit.v3 import LocalRateLimit
 from meshio.xds.proto.envoy.extensions.filters.http.router.v3 import Router
+from meshio.xds.proto.envoy.type.metadata.v3 import MetadataKey
+from meshio.xds.proto.envoy.type.v3 import HttpStatus, TokenBucket
 from meshio.xds.rule import Rules, ignored, read, rejected
 
 NO_RUNTIME = "meshio has no runtime layer: what is configured always holds"
@@ -67,6 +85,42 @@ FILTER_FIELDS: dict[type[Message], Rules] = {
         **read("request_mutations", "query_parameter_mutations", "response_mutations"),
         **rejected("trailers stay as they are", "response_trailers_mutations", "request_trailers_mutations"),
     },
+    LocalRateLimit: {
+        **read("stat_prefix", "status", "token_bucket", "filter_enabled", "filter_enforced", "descriptors", "stage"),
+        **read("request_headers_to_add_when_not_enforced", "response_headers_to_add", "enable_x_ratelimit_headers"),
+        **read("vh_rate_limits", "always_consume_default_token_bucket", "rate_limited_as_resource_exhausted"),
+        **read("rate_limits", "max_dynamic_descriptors"),
+        **rejected("an application has no connections to count by", "local_rate_limit_per_downstream_connection"),
+        **rejected("a process does not know how many it shares a limit with", "local_cluster_rate_limit"),
+    },
+    LocalRateLimitDescriptor: read("entries", "token_bucket"),
+    RateLimitDescriptorEntry: read("key", "value"),
+    TokenBucket: read("max_tokens", "tokens_per_fill", "fill_interval"),
+    HttpStatus: read("code"),
+    RateLimit: {
+        **read("stage", "disable_key", "actions", "hits_addend"),
+        **rejected("limits that requests bring along", "limit"),
+        **ignored("Envoy's local rate limit counts all of a route's limits at once", "apply_on_stream_done"),
+    },
+    RateLimitHitsAddend: {**read("number"), **rejected("hits by a format", "format")},
+    RateLimitAction: {
+        **read("destination_cluster", "request_headers", "query_parameters", "remote_address", "generic_key"),
+        **read("header_value_match", "metadata", "masked_remote_address", "query_parameter_value_match"),
+        **rejected("the name of the process's own cluster is not counted by", "source_cluster"),
+        **rejected("", "dynamic_metadata", "extension"),
+    },
+    RateLimitActionDestinationCluster: {},
+    RateLimitActionRequestHeaders: read("header_name", "descriptor_key", "skip_if_absent"),
+    RateLimitActionQueryParameters: read("query_parameter_name", "descriptor_key", "skip_if_absent"),
+    RateLimitActionRemoteAddress: {},
+    RateLimitActionMaskedRemoteAddress: read("v4_prefix_mask_len", "v6_prefix_mask_len"),
+    RateLimitActionGenericKey: read("descriptor_value", "descriptor_key"),
+    RateLimitActionHeaderValueMatch: read("descriptor_key", "descriptor_value", "expect_match", "headers"),
+    RateLimitActionQueryParameterValueMatch: read(
+        "descriptor_key", "descriptor_value", "expect_match", "query_parameters"
+    ),
+    RateLimitActionMetaData: read("descriptor_key", "metadata_key", "default_value", "source", "skip_if_absent"),
+    MetadataKey: ignored("no filter here sets metadata: there is nothing under any key", "key", "path"),
     Mutation: read("remove", "append", "remove_on_match"),
     HeaderMutationRemoveOnMatch: read("key_matcher"),
     KeyValueMutation: read("append", "remove"),

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from meshio.message import Layer
 from meshio.routing.filters import Filter, Override, Overrides
-from meshio.xds import alteration, buffering
+from meshio.xds import alteration, buffering, rate_limit
 from meshio.xds.cors import translate_cors, translate_policy
 from meshio.xds.extension import TYPED_STRUCTS, open_message, type_of
 from meshio.xds.fault import translate_fault
@@ -23,6 +23,7 @@ Translate = Callable[[Place, bytes], Layer | None]
 
 ROUTER = "envoy.extensions.filters.http.router.v3.Router"
 FAULT = "envoy.extensions.filters.http.fault.v3.HTTPFault"
+RATE_LIMIT = "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit"
 FILTER_CONFIG = "envoy.config.route.v3.FilterConfig"
 
 
@@ -44,6 +45,7 @@ FILTERS: dict[str, Known] = {
     "envoy.extensions.filters.http.buffer.v3.Buffer": Known(buffering.translate_buffer),
     "envoy.extensions.filters.http.cors.v3.Cors": Known(translate_cors),
     "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation": Known(alteration.translate_alteration),
+    RATE_LIMIT: Known(rate_limit.translate_rate_limit),
     "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig": Known(reason="statistics"),
     "envoy.extensions.filters.http.grpc_web.v3.GrpcWeb": Known(reason="translates for browsers"),
     "io.istio.http.peer_metadata.Config": Known(reason="tells proxies about each other, for telemetry"),
@@ -61,6 +63,7 @@ OVERRIDES: dict[str, Known] = {
     FAULT: Known(translate_fault),
     "envoy.extensions.filters.http.buffer.v3.BufferPerRoute": Known(buffering.translate_override),
     "envoy.extensions.filters.http.cors.v3.CorsPolicy": Known(translate_policy),
+    RATE_LIMIT: Known(rate_limit.translate_override),
     "envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute": Known(alteration.translate_override),
 }
 """What `typed_per_filter_config` may hold."""

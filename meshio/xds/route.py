@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from meshio.resilience.retry import Retry
 from meshio.routing.route import Action, Route, RouteTable, VirtualHost
 from meshio.xds.action import translate_direct, translate_forward, translate_redirect
+from meshio.xds.descriptors import translate_limits
 from meshio.xds.extension import open_message
 from meshio.xds.layers import translate_overrides
 from meshio.xds.matching import translate_match
@@ -122,6 +123,7 @@ def translate_host(place: Place, config: RouteConfiguration, host: VirtualHostMe
         response_headers=response_mutation(place, host),
         attempt_count=host.include_request_attempt_count,
         overrides=translate_overrides(place, host.typed_per_filter_config),
+        rate_limits=translate_limits(place, "rate_limits", host.rate_limits),
         answers_attempt_count=host.include_attempt_count_in_response,
     )
 

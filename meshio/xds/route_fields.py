@@ -41,7 +41,6 @@ STATISTICS = "names of statistics only"
 TRACING = "no spans are made in this version"
 GRPC = "bounds gRPC requests, which need HTTP/2; kept for the version that speaks it"
 SUBSET = "endpoints are not chosen by metadata; istiod makes a cluster for each subset"
-RATES = "no rate limits in this version"
 
 ROUTE_FIELDS: dict[type[Message], Rules] = {
     RouteConfiguration: {
@@ -60,7 +59,7 @@ ROUTE_FIELDS: dict[type[Message], Rules] = {
         **rejected("", "matcher", "require_tls", "retry_policy_typed_config", "hedge_policy"),
         **read("include_attempt_count_in_response"),
         **rejected("", "include_is_timeout_retry_header"),
-        **rejected(RATES, "rate_limits"),
+        **read("rate_limits"),
         **ignored(STATISTICS, "virtual_clusters"),
         **rejected(CORS, "cors"),
         **ignored("Istio's note of where it comes from", "metadata"),
@@ -99,10 +98,10 @@ ROUTE_FIELDS: dict[type[Message], Rules] = {
         **rejected("", "retry_policy_typed_config", "grpc_timeout_offset", "upgrade_configs", "hedge_policy"),
         **rejected("redirects go to the caller", "internal_redirect_policy", "internal_redirect_action"),
         **rejected("redirects go to the caller", "max_internal_redirects"),
-        **rejected(RATES, "rate_limits"),
+        **read("rate_limits"),
         **only((timedelta(0),), "", "idle_timeout"),
         **rejected("circuit breakers of high priority", "priority"),
-        **ignored(RATES, "include_vh_rate_limits"),
+        **read("include_vh_rate_limits"),
         **ignored("HTTP/3 only", "early_data_policy"),
         **ignored("about the connection from the application to a proxy, which does not exist here", "flush_timeout"),
         **rejected(CORS, "cors"),

@@ -4,7 +4,7 @@ from meshio.errors import Rejected
 from meshio.matching import Header, HeaderPresent, HeaderRange
 from meshio.message import Layer
 from meshio.resilience.fault import Fault
-from meshio.resilience.site import Question
+from meshio.resilience.question import Question
 from meshio.routing.cors import Cors
 from meshio.routing.filters import Filter, Override, Overrides
 from meshio.xds.encode.matching import encode_header, encode_text

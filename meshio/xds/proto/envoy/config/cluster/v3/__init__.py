@@ -712,8 +712,8 @@ class ClusterOriginalDstLbConfig(betterproto2.Message):
         optional=True,
     )
 
-    metadata_key: "bytes | None" = betterproto2.field(
-        4, betterproto2.TYPE_BYTES, optional=True
+    metadata_key: "___type__metadata__v3__.MetadataKey | None" = betterproto2.field(
+        4, betterproto2.TYPE_MESSAGE, optional=True
     )
 
 
@@ -1066,5 +1066,6 @@ default_message_pool.register_message(
 
 from .....google import protobuf as ____google__protobuf__
 from ....type import v3 as ___type__v3__
+from ....type.metadata import v3 as ___type__metadata__v3__
 from ...core import v3 as __core__v3__
 from ...endpoint import v3 as __endpoint__v3__

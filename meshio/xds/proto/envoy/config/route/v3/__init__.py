@@ -10,6 +10,19 @@ __all__ = (
     "HeaderMatcher",
     "NonForwardingAction",
     "QueryParameterMatcher",
+    "RateLimit",
+    "RateLimitAction",
+    "RateLimitActionDestinationCluster",
+    "RateLimitActionGenericKey",
+    "RateLimitActionHeaderValueMatch",
+    "RateLimitActionMaskedRemoteAddress",
+    "RateLimitActionMetaData",
+    "RateLimitActionMetaDataSource",
+    "RateLimitActionQueryParameterValueMatch",
+    "RateLimitActionQueryParameters",
+    "RateLimitActionRemoteAddress",
+    "RateLimitActionRequestHeaders",
+    "RateLimitHitsAddend",
     "RedirectAction",
     "RedirectActionRedirectResponseCode",
     "RetryPolicy",
@@ -43,6 +56,12 @@ from .....message_pool import default_message_pool
 
 _COMPILER_VERSION = "0.10.1"
 betterproto2.check_compiler_version(_COMPILER_VERSION)
+
+
+class RateLimitActionMetaDataSource(betterproto2.Enum):
+    DYNAMIC = 0
+
+    ROUTE_ENTRY = 1
 
 
 class RedirectActionRedirectResponseCode(betterproto2.Enum):
@@ -221,6 +240,287 @@ class QueryParameterMatcher(betterproto2.Message):
 
 default_message_pool.register_message(
     "envoy.config.route.v3", "QueryParameterMatcher", QueryParameterMatcher
+)
+
+
+@dataclass(eq=False, repr=False)
+class RateLimit(betterproto2.Message):
+    stage: "int | None" = betterproto2.field(
+        1,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: ____google__protobuf__.UInt32Value,
+        optional=True,
+    )
+
+    disable_key: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    actions: "list[RateLimitAction]" = betterproto2.field(
+        3, betterproto2.TYPE_MESSAGE, repeated=True
+    )
+
+    limit: "bytes | None" = betterproto2.field(
+        4, betterproto2.TYPE_BYTES, optional=True
+    )
+
+    hits_addend: "RateLimitHitsAddend | None" = betterproto2.field(
+        5, betterproto2.TYPE_MESSAGE, optional=True
+    )
+
+    apply_on_stream_done: "bool" = betterproto2.field(6, betterproto2.TYPE_BOOL)
+
+
+default_message_pool.register_message("envoy.config.route.v3", "RateLimit", RateLimit)
+
+
+@dataclass(eq=False, repr=False)
+class RateLimitAction(betterproto2.Message):
+    """
+
+
+    Oneofs:
+        - action_specifier:
+    """
+
+    source_cluster: "bytes | None" = betterproto2.field(
+        1, betterproto2.TYPE_BYTES, optional=True, group="action_specifier"
+    )
+
+    destination_cluster: "RateLimitActionDestinationCluster | None" = (
+        betterproto2.field(
+            2, betterproto2.TYPE_MESSAGE, optional=True, group="action_specifier"
+        )
+    )
+
+    request_headers: "RateLimitActionRequestHeaders | None" = betterproto2.field(
+        3, betterproto2.TYPE_MESSAGE, optional=True, group="action_specifier"
+    )
+
+    query_parameters: "RateLimitActionQueryParameters | None" = betterproto2.field(
+        12, betterproto2.TYPE_MESSAGE, optional=True, group="action_specifier"
+    )
+
+    remote_address: "RateLimitActionRemoteAddress | None" = betterproto2.field(
+        4, betterproto2.TYPE_MESSAGE, optional=True, group="action_specifier"
+    )
+
+    generic_key: "RateLimitActionGenericKey | None" = betterproto2.field(
+        5, betterproto2.TYPE_MESSAGE, optional=True, group="action_specifier"
+    )
+
+    header_value_match: "RateLimitActionHeaderValueMatch | None" = betterproto2.field(
+        6, betterproto2.TYPE_MESSAGE, optional=True, group="action_specifier"
+    )
+
+    dynamic_metadata: "bytes | None" = betterproto2.field(
+        7, betterproto2.TYPE_BYTES, optional=True, group="action_specifier"
+    )
+
+    metadata: "RateLimitActionMetaData | None" = betterproto2.field(
+        8, betterproto2.TYPE_MESSAGE, optional=True, group="action_specifier"
+    )
+
+    extension: "__core__v3__.TypedExtensionConfig | None" = betterproto2.field(
+        9, betterproto2.TYPE_MESSAGE, optional=True, group="action_specifier"
+    )
+
+    masked_remote_address: "RateLimitActionMaskedRemoteAddress | None" = (
+        betterproto2.field(
+            10, betterproto2.TYPE_MESSAGE, optional=True, group="action_specifier"
+        )
+    )
+
+    query_parameter_value_match: "RateLimitActionQueryParameterValueMatch | None" = (
+        betterproto2.field(
+            11, betterproto2.TYPE_MESSAGE, optional=True, group="action_specifier"
+        )
+    )
+
+
+default_message_pool.register_message(
+    "envoy.config.route.v3", "RateLimit.Action", RateLimitAction
+)
+
+
+@dataclass(eq=False, repr=False)
+class RateLimitActionDestinationCluster(betterproto2.Message):
+    pass
+
+
+default_message_pool.register_message(
+    "envoy.config.route.v3",
+    "RateLimit.Action.DestinationCluster",
+    RateLimitActionDestinationCluster,
+)
+
+
+@dataclass(eq=False, repr=False)
+class RateLimitActionGenericKey(betterproto2.Message):
+    descriptor_value: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    descriptor_key: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+
+default_message_pool.register_message(
+    "envoy.config.route.v3", "RateLimit.Action.GenericKey", RateLimitActionGenericKey
+)
+
+
+@dataclass(eq=False, repr=False)
+class RateLimitActionHeaderValueMatch(betterproto2.Message):
+    descriptor_key: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+
+    descriptor_value: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    expect_match: "bool | None" = betterproto2.field(
+        2,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: ____google__protobuf__.BoolValue,
+        optional=True,
+    )
+
+    headers: "list[HeaderMatcher]" = betterproto2.field(
+        3, betterproto2.TYPE_MESSAGE, repeated=True
+    )
+
+
+default_message_pool.register_message(
+    "envoy.config.route.v3",
+    "RateLimit.Action.HeaderValueMatch",
+    RateLimitActionHeaderValueMatch,
+)
+
+
+@dataclass(eq=False, repr=False)
+class RateLimitActionMaskedRemoteAddress(betterproto2.Message):
+    v4_prefix_mask_len: "int | None" = betterproto2.field(
+        1,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: ____google__protobuf__.UInt32Value,
+        optional=True,
+    )
+
+    v6_prefix_mask_len: "int | None" = betterproto2.field(
+        2,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: ____google__protobuf__.UInt32Value,
+        optional=True,
+    )
+
+
+default_message_pool.register_message(
+    "envoy.config.route.v3",
+    "RateLimit.Action.MaskedRemoteAddress",
+    RateLimitActionMaskedRemoteAddress,
+)
+
+
+@dataclass(eq=False, repr=False)
+class RateLimitActionMetaData(betterproto2.Message):
+    descriptor_key: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    metadata_key: "___type__metadata__v3__.MetadataKey | None" = betterproto2.field(
+        2, betterproto2.TYPE_MESSAGE, optional=True
+    )
+
+    default_value: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
+    source: "RateLimitActionMetaDataSource" = betterproto2.field(
+        4,
+        betterproto2.TYPE_ENUM,
+        default_factory=lambda: RateLimitActionMetaDataSource(0),
+    )
+
+    skip_if_absent: "bool" = betterproto2.field(5, betterproto2.TYPE_BOOL)
+
+
+default_message_pool.register_message(
+    "envoy.config.route.v3", "RateLimit.Action.MetaData", RateLimitActionMetaData
+)
+
+
+@dataclass(eq=False, repr=False)
+class RateLimitActionQueryParameters(betterproto2.Message):
+    query_parameter_name: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    descriptor_key: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    skip_if_absent: "bool" = betterproto2.field(3, betterproto2.TYPE_BOOL)
+
+
+default_message_pool.register_message(
+    "envoy.config.route.v3",
+    "RateLimit.Action.QueryParameters",
+    RateLimitActionQueryParameters,
+)
+
+
+@dataclass(eq=False, repr=False)
+class RateLimitActionQueryParameterValueMatch(betterproto2.Message):
+    descriptor_key: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+
+    descriptor_value: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    expect_match: "bool | None" = betterproto2.field(
+        2,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: ____google__protobuf__.BoolValue,
+        optional=True,
+    )
+
+    query_parameters: "list[QueryParameterMatcher]" = betterproto2.field(
+        3, betterproto2.TYPE_MESSAGE, repeated=True
+    )
+
+
+default_message_pool.register_message(
+    "envoy.config.route.v3",
+    "RateLimit.Action.QueryParameterValueMatch",
+    RateLimitActionQueryParameterValueMatch,
+)
+
+
+@dataclass(eq=False, repr=False)
+class RateLimitActionRemoteAddress(betterproto2.Message):
+    pass
+
+
+default_message_pool.register_message(
+    "envoy.config.route.v3",
+    "RateLimit.Action.RemoteAddress",
+    RateLimitActionRemoteAddress,
+)
+
+
+@dataclass(eq=False, repr=False)
+class RateLimitActionRequestHeaders(betterproto2.Message):
+    header_name: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    descriptor_key: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    skip_if_absent: "bool" = betterproto2.field(3, betterproto2.TYPE_BOOL)
+
+
+default_message_pool.register_message(
+    "envoy.config.route.v3",
+    "RateLimit.Action.RequestHeaders",
+    RateLimitActionRequestHeaders,
+)
+
+
+@dataclass(eq=False, repr=False)
+class RateLimitHitsAddend(betterproto2.Message):
+    number: "int | None" = betterproto2.field(
+        1,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: ____google__protobuf__.UInt64Value,
+        optional=True,
+    )
+
+    format: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+
+default_message_pool.register_message(
+    "envoy.config.route.v3", "RateLimit.HitsAddend", RateLimitHitsAddend
 )
 
 
@@ -604,8 +904,8 @@ class RouteAction(betterproto2.Message):
         default_factory=lambda: __core__v3__.RoutingPriority(0),
     )
 
-    rate_limits: "list[bytes]" = betterproto2.field(
-        13, betterproto2.TYPE_BYTES, repeated=True
+    rate_limits: "list[RateLimit]" = betterproto2.field(
+        13, betterproto2.TYPE_MESSAGE, repeated=True
     )
 
     include_vh_rate_limits: "bool | None" = betterproto2.field(
@@ -1024,8 +1324,8 @@ class VirtualHost(betterproto2.Message):
         5, betterproto2.TYPE_BYTES, repeated=True
     )
 
-    rate_limits: "list[bytes]" = betterproto2.field(
-        6, betterproto2.TYPE_BYTES, repeated=True
+    rate_limits: "list[RateLimit]" = betterproto2.field(
+        6, betterproto2.TYPE_MESSAGE, repeated=True
     )
 
     request_headers_to_add: "list[__core__v3__.HeaderValueOption]" = betterproto2.field(
@@ -1213,5 +1513,6 @@ default_message_pool.register_message(
 from .....google import protobuf as ____google__protobuf__
 from ....type import v3 as ___type__v3__
 from ....type.matcher import v3 as ___type__matcher__v3__
+from ....type.metadata import v3 as ___type__metadata__v3__
 from ...common.mutation_rules import v3 as __common__mutation_rules__v3__
 from ...core import v3 as __core__v3__

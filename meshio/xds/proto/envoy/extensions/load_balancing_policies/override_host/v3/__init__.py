@@ -40,8 +40,8 @@ default_message_pool.register_message(
 class OverrideHostOverrideHostSource(betterproto2.Message):
     header: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
-    metadata: "bytes | None" = betterproto2.field(
-        2, betterproto2.TYPE_BYTES, optional=True
+    metadata: "____type__metadata__v3__.MetadataKey | None" = betterproto2.field(
+        2, betterproto2.TYPE_MESSAGE, optional=True
     )
 
 
@@ -53,3 +53,4 @@ default_message_pool.register_message(
 
 
 from .....config.cluster import v3 as ____config__cluster__v3__
+from .....type.metadata import v3 as ____type__metadata__v3__

@@ -1,0 +1,175 @@
+"""What a rate limit counts by: descriptors, made of a request (Envoy: router_ratelimit.cc, measured on 1.40).
+
+A route says how to make them (`Limit`); each is a list of key and value. An action that has nothing to say of a
+request makes no descriptor at all, unless it says that it may be left out.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from ipaddress import ip_network
+from typing import Literal, Protocol, TypeAlias
+from urllib.parse import unquote_to_bytes
+
+from meshio.message import PSEUDO_HEADERS, Request
+from meshio.resilience.question import Question
+
+Entry: TypeAlias = tuple[str, bytes]
+Descriptor: TypeAlias = tuple[Entry, ...]
+Say: TypeAlias = Callable[[Request], Entry | Literal["nothing", "left out"]]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What is known of every request of a route: the cluster it goes to, and the instance's own IP."""
+
+    cluster: str
+    address: str
+
+
+class Action(Protocol):
+    """One entry of a descriptor."""
+
+    def say(self, caller: Caller) -> Say:
+        """Compile it: what it says of a request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """The same for every request (generic_key, and metadata that nothing sets)."""
+
+    key: str
+    value: bytes
+
+    def say(self, caller: Caller) -> Say:
+        entry = (self.key, self.value)
+        return lambda request: entry
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """Nothing to say of any request."""
+
+    optional: bool = False
+
+    def say(self, caller: Caller) -> Say:
+        missing = absent(self.optional)
+        return lambda request: missing
+
+
+@dataclass(frozen=True, slots=True)
+class OfHeader:
+    """The first value of a header. `optional`: a request without it has a descriptor without this entry."""
+
+    name: bytes
+    key: str
+    optional: bool = False
+
+    def say(self, caller: Caller) -> Say:
+        key, missing = self.key, absent(self.optional)
+        pseudo = PSEUDO_HEADERS.get(self.name)
+        name = self.name
+
+        def say(request: Request) -> Entry | Literal["nothing", "left out"]:
+            value = pseudo(request) if pseudo is not None else request.header(name)
+            return (key, value) if value is not None else missing
+
+        return say
+
+
+@dataclass(frozen=True, slots=True)
+class OfQuery:
+    """The first value of a query parameter, without its escapes."""
+
+    name: bytes
+    key: str
+    optional: bool = False
+
+    def say(self, caller: Caller) -> Say:
+        key, name, missing = self.key, self.name, absent(self.optional)
+
+        def say(request: Request) -> Entry | Literal["nothing", "left out"]:
+            value = request.query(name)
+            return (key, unquote_to_bytes(value)) if value is not None else missing
+
+        return say
+
+
+@dataclass(frozen=True, slots=True)
+class OfAddress:
+    """The instance's own IP, or the network of it (bits of a mask for each family)."""
+
+    masks: tuple[int, int] | None = None
+
+    def say(self, caller: Caller) -> Say:
+        entry = ("remote_address", caller.address.encode())
+        if self.masks is not None:
+            mask = self.masks[":" in caller.address]
+            entry = ("masked_remote_address", str(ip_network(f"{caller.address}/{mask}", strict=False)).encode())
+        return lambda request: entry
+
+
+@dataclass(frozen=True, slots=True)
+class OfCluster:
+    """The cluster that the request goes to."""
+
+    def say(self, caller: Caller) -> Say:
+        entry = ("destination_cluster", caller.cluster.encode())
+        return lambda request: entry
+
+
+@dataclass(frozen=True, slots=True)
+class OfMatch:
+    """A value for requests that match all of the questions, or with `expected=False` not all."""
+
+    key: str
+    value: bytes
+    questions: tuple[Question, ...]
+    expected: bool = True
+
+    def say(self, caller: Caller) -> Say:
+        tests, expected, entry = [question.test() for question in self.questions], self.expected, (self.key, self.value)
+        return lambda request: entry if all(test(request) for test in tests) is expected else "nothing"
+
+
+def absent(optional: bool) -> Literal["nothing", "left out"]:
+    return "left out" if optional else "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How one descriptor is made (Envoy's RateLimit).
+
+    stage   filters look at the limits of their own stage
+    hits    tokens that a request takes, None for one
+    """
+
+    actions: tuple[Action, ...]
+    stage: int = 0
+    hits: int | None = None
+
+
+Describe: TypeAlias = Callable[[Request], list[tuple[Descriptor, int]]]
+
+
+def describing(limits: Iterable[Limit], caller: Caller) -> Describe:
+    """The descriptors of a request, each with the tokens that it takes."""
+    makers = [([action.say(caller) for action in limit.actions], limit.hits) for limit in limits]
+
+    def describe(request: Request) -> list[tuple[Descriptor, int]]:
+        made = [(made_of(says, request), 1 if hits is None else hits) for says, hits in makers]
+        return [(descriptor, hits) for descriptor, hits in made if descriptor is not None]
+
+    return describe
+
+
+def made_of(says: list[Say], request: Request) -> Descriptor | None:
+    entries: list[Entry] = []
+    for say in says:
+        match say(request):
+            case "nothing":
+                return None
+            case "left out":
+                pass
+            case (key, value):
+                entries.append((key, value))
+    return tuple(entries)
