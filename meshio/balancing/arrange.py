@@ -4,7 +4,7 @@ Ring hash and Maglev build tables. What they are to be built of is found out fir
 that only takes notes; then they are built one after the other; and then composed.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -63,15 +63,22 @@ def arrange(
     policy: Policy, tiers: Sequence[Tier[C]], spread: Spread, cluster: Surroundings
 ) -> Generator[None, None, Pick[C] | None]:
     """The pick over all priorities; None when no host may be picked. Yields about every millisecond."""
+    return arrange_by(lambda each: compose(each, tiers, spread), policy, cluster)
+
+
+def arrange_by(
+    composing: Callable[[Policy], Pick[C] | None], policy: Policy, cluster: Surroundings
+) -> Generator[None, None, Pick[C] | None]:
+    """The pick that a policy gives when it is composed like this. Yields about every millisecond."""
     if not isinstance(policy, Gradual):
-        return compose(policy, tiers, spread)
+        return composing(policy)
     rehearsal = Rehearsal()
-    compose(rehearsal, tiers, spread)
+    composing(rehearsal)
     picks: list[Pick[C]] = []
     for candidates, shares in rehearsal.asked:
         yield
         picks.append((yield from build(policy, candidates, shares or shares_of(candidates), cluster)))
-    pick = compose(Ready(picks), tiers, spread)
+    pick = composing(Ready(picks))
     own = policy.consistency.policies
     return keyed(pick, cluster.key(own)) if pick is not None and own else pick
 

@@ -75,15 +75,18 @@ class Loads:
     panic: tuple[bool, ...]
 
 
-def spread_loads(tiers: Sequence[Tier[C]], spread: Spread) -> Loads:
-    """Envoy: `recalculatePerPriorityState`, then `recalculatePerPriorityPanic`."""
+def spread_loads(tiers: Sequence[Tier[C]], spread: Spread, each: Sequence[Spread] | None = None) -> Loads:
+    """Envoy: `recalculatePerPriorityState`, then `recalculatePerPriorityPanic`.
+
+    `each` says how much a priority can take, where priorities differ in that.
+    """
     hosts, counted = count(tiers, everyone), count(tiers, counted_hosts)
     healthy, degraded = count(tiers, healthy_hosts), count(tiers, degraded_hosts)
-    sizes = map(weigh, tiers) if spread.weighted_health else zip(healthy, degraded, counted, strict=True)
     sound, weak = [], []
-    for fit, limping, total in sizes:
-        sound.append(availability(fit, total, spread))
-        weak.append(availability(limping, total, spread))
+    for tier, own, *size in zip(tiers, each or [spread] * len(tiers), healthy, degraded, counted, strict=True):
+        fit, limping, total = weigh(tier) if own.weighted_health else size
+        sound.append(availability(fit, total, own))
+        weak.append(availability(limping, total, own))
     whole = min(FULL, sum(sound) + sum(weak))
     calm = (False,) * len(tiers)
     if whole == FULL:

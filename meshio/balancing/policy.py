@@ -30,6 +30,7 @@ class Candidate(Protocol):
 
 
 C = TypeVar("C", bound=Candidate)
+T = TypeVar("T")
 Pick: TypeAlias = Callable[[Request], C]
 Steps: TypeAlias = Generator[None, None, Pick[C]]
 """Work that yields about every millisecond and returns a pick."""
@@ -56,11 +57,11 @@ def shares_of(candidates: tuple[C, ...]) -> tuple[float, ...]:
     return tuple(candidate.weight / total for candidate in candidates)
 
 
-def finished(steps: Steps[C]) -> Pick[C]:
+def finished(steps: Generator[None, None, T]) -> T:
     """The pick, in one go."""
     while True:
         try:
             next(steps)
         except StopIteration as done:
-            pick: Pick[C] = done.value
+            pick: T = done.value
             return pick

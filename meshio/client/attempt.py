@@ -66,7 +66,7 @@ def attempt(upstream: Upstream, lines: Lines, manner: Manner) -> Send:
         connection = idle(host, request)
         try:
             if connection is None:
-                connection = await connect(upstream, host, request)
+                connection = await connect(host.home or upstream, host, request)
             response = await connection.send(request)
         except BaseException as error:
             if connection is not None:

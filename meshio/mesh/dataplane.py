@@ -17,7 +17,8 @@ from meshio.mesh.names import Tables
 from meshio.mesh.plan import Locator
 from meshio.mesh.snapshot import EMPTY, Identity, Snapshot
 from meshio.routing.regex import compile_regex
-from meshio.upstream.cluster import Cluster, Dns, Eds, Static
+from meshio.upstream.aggregate import Aggregated
+from meshio.upstream.cluster import Aggregate, Cluster, Dns, Eds, Static
 from meshio.upstream.endpoint import LoadAssignment
 from meshio.upstream.host import Host
 from meshio.upstream.roster import Roster
@@ -56,6 +57,7 @@ class Dataplane(Branch):
         self._rosters: dict[str, Roster] = {}
         self._locator: Locator | None = None
         self._senders: Senders | None = None
+        self._replaced = False
         self._freshness = Freshness()
         self._shadows: set[asyncio.Task[None]] = set()
         self._key = partial(compile_hash, address=identity.address, substitute=compile_regex)
@@ -87,7 +89,7 @@ class Dataplane(Branch):
         for name, cluster in self._changed(snapshot):
             upstream = self.upstreams.get(name)
             if upstream is None:
-                upstream = self._fresh[name] = Upstream(self._finish_later, self._key)
+                upstream = self._fresh[name] = self._made(cluster)
             assignment = assignment_of(cluster, snapshot)
             if assignment is not None and (roster := upstream.draft(cluster, assignment)) is not None:
                 yield from roster.steps()
@@ -109,7 +111,11 @@ class Dataplane(Branch):
         left += [host for name in gone for host in self.upstreams.pop(name).retire()]
         if self.identity.local_cluster:
             self._locate_senders()
-        if self.plan is None or rebinds(self.snapshot, snapshot):
+        for upstream in self.upstreams.values():
+            if isinstance(upstream, Aggregated):
+                upstream.gather(self.upstreams)
+        if self.plan is None or self._replaced or rebinds(self.snapshot, snapshot):
+            self._replaced = False
             self._tables.forget_others(snapshot.routes)
             locator = self._locator
             if locator is None or locator.snapshot is not snapshot:
@@ -156,7 +162,7 @@ class Dataplane(Branch):
         if found != self._senders:
             self._senders = found
         if local is not None:
-            local.followers = (self._locate_senders,)
+            local.follow(self._locate_senders)
         for upstream in self.upstreams.values():
             upstream.compare(self._senders)
 
@@ -191,11 +197,18 @@ class Dataplane(Branch):
                 self.upstreams[name] = fresh
                 continue
             upstream = self.upstreams.get(name)
+            if upstream is not None and isinstance(upstream, Aggregated) != isinstance(cluster.discovery, Aggregate):
+                left += upstream.retire()
+                upstream, self._replaced = None, True
             if upstream is None:
-                upstream = self.upstreams[name] = Upstream(self._finish_later, self._key)
+                upstream = self.upstreams[name] = self._made(cluster)
             assignment = assignment_of(cluster, new) or resolved_before(cluster, upstream)
             left += self._update(upstream, cluster, assignment, self._rosters.pop(name, None))
         return left
+
+    def _made(self, cluster: Cluster) -> Upstream:
+        """What such a cluster becomes when it is new."""
+        return Aggregated() if isinstance(cluster.discovery, Aggregate) else Upstream(self._finish_later, self._key)
 
     def _changed(self, new: Snapshot) -> list[tuple[str, Cluster]]:
         """The clusters whose settings or endpoints are not the objects that are in service."""

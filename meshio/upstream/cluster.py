@@ -48,7 +48,14 @@ class OriginalDestination:
     """The host is whatever address the request was going to (passthrough, headless, resolution NONE)."""
 
 
-Discovery: TypeAlias = Eds | Static | Dns | OriginalDestination
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """The priorities of other clusters, one cluster after the other (envoy.clusters.aggregate)."""
+
+    clusters: tuple[str, ...]
+
+
+Discovery: TypeAlias = Eds | Static | Dns | OriginalDestination | Aggregate
 TlsVersion: TypeAlias = Literal["", "TLSv1.2", "TLSv1.3"]
 """What is spoken at all; "" leaves it to the TLS library."""
 

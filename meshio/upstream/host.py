@@ -1,8 +1,13 @@
 """The live state of one endpoint."""
 
+from typing import TYPE_CHECKING
+
 from meshio.resilience.outlier import Streaks
 from meshio.upstream.cluster import ClientTls
 from meshio.upstream.endpoint import NOWHERE, Endpoint, Locality
+
+if TYPE_CHECKING:
+    from meshio.upstream.upstream import Upstream
 
 FIT, DEGRADED, UNFIT = "fit", "degraded", "unfit"
 CONDITIONS = {"unknown": FIT, "healthy": FIT, "degraded": DEGRADED}
@@ -16,14 +21,15 @@ class Host:
     inflight    requests under way; latency: moving average in seconds
     requests, failures   since it was first seen; a failure is a 5xx or a failure of the connection
     ejected, streaks     outlier detection; no streaks before the first failure
+    home        the cluster it belongs to, where it is picked for another one too
     used        when a request last ended, for original destinations
     tls         what the cluster's transport sockets say for this endpoint; None is plaintext
     pool, tls_pools      owned by `transport`
     """
 
     __slots__ = (
-        "ejected", "endpoint", "failures", "inflight", "latency", "locality", "name", "pool", "priority", "requests",
-        "streaks", "tls", "tls_pools", "used", "weight",
+        "ejected", "endpoint", "failures", "home", "inflight", "latency", "locality", "name", "pool", "priority",
+        "requests", "streaks", "tls", "tls_pools", "used", "weight",
     )  # fmt: skip
 
     def __init__(self, endpoint: Endpoint, tls: ClientTls | None = None) -> None:
@@ -39,6 +45,7 @@ class Host:
         self.ejected = False
         self.streaks: Streaks | None = None
         self.used: float | None = None
+        self.home: Upstream | None = None
         self.pool: object | None = None
         self.tls_pools: dict[str, object] | None = None
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Generator, Iterator
 from random import random
 from typing import NoReturn, TypeAlias
 
-from meshio.balancing.arrange import arrange, reads_keys
+from meshio.balancing.arrange import arrange, arrange_by, reads_keys
 from meshio.balancing.hashing import HashPolicy, Key, compile_hash
-from meshio.balancing.locality import Spread
-from meshio.balancing.policy import Pick
+from meshio.balancing.locality import Spread, Tier, spread_loads, tier_pick
+from meshio.balancing.policy import Pick, finished
 from meshio.balancing.slow_start import slow_start_of
 from meshio.balancing.zone import Senders
 from meshio.errors import AllDropped, ConfigError, Dropped, NoHealthyHost, Overloaded
@@ -196,7 +196,7 @@ class Upstream:
 
     def rebuild_pick(self) -> None:
         """After an update, an ejection or a return."""
-        grouped, spread = tiers(self._groups), self._spread()
+        grouped, spread = self.standing()
         self._building = arrange(self.cluster.policy, grouped, spread, self)
         build = self.build()
         for _ in build:
@@ -225,6 +225,26 @@ class Upstream:
         self.pick = self._former = dropping(pick, self.assignment.drop) if self.assignment.drop else pick
         for follow in self.followers:
             follow()
+
+    def follow(self, follower: Callable[[], None]) -> None:
+        """Call this whenever the pick was replaced, once however often it is asked for."""
+        if follower not in self.followers:
+            self.followers += (follower,)
+
+    def unfollow(self, follower: Callable[[], None]) -> None:
+        self.followers = tuple(each for each in self.followers if each != follower)
+
+    def standing(self) -> tuple[list[Tier[Host]], Spread]:
+        """The hosts by priority, and what their load spreads by."""
+        return tiers(self.groups), self._spread()
+
+    def pick_at(self, priority: int, degraded: bool) -> Pick[Host] | None:
+        """The pick over one priority, of its healthy hosts or of its degraded ones; None when it has none."""
+        grouped, spread = self.standing()
+        panic = spread_loads(grouped, spread).panic
+        which = (priority, degraded)
+        steps = arrange_by(lambda policy: tier_pick(policy, grouped, spread, panic, which), self.cluster.policy, self)
+        return finished(steps)
 
     def compare(self, senders: Senders | None) -> None:
         """Take over what the local cluster looks like now."""
@@ -262,6 +282,14 @@ class Upstream:
         host.inflight += 1
         host.requests += 1
         return host
+
+    def admit_by(self, pick: Pick[Host], request: Request, avoid: int) -> Host:
+        """Like `admit`, by another pick. Nothing awaits in between."""
+        own, self.pick = self.pick, pick
+        try:
+            return self.admit(request, avoid)
+        finally:
+            self.pick = own
 
     def _untried(self, request: Request, host: Host, avoid: int) -> Host:
         """Envoy's previous_hosts predicate; after `avoid` more draws any host will do."""

@@ -4,10 +4,12 @@ from collections import Counter
 
 from meshio.balancing.arrange import reads_keys
 from meshio.balancing.cluster_provided import ClusterProvided
+from meshio.balancing.policy import Policy
 from meshio.balancing.zone import FAIR
-from meshio.upstream.cluster import OVERRIDABLE, Cluster, Discovery, Eds, OriginalDestination, Static
+from meshio.upstream.cluster import OVERRIDABLE, Aggregate, Cluster, Discovery, Eds, OriginalDestination, Static
 from meshio.upstream.endpoint import Health, LoadAssignment
 from meshio.xds.action import LARGEST_SUM
+from meshio.xds.custom import custom_discovery
 from meshio.xds.dns import check_resolver, translate_dns
 from meshio.xds.duration import positive
 from meshio.xds.endpoint import HEALTH, read_assignment
@@ -28,6 +30,7 @@ from meshio.xds.protocol import http_options, upstream_options
 from meshio.xds.shared import shared
 from meshio.xds.tls import translate_matches, translate_socket
 
+PROVIDING = (OriginalDestination, Aggregate)
 INBOUND = ("inbound|", "InboundPassthroughCluster")
 KEEPALIVE = (9, 7200, 75)  # Linux: probes, idle seconds, interval seconds
 
@@ -39,8 +42,7 @@ def translate_cluster(name: str, raw: bytes) -> Cluster:
     check_edges(place, message)
     http = upstream_options(place, message)
     found, (policy, localities) = discovery(place, message), translate_policy(place, message)
-    if isinstance(policy, ClusterProvided) and not isinstance(found, OriginalDestination):
-        raise place.rejected("CLUSTER_PROVIDED needs a cluster of type ORIGINAL_DST", "lb_policy")
+    check_provided(place, found, policy)
     if isinstance(found, Static) and reads_keys(policy):
         check_weights(place.at("load_assignment"), found.assignment)
     timeout, sni = message.connect_timeout, http.upstream_http_protocol_options
@@ -80,6 +82,8 @@ def check_edges(place: Place, message: ClusterMessage) -> None:
 
 def discovery(place: Place, message: ClusterMessage) -> Discovery:
     """Where the endpoints come from."""
+    if message.cluster_type is not None:
+        return custom_discovery(place.at("cluster_type"), message.cluster_type)
     match message.type or ClusterDiscoveryType.STATIC:
         case ClusterDiscoveryType.EDS:
             config = message.eds_cluster_config
@@ -91,6 +95,14 @@ def discovery(place: Place, message: ClusterMessage) -> Discovery:
         case ClusterDiscoveryType.ORIGINAL_DST:
             return OriginalDestination()
     raise place.rejected(f"{message.type!s} is not supported", "type")
+
+
+def check_provided(place: Place, found: Discovery, policy: Policy) -> None:
+    """Some kinds of clusters choose by themselves, and have to be told to."""
+    if isinstance(found, PROVIDING) != isinstance(policy, ClusterProvided):
+        kind = type(found).__name__
+        chosen = "needs" if isinstance(found, PROVIDING) else "does not choose by itself: it cannot have"
+        raise place.rejected(f"a cluster of kind {kind} {chosen} CLUSTER_PROVIDED", "lb_policy")
 
 
 def assignment(place: Place, message: ClusterMessage, named: bool) -> LoadAssignment:

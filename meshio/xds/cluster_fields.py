@@ -13,6 +13,7 @@ from meshio.xds.proto.envoy.config.cluster.v3 import (
     ClusterCommonLbConfig,
     ClusterCommonLbConfigLocalityWeightedLbConfig,
     ClusterCommonLbConfigZoneAwareLbConfig,
+    ClusterCustomClusterType,
     ClusterEdsClusterConfig,
     ClusterTransportSocketMatch,
     Filter,
@@ -29,6 +30,7 @@ from meshio.xds.proto.envoy.config.core.v3 import (
     HttpProtocolOptions,
     UpstreamHttpProtocolOptions,
 )
+from meshio.xds.proto.envoy.extensions.clusters.aggregate.v3 import ClusterConfig as AggregateConfig
 from meshio.xds.proto.envoy.extensions.upstreams.http.v3 import HttpProtocolOptions as UpstreamOptions
 from meshio.xds.proto.envoy.extensions.upstreams.http.v3 import (
     HttpProtocolOptionsAutoHttpConfig,
@@ -54,7 +56,8 @@ CLUSTER_FIELDS: dict[type[Message], Rules] = {
         **read("load_balancing_policy", "common_lb_config", "transport_socket", "transport_socket_matches"),
         **read("metadata", "upstream_connection_options", "filters", "upstream_bind_config"),
         **read("typed_dns_resolver_config"),
-        **rejected("", "cluster_type", "transport_socket_matcher", "original_dst_lb_config", "upstream_config"),
+        **read("cluster_type"),
+        **rejected("", "transport_socket_matcher", "original_dst_lb_config", "upstream_config"),
         **rejected("endpoints are not chosen by metadata; istiod makes a cluster for each subset", "lb_subset_config"),
         **rejected("active health checks are not supported", "health_checks"),
         **rejected("custom name servers are not supported", "dns_resolvers", "dns_resolution_config"),
@@ -69,6 +72,8 @@ CLUSTER_FIELDS: dict[type[Message], Rules] = {
         **ignored(STATISTICS, "lrs_server", "lrs_report_endpoint_metrics", "track_timeout_budgets"),
         **ignored(STATISTICS, "track_cluster_stats"),
     },
+    ClusterCustomClusterType: read("name", "typed_config"),
+    AggregateConfig: read("clusters"),
     ClusterEdsClusterConfig: {
         **read("service_name", "eds_config"),
     },

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from meshio.balancing.cluster_provided import ClusterProvided
 from meshio.balancing.maglev import Maglev
 from meshio.balancing.round_robin import RoundRobin
 from meshio.balancing.slow_start import SlowStart
@@ -12,7 +13,7 @@ from meshio.errors import Closed, NoRoute
 from meshio.matching import PathPrefix
 from meshio.routing.listener import ChainMatch, FilterChain, Listener, TcpChain
 from meshio.routing.route import DirectResponse, Route, WeightedCluster
-from meshio.upstream.cluster import Dns, OriginalDestination, Static
+from meshio.upstream.cluster import Aggregate, Cluster, Dns, OriginalDestination, Static
 from tests.mesh.planes import ANY, assignment, cluster, get, http, reached, run, snapshot, table, to
 
 
@@ -199,5 +200,25 @@ def test_a_large_table_is_built_beside_the_requests():
             await asyncio.sleep(0)
         assert upstream.pick is not standby
         assert {upstream.pick(get()).name for _ in range(20_000)} == {f"10.0.0.1:{port}" for port in range(1, 401)}
+
+    run(scenario)
+
+
+def test_a_cluster_becomes_one_of_others_and_back():
+    async def scenario(plane, peer):
+        a = cluster("a")
+        whole = Cluster("all", Aggregate(("a",)), ClusterProvided())
+        routes = (table(Route(ANY, to("all"))),)
+        plane.publish(snapshot(a, whole, routes=routes))
+        assert await reached(plane) == "all 10.0.0.1:1"
+        assert plane.upstreams["a"].hosts["10.0.0.1", 1].requests == 1
+        own = cluster("all")
+        plane.publish(snapshot(a, own, routes=routes, assignments=[assignment("a", 1), assignment("all", 7)]))
+        assert await reached(plane) == "all 10.0.0.1:7"
+        left = plane.publish(snapshot(a, whole, routes=routes))
+        assert [host.name for host in left] == ["10.0.0.1:7"]
+        assert await reached(plane) == "all 10.0.0.1:1"
+        plane.publish(snapshot(whole, routes=routes))
+        assert await reached(plane) == 503
 
     run(scenario)

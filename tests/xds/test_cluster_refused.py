@@ -20,6 +20,7 @@ from meshio.xds.proto.envoy.config.cluster.v3 import (
     Filter,
 )
 from meshio.xds.proto.envoy.config.cluster.v3 import ClusterCommonLbConfigZoneAwareLbConfig as Zones
+from meshio.xds.proto.envoy.config.cluster.v3 import ClusterCustomClusterType as CustomType
 from meshio.xds.proto.envoy.config.cluster.v3 import ClusterDiscoveryType as Type
 from meshio.xds.proto.envoy.config.cluster.v3 import ClusterLbPolicy as Lb
 from meshio.xds.proto.envoy.config.cluster.v3 import OutlierDetection as Outlier
@@ -33,6 +34,7 @@ from meshio.xds.proto.envoy.config.core.v3 import (
 )
 from meshio.xds.proto.envoy.config.endpoint.v3 import ClusterLoadAssignment
 from meshio.xds.proto.envoy.config.route.v3 import RouteActionHashPolicy, RouteActionHashPolicyCookie
+from meshio.xds.proto.envoy.extensions.clusters.aggregate.v3 import ClusterConfig as AggregateConfig
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.common.v3 import (
     ConsistentHashingLbConfig,
     LocalityLbConfig,
@@ -56,6 +58,7 @@ from meshio.xds.proto.envoy.extensions.upstreams.http.v3 import HttpProtocolOpti
 from meshio.xds.proto.envoy.extensions.upstreams.http.v3 import HttpProtocolOptionsExplicitHttpConfig
 from meshio.xds.proto.envoy.type.matcher.v3 import StringMatcher
 from meshio.xds.proto.envoy.type.v3 import Percent
+from meshio.xds.proto.google.protobuf import Any
 from tests.xds.clusters import (
     CARES,
     UNKNOWN,
@@ -100,7 +103,19 @@ REFUSED = {
     ),
     "a family of tomorrow": (cluster(type=Type.STRICT_DNS, dns_lookup_family=9), "dns_lookup_family", "not supported"),
     "a type of tomorrow": (cluster(type=Type(9)), "type", "not supported"),
-    "a custom type": (cluster(type=None, cluster_type=b"x"), "cluster_type", "not supported"),
+    "a custom type": (cluster(type=None, cluster_type=CustomType("x", UNKNOWN)), "cluster_type", "not supported"),
+    "a custom type without more": (cluster(type=None, cluster_type=CustomType("x")), "cluster_type", "not supported"),
+    "an aggregate of nothing": (
+        cluster(type=None, cluster_type=CustomType("x", Any.pack(AggregateConfig()))),
+        "cluster_type.typed_config.clusters",
+        "at least one",
+    ),
+    "an aggregate that chooses": (
+        cluster(type=None, cluster_type=CustomType("x", Any.pack(AggregateConfig(["a"])))),
+        "lb_policy",
+        "Aggregate needs CLUSTER_PROVIDED",
+    ),
+    "destinations that are chosen": (cluster(type=Type.ORIGINAL_DST), "lb_policy", "needs CLUSTER_PROVIDED"),
     "a zone share above all": (
         cluster(common_lb_config=ClusterCommonLbConfig(zone_aware_lb_config=Zones(routing_enabled=Percent(101)))),
         "common_lb_config.zone_aware_lb_config.routing_enabled",
@@ -125,7 +140,7 @@ REFUSED = {
         "cannot be combined",
     ),
     "a policy of tomorrow": (cluster(lb_policy=99), "lb_policy", "not supported"),
-    "a provided policy without destination": (cluster(lb_policy=Lb.CLUSTER_PROVIDED), "lb_policy", "ORIGINAL_DST"),
+    "a provided policy without destination": (cluster(lb_policy=Lb.CLUSTER_PROVIDED), "lb_policy", "cannot have"),
     "one choice": (
         cluster(lb_policy=Lb.LEAST_REQUEST, least_request_lb_config=ClusterLeastRequestLbConfig(1)),
         "choice_count",

@@ -60,7 +60,17 @@ from meshio.routing.route import (
     VirtualHost,
     WeightedCluster,
 )
-from meshio.upstream.cluster import ClientTls, Cluster, Dns, Eds, HttpOptions, OriginalDestination, Static, TlsMatch
+from meshio.upstream.cluster import (
+    Aggregate,
+    ClientTls,
+    Cluster,
+    Dns,
+    Eds,
+    HttpOptions,
+    OriginalDestination,
+    Static,
+    TlsMatch,
+)
 from meshio.upstream.endpoint import Endpoint, LoadAssignment, Locality, LocalityEndpoints
 
 WORD = st.text("abcXYZ-_.9", min_size=1, max_size=8)
@@ -286,7 +296,8 @@ POLICY = st.one_of(
     st.builds(RingHash, st.integers(1, 1024), st.integers(1024, 4096), FLAG, CONSISTENCY),
     st.builds(Maglev, st.sampled_from([7, 65537]), CONSISTENCY),
 )
-WHERE_AND_HOW = st.tuples(DISCOVERY, POLICY) | st.just((OriginalDestination(), ClusterProvided()))
+PROVIDED = st.just(OriginalDestination()) | st.builds(Aggregate, several(WORD).filter(len))
+WHERE_AND_HOW = st.tuples(DISCOVERY, POLICY) | st.tuples(PROVIDED, st.just(ClusterProvided()))
 
 
 def localities(policy):

@@ -4,6 +4,7 @@ from meshio.resilience.limits import Limits, RetryBudget
 from meshio.resilience.outlier import OutlierDetection
 from meshio.upstream.cluster import (
     OVERRIDABLE,
+    Aggregate,
     Cluster,
     Discovery,
     Dns,
@@ -22,6 +23,7 @@ from meshio.xds.proto.envoy.config.cluster.v3 import (
     CircuitBreakersThresholds,
     CircuitBreakersThresholdsRetryBudget,
     ClusterCommonLbConfig,
+    ClusterCustomClusterType,
     ClusterDiscoveryType,
     ClusterDnsLookupFamily,
     ClusterEdsClusterConfig,
@@ -38,6 +40,7 @@ from meshio.xds.proto.envoy.config.core.v3 import (
     TcpKeepalive,
 )
 from meshio.xds.proto.envoy.config.core.v3 import UpstreamHttpProtocolOptions as Automatic
+from meshio.xds.proto.envoy.extensions.clusters.aggregate.v3 import ClusterConfig as AggregateConfig
 from meshio.xds.proto.envoy.extensions.upstreams.http.v3 import HttpProtocolOptions as UpstreamOptions
 from meshio.xds.proto.envoy.extensions.upstreams.http.v3 import (
     HttpProtocolOptionsAutoHttpConfig,
@@ -87,6 +90,10 @@ def set_discovery(encoded: ClusterMessage, discovery: Discovery) -> None:
             encoded.load_assignment = encode_assignment(assignment)
         case Dns():
             set_dns(encoded, discovery)
+        case Aggregate(clusters):
+            encoded.cluster_type = ClusterCustomClusterType(
+                "envoy.clusters.aggregate", packed(AggregateConfig(clusters=list(clusters)))
+            )
         case OriginalDestination():
             encoded.type = ClusterDiscoveryType.ORIGINAL_DST
 

@@ -1,0 +1,108 @@
+"""A cluster made of clusters: whose hosts, whose counters, whose news."""
+
+from collections import Counter
+
+import pytest
+
+from meshio.balancing.cluster_provided import ClusterProvided
+from meshio.balancing.round_robin import RoundRobin
+from meshio.errors import NoHealthyHost, Overloaded
+from meshio.message import Request
+from meshio.resilience.limits import Limits
+from meshio.resilience.outlier import ANSWERED, OutlierDetection
+from meshio.upstream.aggregate import Aggregated
+from meshio.upstream.cluster import Aggregate, Cluster, Eds
+from meshio.upstream.endpoint import Endpoint, Health, LoadAssignment, LocalityEndpoints
+from meshio.upstream.upstream import Upstream
+
+EJECTS = OutlierDetection(consecutive_5xx=1, max_ejection_percent=100)
+
+
+def one(name: str, *health: Health, **settings: object) -> Upstream:
+    upstream = Upstream()
+    tell(upstream, name, *health, **settings)
+    return upstream
+
+
+def tell(upstream: Upstream, name: str, *health: Health, **settings: object) -> None:
+    endpoints = tuple(Endpoint((f"{name}.{i}", 80), health=each) for i, each in enumerate(health))
+    cluster = Cluster(name, Eds(name), RoundRobin(), panic_threshold=0.0, **settings)  # type: ignore[arg-type]
+    upstream.update(cluster, LoadAssignment(name, (LocalityEndpoints(endpoints),)))
+
+
+def made_of(**members: Upstream) -> Aggregated:
+    whole = Aggregated()
+    whole.update(Cluster("all", Aggregate(("a", "b")), ClusterProvided(), panic_threshold=0.0), LoadAssignment("all"))
+    whole.gather(members)
+    return whole
+
+
+def asked() -> Request:
+    return Request(b"GET", b"all", b"/", [])
+
+
+def served(whole: Aggregated, status: int = 200) -> str:
+    host = whole.admit(asked())
+    whole.settle(host, status, ANSWERED, 0.01, 1.0)
+    return host.name
+
+
+def test_requests_count_where_the_host_belongs() -> None:
+    a = one("a", "healthy")
+    whole = made_of(a=a, b=one("b", "healthy"))
+    host = whole.admit(asked())
+    assert (host.name, host.home, a.active, host.inflight, whole.active) == ("a.0:80", a, 1, 1, 0)
+    whole.settle(host, 503, ANSWERED, 0.01, 1.0)
+    assert (a.active, host.inflight, host.failures) == (0, 0, 1)
+    other = whole.admit(asked())
+    whole.leave(other, 0.01, 1.0)
+    assert a.active == 0
+
+
+def test_what_happens_to_a_member_is_news_at_once() -> None:
+    a, b = one("a", "healthy", outlier=EJECTS), one("b", "healthy")
+    whole = made_of(a=a, b=b)
+    assert served(whole, 503) == "a.0:80"
+    assert served(whole) == "b.0:80"
+    a.outliers = None
+    tell(a, "a", "healthy", "healthy")
+    assert {served(whole) for _ in range(9)} == {"a.0:80", "a.1:80"}
+    tell(a, "a")
+    tell(b, "b")
+    assert not whole.serving
+    with pytest.raises(NoHealthyHost):
+        whole.admit(asked())
+
+
+def test_load_spills_over_as_over_priorities() -> None:
+    whole = made_of(a=one("a", "healthy", "unhealthy"), b=one("b", "healthy"))
+    took = Counter(served(whole) for _ in range(2000))
+    assert took.keys() == {"a.0:80", "b.0:80"}
+    assert 1300 < took["a.0:80"] < 1500
+
+
+def test_a_members_limit_holds() -> None:
+    whole = made_of(a=one("a", "healthy", limits=Limits(requests=1)), b=one("b", "healthy"))
+    whole.admit(asked())
+    with pytest.raises(Overloaded, match="'a' has 1"):
+        whole.admit(asked())
+
+
+def test_members_come_and_go() -> None:
+    a, b = one("a", "healthy"), one("b", "healthy")
+    whole = made_of(a=a, b=b)
+    whole.gather({"b": b})
+    assert (served(whole), len(a.followers), len(b.followers)) == ("b.0:80", 0, 1)
+    whole.gather({"a": a, "b": made_of(a=a)})  # another aggregate has no hosts of its own
+    assert served(whole) == "a.0:80"
+    assert whole.retire() == []
+    assert b.followers == ()
+
+
+def test_it_tells_of_the_hosts_of_its_members() -> None:
+    whole = made_of(a=one("a", "unhealthy"), b=one("b", "healthy"))
+    assert [(host.name, words) for host, words in whole.candidates()] == [
+        ("a.0:80", "unhealthy, says the control plane"),
+        ("b.0:80", "takes requests: priority 0 takes 100 % of them"),
+    ]
+    assert (whole.hosts, whole.sweep(1.0)) == ({}, None)
