@@ -13,6 +13,7 @@ __all__ = (
     "ClusterCommonLbConfigConsistentHashingLbConfig",
     "ClusterCommonLbConfigLocalityWeightedLbConfig",
     "ClusterCommonLbConfigZoneAwareLbConfig",
+    "ClusterCustomClusterType",
     "ClusterDiscoveryType",
     "ClusterDnsLookupFamily",
     "ClusterEdsClusterConfig",
@@ -247,8 +248,8 @@ class Cluster(betterproto2.Message):
         2, betterproto2.TYPE_ENUM, optional=True, group="cluster_discovery_type"
     )
 
-    cluster_type: "bytes | None" = betterproto2.field(
-        38, betterproto2.TYPE_BYTES, optional=True, group="cluster_discovery_type"
+    cluster_type: "ClusterCustomClusterType | None" = betterproto2.field(
+        38, betterproto2.TYPE_MESSAGE, optional=True, group="cluster_discovery_type"
     )
 
     eds_cluster_config: "ClusterEdsClusterConfig | None" = betterproto2.field(
@@ -576,6 +577,20 @@ default_message_pool.register_message(
     "envoy.config.cluster.v3",
     "Cluster.CommonLbConfig.ZoneAwareLbConfig",
     ClusterCommonLbConfigZoneAwareLbConfig,
+)
+
+
+@dataclass(eq=False, repr=False)
+class ClusterCustomClusterType(betterproto2.Message):
+    name: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    typed_config: "____google__protobuf__.Any | None" = betterproto2.field(
+        2, betterproto2.TYPE_MESSAGE, optional=True
+    )
+
+
+default_message_pool.register_message(
+    "envoy.config.cluster.v3", "Cluster.CustomClusterType", ClusterCustomClusterType
 )
 
 
