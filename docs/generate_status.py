@@ -20,6 +20,7 @@ from meshio.xds.endpoint_fields import ENDPOINT_FIELDS
 from meshio.xds.filter_fields import FILTER_FIELDS
 from meshio.xds.layers import FILTERS, OVERRIDES, Known
 from meshio.xds.listener_fields import LISTENER_FIELDS
+from meshio.xds.matcher_fields import MATCHER_FIELDS
 from meshio.xds.policies import NEW, NEW_PREFIX, OLD
 from meshio.xds.proto.envoy.config.cluster.v3 import ClusterLbPolicy
 from meshio.xds.route_fields import ROUTE_FIELDS
@@ -33,7 +34,7 @@ TABLES: Mapping[str, dict[type[Message], Rules]] = {
     "Routes (RDS)": ROUTE_FIELDS,
     "Clusters (CDS)": CLUSTER_FIELDS,
     "Endpoints (EDS)": ENDPOINT_FIELDS,
-    "Shared messages": CORE_FIELDS,
+    "Shared messages": CORE_FIELDS | MATCHER_FIELDS,
 }
 HEAD = """# Feature status
 

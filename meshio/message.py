@@ -3,7 +3,7 @@
 These are built per request, so they are plain slots classes, not frozen dataclasses.
 """
 
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from meshio.record import Record
@@ -26,6 +26,24 @@ class Private:
     __slots__ = ()
 
 
+class Notes:
+    """What the application says of a request beside the request: routes can ask for it, and no upstream sees it.
+
+    metadata       JSON values by filter name, and inside by key (Envoy's dynamic metadata)
+    filter_state   texts by key
+    """
+
+    __slots__ = ("filter_state", "metadata")
+
+    def __init__(
+        self,
+        metadata: Mapping[str, Mapping[str, object]] | None = None,
+        filter_state: Mapping[str, str] | None = None,
+    ) -> None:
+        self.metadata = metadata or {}
+        self.filter_state = filter_state or {}
+
+
 class Request:
     """One request on its way through the mesh.
 
@@ -40,6 +58,7 @@ class Request:
     passed_over            how many of those were drawn and put back while the present attempt looks for a host
     chance                 the random number that every route with a runtime fraction shares, once one was asked
     deadline               loop time at which the route's timeout ends, or None
+    notes                  what the application says beside the request, or None
     record                 what becomes known about this request
     sign                   what the connection manager says on the answer in its own name, due at the very end
     stage                  what it waits for: "pool", "connect" or "write" while that is so, "" for the caller's own
@@ -47,7 +66,7 @@ class Request:
     """
 
     __slots__ = (
-        "authority", "body", "chance", "deadline", "hash", "headers", "host", "method", "passed_over", "path",
+        "authority", "body", "chance", "deadline", "hash", "headers", "host", "method", "notes", "passed_over", "path",
         "port", "port_given", "record", "scheme", "sign", "stage", "tried",
     )  # fmt: skip
 
@@ -77,6 +96,7 @@ class Request:
         self.passed_over = 0
         self.chance: int | None = None
         self.deadline: float | None = None
+        self.notes: Notes | None = None
         self.record = Record()
         self.sign: Finish | None = None
         self.stage = "read"

@@ -11,6 +11,7 @@ from typing import NoReturn, Protocol
 
 import httpx
 
+from meshio.client.notes import take_notes
 from meshio.client.patience import Patience, Wait
 from meshio.errors import (
     BadRequest,
@@ -26,7 +27,7 @@ from meshio.errors import (
     Reset,
     TimedOut,
 )
-from meshio.message import Body, Content, Request, Response
+from meshio.message import Body, Content, Notes, Request, Response
 
 REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 SYNC = "MeshTransport is asynchronous: use it with httpx.AsyncClient"
@@ -65,7 +66,8 @@ class MeshTransport(httpx.AsyncBaseTransport):
 
     Answers that Envoy would give itself (no route, no healthy host, timeout...) are responses;
     `response.extensions["mesh"]` is the Record that says why. With `raise_errors` they raise
-    httpx.ConnectError and its kin instead. The client's timeouts hold, at most a tenth of a second late.
+    httpx.ConnectError and its kin instead. The client's timeouts hold, at most a tenth of a second late. What routes
+    may ask beside the request is in its `extensions={"mesh": {"metadata": {...}, "filter_state": {...}}}`.
     """
 
     def __init__(self, mesh: Mesh, *, raise_errors: bool = False) -> None:
@@ -162,7 +164,7 @@ def convert(request: httpx.Request) -> Request:
             authority = value
         else:
             headers.append((name, value))
-    return Request(
+    asked = Request(
         request.method.encode("ascii"),
         authority,
         url.raw_path,
@@ -172,6 +174,17 @@ def convert(request: httpx.Request) -> Request:
         host=host.decode("ascii"),
         port=url.port or 0,
     )
+    if "mesh" in request.extensions:
+        asked.notes = notes(request)
+    return asked
+
+
+def notes(request: httpx.Request) -> Notes:
+    """What the caller says for the mesh alone."""
+    try:
+        return take_notes(**request.extensions["mesh"])
+    except BadRequest as error:
+        translate(error)
 
 
 def content(request: httpx.Request) -> Content:

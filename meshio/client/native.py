@@ -1,12 +1,13 @@
 """The native client: the shortest way from a call to the wire, with names that an httpx user can guess."""
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Coroutine
+from collections.abc import AsyncIterable, AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias, TypedDict, Unpack
 
 import orjson
 
+from meshio.client.notes import take_notes
 from meshio.client.reply import Reply
 from meshio.client.url import METHODS, HeaderTypes, ParamTypes, encode_headers, split_url, take_host
 from meshio.errors import BadRequest, RequestError
@@ -27,12 +28,15 @@ class Parts(TypedDict, total=False):
     params    added to the URL's query
     content   bytes, str or an async iterable of bytes, which is streamed
     json      encoded with orjson; sets content-type
+    metadata, filter_state   what routes may ask beside the request, see `message.Notes`
     """
 
     headers: HeaderTypes
     params: ParamTypes
     content: Content | str
     json: Any
+    metadata: Mapping[str, Mapping[str, object]]
+    filter_state: Mapping[str, str]
 
 
 class Options(Parts, total=False):
@@ -52,6 +56,8 @@ def build(
     params: ParamTypes | None = None,
     content: Content | str | None = None,
     json: Any = None,
+    metadata: Mapping[str, Mapping[str, object]] | None = None,
+    filter_state: Mapping[str, str] | None = None,
 ) -> Request:
     """The request as the mesh takes it. Raises BadRequest."""
     (scheme, host, port, authority), path = split_url(url, params)
@@ -75,6 +81,8 @@ def build(
         request.port, request.port_given = port, True
     elif scheme == b"https":
         request.port = DEFAULT_PORTS[scheme]
+    if metadata is not None or filter_state is not None:
+        request.notes = take_notes(metadata, filter_state)
     return request
 
 

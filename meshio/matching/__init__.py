@@ -9,22 +9,32 @@ Matchers are a vocabulary, and used several at a time; so this room has a front,
 
 from meshio.matching.chance import RuntimeFraction
 from meshio.matching.header import Header, HeaderPresent, HeaderRange
+from meshio.matching.kind import Connect, Grpc, PeerCertificate
 from meshio.matching.matcher import Matcher, Test
+from meshio.matching.metadata import FilterState, FilterStateAddress, Metadata
 from meshio.matching.path import Path, PathPrefix, PathRegex, PathSeparatedPrefix
 from meshio.matching.query import Query, QueryPresent
+from meshio.matching.template import PathTemplate
 from meshio.matching.text import Contains, Exact, Prefix, Regex, Suffix, Text, TextTest
 
 __all__ = [
+    "Connect",
     "Contains",
     "Exact",
+    "FilterState",
+    "FilterStateAddress",
+    "Grpc",
     "Header",
     "HeaderPresent",
     "HeaderRange",
     "Matcher",
+    "Metadata",
     "Path",
     "PathPrefix",
     "PathRegex",
     "PathSeparatedPrefix",
+    "PathTemplate",
+    "PeerCertificate",
     "Prefix",
     "Query",
     "QueryPresent",

@@ -31,6 +31,15 @@ def full_match(pattern: bytes) -> TextTest:
     return lambda value: full(value) is not None
 
 
+def program_size(pattern: bytes) -> int:
+    """How many steps the program of a pattern has: a match takes at most so long a character. Raises Rejected."""
+    try:
+        size: int = re2.compile(pattern, REGEX_OPTIONS).programsize
+    except re2.error as error:
+        raise Rejected("regex", words(pattern), reason_of(error)) from error
+    return size
+
+
 def reason_of(error: Exception) -> str:
     """What RE2 says; its Python binding hands the text over as bytes."""
     (reason,) = error.args or (b"",)

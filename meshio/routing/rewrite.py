@@ -8,6 +8,7 @@ from meshio.matching import Matcher, Path, PathPrefix, PathRegex, PathSeparatedP
 from meshio.message import Headers, Request
 from meshio.routing.regex import compile_regex
 from meshio.routing.substitution import request_value
+from meshio.routing.template import TemplateRewrite, compile_template
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class RegexRewrite:
         compile_regex(self.pattern, self.substitution)
 
 
-PathRewrite: TypeAlias = PrefixRewrite | RegexRewrite
+PathRewrite: TypeAlias = PrefixRewrite | RegexRewrite | TemplateRewrite
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,9 @@ def compile_path(rewrite: PathRewrite, match: tuple[Matcher, ...]) -> ChangePath
     if isinstance(rewrite, RegexRewrite):
         replace = compile_regex(rewrite.pattern, rewrite.substitution)
         return lambda path: on_path(path, replace)
+    if isinstance(rewrite, TemplateRewrite):
+        fill = compile_template(rewrite, match)
+        return lambda path: on_path(path, fill)
     value, size = rewrite.value.encode(), matched_size(match)
     if size is None:
         return lambda path: on_path(path, lambda whole: value)

@@ -1,6 +1,7 @@
 """What a route does: forward, redirect, answer."""
 
 from meshio.balancing.hashing import HashCookie, HashHeader, HashPolicy, HashQuery, HashSourceIp
+from meshio.matching import Matcher, PathTemplate
 from meshio.resilience.retry import Retry
 from meshio.routing.rewrite import (
     HostFromHeader,
@@ -31,6 +32,7 @@ from meshio.xds.proto.envoy.config.route.v3 import (
     WeightedClusterClusterWeight,
 )
 from meshio.xds.proto.envoy.type.matcher.v3 import RegexMatchAndSubstitute
+from meshio.xds.template import template_rewrite
 from meshio.xds.text import one_line, token
 
 DEFAULT_TIMEOUT = 15.0  # Envoy's, for a route without one
@@ -50,9 +52,16 @@ NOT_FOUND: dict[int, int] = {
 
 
 def translate_forward(
-    place: Place, action: RouteAction, retry: Retry | None, mirrors: list[RouteActionRequestMirrorPolicy]
+    place: Place,
+    action: RouteAction,
+    retry: Retry | None,
+    mirrors: list[RouteActionRequestMirrorPolicy],
+    match: tuple[Matcher, ...],
 ) -> Forward:
-    """A route action. `retry` and `mirrors` hold where the action says nothing itself (from the virtual host)."""
+    """The action of a route that matches like this.
+
+    `retry` and `mirrors` hold where the action says nothing itself (from the virtual host).
+    """
     status = NOT_FOUND.get(action.cluster_not_found_response_code)
     if status is None:
         raise place.rejected("is unknown", "cluster_not_found_response_code")
@@ -61,7 +70,7 @@ def translate_forward(
         clusters=destinations(place, action),
         timeout=route_timeout(place, action),
         retry=retry,
-        path_rewrite=path_rewrite(place, action.prefix_rewrite, action.regex_rewrite),
+        path_rewrite=forward_path(place, action, match),
         host_rewrite=host_rewrite(place, action),
         mirrors=tuple(mirror(place.at("request_mirror_policies", i), each) for i, each in enumerate(chosen)),
         hash_policies=tuple(hash_policy(place.at("hash_policy", i), each) for i, each in enumerate(action.hash_policy)),
@@ -129,11 +138,25 @@ def grpc_timeout(place: Place, action: RouteAction) -> float | None:
     return seconds(place.at("max_stream_duration.grpc_timeout_header_max"), longest)
 
 
-def path_rewrite(place: Place, prefix: str | None, regex: RegexMatchAndSubstitute | None) -> PathRewrite | None:
+def forward_path(place: Place, action: RouteAction, match: tuple[Matcher, ...]) -> PathRewrite | None:
+    """At most one of the three rewrites. A path that is matched by a template has no prefix."""
+    simple = path_rewrite(place, action.prefix_rewrite, action.regex_rewrite, match)
+    if action.path_rewrite_policy is None:
+        return simple
+    if simple is not None:
+        raise place.rejected("prefix_rewrite, regex_rewrite and this exclude each other", "path_rewrite_policy")
+    return template_rewrite(place.at("path_rewrite_policy"), action.path_rewrite_policy, match)
+
+
+def path_rewrite(
+    place: Place, prefix: str | None, regex: RegexMatchAndSubstitute | None, match: tuple[Matcher, ...]
+) -> PathRewrite | None:
     """At most one of the two rewrites."""
     if prefix and regex is not None:
         raise place.rejected("prefix_rewrite and regex_rewrite cannot both be set", "regex_rewrite")
     if prefix:
+        if any(isinstance(matcher, PathTemplate) for matcher in match):
+            raise place.rejected("cannot be used with a path template", "prefix_rewrite")
         return PrefixRewrite(one_line(place.at("prefix_rewrite"), prefix))
     if regex is not None:
         return RegexRewrite(*substitution(place.at("regex_rewrite"), regex))
@@ -177,8 +200,8 @@ def hash_policy(place: Place, policy: RouteActionHashPolicy) -> HashPolicy:
     raise place.rejected("names nothing to hash")
 
 
-def translate_redirect(place: Place, action: RedirectAction) -> Redirect:
-    """A redirect action."""
+def translate_redirect(place: Place, action: RedirectAction, match: tuple[Matcher, ...]) -> Redirect:
+    """The redirect action of a route that matches like this."""
     status = REDIRECTS.get(action.response_code)
     if status is None:
         raise place.rejected(f"{int(action.response_code)} is unknown", "response_code")
@@ -189,7 +212,7 @@ def translate_redirect(place: Place, action: RedirectAction) -> Redirect:
         host=one_line(place.at("host_redirect"), action.host_redirect),
         port=action.port_redirect,
         path=one_line(place.at("path_redirect"), action.path_redirect or ""),
-        path_rewrite=path_rewrite(place, action.prefix_rewrite, action.regex_rewrite),
+        path_rewrite=path_rewrite(place, action.prefix_rewrite, action.regex_rewrite, match),
         strip_query=action.strip_query,
     )
 

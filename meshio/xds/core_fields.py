@@ -20,8 +20,7 @@ from meshio.xds.proto.envoy.config.core.v3 import (
     TransportSocket,
     TypedExtensionConfig,
 )
-from meshio.xds.proto.envoy.type.matcher.v3 import RegexMatchAndSubstitute, RegexMatcher, StringMatcher
-from meshio.xds.proto.envoy.type.v3 import FractionalPercent, Int64Range, Percent
+from meshio.xds.proto.envoy.type.v3 import Percent
 from meshio.xds.proto.udpa.type.v1 import TypedStruct as OldTypedStruct
 from meshio.xds.proto.xds.type.v3 import TypedStruct
 from meshio.xds.rule import Rules, ignored, only, read, rejected
@@ -69,18 +68,7 @@ CORE_FIELDS: dict[type[Message], Rules] = {
     TcpKeepalive: read("keepalive_probes", "keepalive_time", "keepalive_interval"),
     TransportSocket: read("name", "typed_config"),
     TypedExtensionConfig: read("name", "typed_config"),
-    FractionalPercent: read("numerator", "denominator"),
     Percent: read("value"),
-    Int64Range: read("start", "end"),
-    StringMatcher: {
-        **read("exact", "prefix", "suffix", "safe_regex", "contains", "ignore_case"),
-        **rejected("", "custom"),
-    },
-    RegexMatcher: {
-        **read("regex"),
-        **ignored("only a limit of the program size, in favour of meshio's own", "google_re2"),
-    },
-    RegexMatchAndSubstitute: read("pattern", "substitution"),
     OldTypedStruct: read("type_url", "value"),
     TypedStruct: read("type_url", "value"),
 }

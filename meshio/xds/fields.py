@@ -13,13 +13,14 @@ from meshio.xds.core_fields import CORE_FIELDS
 from meshio.xds.endpoint_fields import ENDPOINT_FIELDS
 from meshio.xds.filter_fields import FILTER_FIELDS
 from meshio.xds.listener_fields import LISTENER_FIELDS
+from meshio.xds.matcher_fields import MATCHER_FIELDS
 from meshio.xds.parse import metas_of, unknown_numbers
 from meshio.xds.place import Place
 from meshio.xds.route_fields import ROUTE_FIELDS
 from meshio.xds.rule import Rule, Rules
 
 FIELDS: dict[type[Message], Rules] = (
-    CORE_FIELDS | LISTENER_FIELDS | FILTER_FIELDS | ROUTE_FIELDS | CLUSTER_FIELDS | ENDPOINT_FIELDS
+    CORE_FIELDS | MATCHER_FIELDS | LISTENER_FIELDS | FILTER_FIELDS | ROUTE_FIELDS | CLUSTER_FIELDS | ENDPOINT_FIELDS
 )
 
 

@@ -1,67 +1,29 @@
-"""Matchers of routes: what a request has to be like."""
+"""Matchers of routes: what a request has to be like. Limits are those of Envoy's API (route_components.proto)."""
 
-from collections.abc import Iterator
 from typing import TypeAlias
 
 from meshio import matching
 from meshio.errors import Rejected
 from meshio.matching import Matcher, Text
-from meshio.matching.text import full_match
+from meshio.matching.text import program_size
 from meshio.resilience.fault import Fraction
 from meshio.routing.regex import compile_regex
 from meshio.xds.place import Place
 from meshio.xds.proto.envoy.config.core.v3 import RuntimeFractionalPercent
-from meshio.xds.proto.envoy.config.route.v3 import HeaderMatcher, QueryParameterMatcher, RouteMatch
+from meshio.xds.proto.envoy.config.route.v3 import HeaderMatcher, QueryParameterMatcher
 from meshio.xds.proto.envoy.type.matcher.v3 import RegexMatchAndSubstitute, RegexMatcher, StringMatcher
 from meshio.xds.proto.envoy.type.v3 import FractionalPercent
+from meshio.xds.text import one_line
 
 HeaderQuestion: TypeAlias = matching.Header | matching.HeaderPresent | matching.HeaderRange
-LONGEST_PATTERN = 4096  # characters; RE2 bounds the compiled program itself
+LARGEST_PROGRAM = 32_768  # what Istio's bootstrap sets as re2.max_program_size.error_level; Envoy's own default is 100
+LONGEST_PARAMETER = 1024  # characters of a query parameter's name
 DENOMINATORS = (100, 10_000, 1_000_000)
-
-
-def translate_match(place: Place, match: RouteMatch) -> tuple[Matcher, ...]:
-    """All conditions of a route: path first, then headers, query and chance."""
-    return tuple(conditions(place, match))
-
-
-def conditions(place: Place, match: RouteMatch) -> Iterator[Matcher]:
-    yield path_matcher(place, match)
-    for index, header in enumerate(match.headers):
-        yield header_matcher(place.at("headers", index), header)
-    for index, parameter in enumerate(match.query_parameters):
-        yield query_matcher(place.at("query_parameters", index), parameter)
-    if match.runtime_fraction is not None:
-        share = fraction(place.at("runtime_fraction"), match.runtime_fraction)
-        yield matching.RuntimeFraction(share.numerator, share.denominator)
-
-
-def path_matcher(place: Place, match: RouteMatch) -> Matcher:
-    """The one condition that every route has."""
-    ignore_case = match.case_sensitive is False
-    if match.prefix is not None:
-        return matching.PathPrefix(match.prefix.encode(), ignore_case)
-    if match.path is not None:
-        return matching.Path(match.path.encode(), ignore_case)
-    if match.path_separated_prefix is not None:
-        return matching.PathSeparatedPrefix(separated_prefix(place, match.path_separated_prefix), ignore_case)
-    if match.safe_regex is not None:
-        return matching.PathRegex(pattern(place.at("safe_regex"), match.safe_regex))
-    raise place.rejected("has no path condition")
-
-
-def separated_prefix(place: Place, prefix: str) -> bytes:
-    """At least two characters, without query or fragment, not ending in a slash (Envoy's rule)."""
-    if len(prefix) < 2 or prefix.endswith("/") or "?" in prefix or "#" in prefix:
-        raise place.rejected(f"{prefix!r} is not a path that a slash or a query may follow", "path_separated_prefix")
-    return prefix.encode()
 
 
 def header_matcher(place: Place, header: HeaderMatcher) -> HeaderQuestion:
     """Without any condition it asks for presence (Envoy: HeaderUtility::createHeaderData)."""
-    name, invert = header.name.lower().encode(), header.invert_match
-    if not name:
-        raise place.rejected("has no name", "name")
+    name, invert = header_name(place.at("name"), header.name), header.invert_match
     if header.present_match is not None:
         return matching.HeaderPresent(name, header.present_match, invert)
     if (wanted := header.range_match) is not None:
@@ -70,6 +32,13 @@ def header_matcher(place: Place, header: HeaderMatcher) -> HeaderQuestion:
     if wanted_text is None:
         return matching.HeaderPresent(name, True, invert)
     return matching.Header(name, wanted_text, invert, header.treat_missing_header_as_empty)
+
+
+def header_name(place: Place, name: str) -> bytes:
+    """The name of a header that is asked for. Envoy takes what no header can be called; it is never there."""
+    if not name:
+        raise place.rejected("has no name")
+    return one_line(place, name).lower().encode()
 
 
 def header_text(place: Place, header: HeaderMatcher) -> Text | None:
@@ -81,22 +50,29 @@ def header_text(place: Place, header: HeaderMatcher) -> Text | None:
     if header.exact_match is not None:
         return matching.Exact(header.exact_match.encode()) if header.exact_match else None
     if header.prefix_match is not None:
-        return matching.Prefix(header.prefix_match.encode())
+        return matching.Prefix(some(place.at("prefix_match"), header.prefix_match))
     if header.suffix_match is not None:
-        return matching.Suffix(header.suffix_match.encode())
+        return matching.Suffix(some(place.at("suffix_match"), header.suffix_match))
     if header.contains_match is not None:
-        return matching.Contains(header.contains_match.encode())
+        return matching.Contains(some(place.at("contains_match"), header.contains_match))
     return None
+
+
+def some(place: Place, value: str) -> bytes:
+    """A part of a text that is asked for; it may not be empty."""
+    if not value:
+        raise place.rejected("must not be empty")
+    return value.encode()
 
 
 def query_matcher(place: Place, parameter: QueryParameterMatcher) -> Matcher:
     """A query parameter by text, or just its presence."""
+    if not 0 < len(parameter.name) <= LONGEST_PARAMETER:
+        raise place.rejected(f"must have from 1 to {LONGEST_PARAMETER} characters", "name")
     name = parameter.name.encode()
     if parameter.string_match is not None:
         return matching.Query(name, text(place.at("string_match"), parameter.string_match))
-    if parameter.present_match is False:
-        raise place.rejected("absence of a query parameter cannot be asked for", "present_match")
-    return matching.QueryPresent(name)
+    return matching.QueryPresent(name, parameter.present_match is not False)
 
 
 def text(place: Place, wanted: StringMatcher) -> Text:
@@ -104,25 +80,29 @@ def text(place: Place, wanted: StringMatcher) -> Text:
     if wanted.exact is not None:
         return matching.Exact(wanted.exact.encode(), wanted.ignore_case)
     if wanted.prefix is not None:
-        return matching.Prefix(wanted.prefix.encode(), wanted.ignore_case)
+        return matching.Prefix(some(place.at("prefix"), wanted.prefix), wanted.ignore_case)
     if wanted.suffix is not None:
-        return matching.Suffix(wanted.suffix.encode(), wanted.ignore_case)
+        return matching.Suffix(some(place.at("suffix"), wanted.suffix), wanted.ignore_case)
     if wanted.contains is not None:
-        return matching.Contains(wanted.contains.encode(), wanted.ignore_case)
+        return matching.Contains(some(place.at("contains"), wanted.contains), wanted.ignore_case)
     if wanted.safe_regex is not None:
+        if wanted.ignore_case:
+            raise place.rejected("has no effect on a regex", "ignore_case")
         return matching.Regex(pattern(place.at("safe_regex"), wanted.safe_regex))
     raise place.rejected("has no condition")
 
 
 def pattern(place: Place, regex: RegexMatcher) -> bytes:
-    """An RE2 pattern that compiles, so that publishing a snapshot cannot fail on it."""
-    if len(regex.regex) > LONGEST_PATTERN:
-        raise place.rejected(f"the pattern is longer than {LONGEST_PATTERN} characters", "regex")
-    raw = regex.regex.encode()
+    """An RE2 pattern of bounded size that compiles: publishing cannot fail on it, nor matching take long."""
+    raw = some(place.at("regex"), regex.regex)
     try:
-        full_match(raw)
+        size = program_size(raw)
     except Rejected as error:
         raise place.rejected(f"not RE2: {error.reason}", "regex") from None
+    own = regex.google_re2.max_program_size if regex.google_re2 is not None else None
+    largest = LARGEST_PROGRAM if own is None else own
+    if size > largest:
+        raise place.rejected(f"the pattern makes a program of {size} steps, of which {largest} are allowed", "regex")
     return raw
 
 

@@ -7,13 +7,14 @@ remembered by their bytes, so that a change costs a slice and one virtual host, 
 from collections.abc import Generator
 from dataclasses import dataclass
 
+from meshio.matching import Matcher
 from meshio.resilience.retry import Retry
 from meshio.routing.route import Action, Route, RouteTable, VirtualHost
 from meshio.xds.action import translate_direct, translate_forward, translate_redirect
+from meshio.xds.condition import translate_match
 from meshio.xds.descriptors import translate_limits
 from meshio.xds.extension import open_message
 from meshio.xds.layers import translate_overrides
-from meshio.xds.matching import translate_match
 from meshio.xds.metadata import istio_text
 from meshio.xds.mutation import request_mutation, response_mutation
 from meshio.xds.place import Place
@@ -141,9 +142,10 @@ def translate_route(place: Place, level: Level, route: RouteMessage) -> Route:
     """One route."""
     if route.match is None:
         raise place.rejected("has no match", "match")
+    match = shared(translate_match(place.at("match"), route.match))
     return Route(
-        match=shared(translate_match(place.at("match"), route.match)),
-        action=translate_action(place, level, route),
+        match=match,
+        action=translate_action(place, level, route, match),
         name=route.name,
         request_headers=request_mutation(place, route),
         response_headers=response_mutation(place, route),
@@ -163,16 +165,17 @@ def decorator(place: Place, given: Decorator | None) -> str:
     return one_line(place.at("operation"), given.operation)
 
 
-def translate_action(place: Place, level: Level, route: RouteMessage) -> Action:
-    """Exactly one action."""
+def translate_action(place: Place, level: Level, route: RouteMessage, match: tuple[Matcher, ...]) -> Action:
+    """Exactly one action, for a route that matches like this."""
     if (forward := route.route) is not None:
         here = place.at("route")
         limit = buffer_limit(route)
         own = retry_of(here, forward.retry_policy, buffer_limit(level.host) if limit is None else limit)
         mirrors = level.host.request_mirror_policies or level.config.request_mirror_policies
-        return translate_forward(here, forward, own if forward.retry_policy is not None else level.retry, mirrors)
+        retry = own if forward.retry_policy is not None else level.retry
+        return translate_forward(here, forward, retry, mirrors, match)
     if route.redirect is not None:
-        return translate_redirect(place.at("redirect"), route.redirect)
+        return translate_redirect(place.at("redirect"), route.redirect, match)
     if route.direct_response is not None:
         longest = level.config.max_direct_response_body_size_bytes
         limit = DIRECT_RESPONSE_LIMIT if longest is None else longest

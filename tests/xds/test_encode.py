@@ -10,6 +10,7 @@ from meshio.balancing.policy import Policy
 from meshio.controlplane.compile import compile_snapshot
 from meshio.controlplane.documents import load
 from meshio.errors import Rejected
+from meshio.matching import Matcher
 from meshio.mesh.snapshot import Name
 from meshio.routing.filters import Override
 from meshio.routing.listener import Listener
@@ -22,7 +23,7 @@ from meshio.xds.encode import Encodable, encode
 from meshio.xds.proto.envoy.config.route.v3 import RedirectActionRedirectResponseCode
 from meshio.xds.types import ASSIGNMENT, CLUSTER, LISTENER, NAMES, ROUTES
 from tests.xds.recordings import GOLDEN, read
-from tests.xds.values import ASSIGNED, CLUSTERS, LISTENERS, NAMES_TABLE, POLICY, ROUTE, TABLE
+from tests.xds.values import ASSIGNED, CLUSTERS, LISTENERS, NAMES_TABLE, POLICY, RARE, ROUTE, TABLE
 
 
 def kind_and_name(value: Encodable) -> tuple[str, str]:
@@ -45,6 +46,14 @@ def there_and_back(value: Encodable) -> object:
 @given(ROUTE)
 def test_routes_survive(value: Route):
     table = RouteTable("80", (VirtualHost("any", ("*",), (value,)),))
+    assert there_and_back(table) == table
+
+
+@settings(max_examples=50)
+@given(RARE)
+def test_rare_conditions_survive(value: tuple[Matcher, ...]):
+    route = Route(value, DirectResponse(200))
+    table = RouteTable("80", (VirtualHost("any", ("*",), (route,)),))
     assert there_and_back(table) == table
 
 

@@ -103,7 +103,11 @@ MATCHES = {
     "header regex, old": (header(safe_regex_match=regex("v")), (PREFIX, Header(b"x-a", Regex(b"v")))),
     "query exact": (query(string_match=text(exact="v")), (PREFIX, Query(b"q", Exact(b"v")))),
     "query present": (query(present_match=True), (PREFIX, QueryPresent(b"q"))),
+    "query absent": (query(present_match=False), (PREFIX, QueryPresent(b"q", False))),
     "query without condition": (query(), (PREFIX, QueryPresent(b"q"))),
+    "a prefix of nothing": (RouteMatch(prefix=""), (PathPrefix(b""),)),
+    "an exact header of nothing": (header(string_match=text(exact="")), (PREFIX, Header(b"x-a", Exact(b"")))),
+    "a range upside down": (header(range_match=Int64Range(5, 1)), (PREFIX, HeaderRange(b"x-a", 5, 1))),
 }
 
 

@@ -15,14 +15,21 @@ from meshio.balancing.slow_start import SlowStart
 from meshio.balancing.uniform import Random
 from meshio.balancing.zone import FAIR, ZoneAware
 from meshio.matching import (
+    Connect,
     Contains,
     Exact,
+    FilterState,
+    FilterStateAddress,
+    Grpc,
     Header,
     HeaderPresent,
     HeaderRange,
+    Metadata,
     PathPrefix,
     PathRegex,
     PathSeparatedPrefix,
+    PathTemplate,
+    PeerCertificate,
     Prefix,
     Query,
     QueryPresent,
@@ -31,6 +38,7 @@ from meshio.matching import (
     Suffix,
 )
 from meshio.matching import Path as WholePath
+from meshio.matching.metadata import Boolean, Either, Null, Number, OneOf, Present, Words
 from meshio.mesh.snapshot import Name
 from meshio.resilience.fault import Fault, Fraction
 from meshio.resilience.limits import Limits, RetryBudget
@@ -85,6 +93,7 @@ PORT = st.integers(1, 65535)
 FLAG = st.booleans()
 REGEX = st.sampled_from(["a.*", "[a-z]+", "^(x|y)$"])
 PATTERN = REGEX.map(str.encode)
+TEMPLATE = st.sampled_from(["/a/{x}", "/{x=**}.js", "/*/b"])
 
 
 def several(strategy: st.SearchStrategy, most: int = 3, least: int = 0) -> st.SearchStrategy:
@@ -108,11 +117,29 @@ HEADERS = st.one_of(
     st.builds(HeaderPresent, NAME, FLAG, FLAG),
     st.builds(HeaderRange, NAME, st.integers(-9, 9), st.integers(10, 99), FLAG, FLAG),
 )
-QUERIES = st.builds(Query, BYTES, TEXT) | st.builds(QueryPresent, BYTES)
+QUERIES = st.builds(Query, BYTES, TEXT) | st.builds(QueryPresent, BYTES, FLAG)
+NUMBERS = st.integers(-9, 9).map(float)
+SINGLE = st.one_of(
+    st.just(Null()), st.builds(Present, FLAG), st.builds(Boolean, FLAG), st.builds(Words, TEXT),
+    st.builds(Number, NUMBERS), st.builds(Number, NUMBERS, NUMBERS),
+)  # fmt: skip
+VALUE = SINGLE | st.builds(OneOf, SINGLE) | st.builds(Either, several(SINGLE, 3, 2))
+NOTES = st.one_of(
+    st.builds(Metadata, WORD, several(WORD, 2, 1), VALUE, FLAG),
+    st.builds(FilterState, WORD, TEXT),
+    st.builds(FilterStateAddress, WORD, several(st.sampled_from(["10.0.0.0/8", "fd00::/16"]))),
+)
 CHANCE = FRACTION.map(lambda share: RuntimeFraction(share.numerator, share.denominator))
-MATCH = st.tuples(PATH.map(lambda path: (path,)), several(HEADERS, 2), several(QUERIES, 2), several(CHANCE, 1)).map(
+MATCH = st.tuples(PATH.map(lambda path: (path,)), several(CHANCE, 1), several(HEADERS, 2), several(QUERIES, 2)).map(
     lambda parts: sum(parts, ())
 )
+CERTIFICATE = st.builds(PeerCertificate, st.none() | FLAG, st.none() | FLAG)
+RARE = st.one_of(
+    st.builds(PathTemplate, TEMPLATE).map(lambda path: (path,)),
+    st.tuples(st.just(Connect())),
+    st.tuples(st.just(PathPrefix(b"/")), st.one_of(st.just(Grpc()), CERTIFICATE, NOTES)),
+)
+"""Conditions that few routes have; kept out of whole tables, which are slow enough to make."""
 
 ADD = st.builds(
     HeaderValue, LOWER, WORD, st.sampled_from(["append", "add_if_absent", "overwrite", "overwrite_if_exists"]), FLAG

@@ -7,8 +7,9 @@ from meshio.resilience.fault import Fault
 from meshio.resilience.question import Question
 from meshio.routing.cors import Cors
 from meshio.routing.filters import Filter, Override, Overrides
-from meshio.xds.encode.matching import encode_header, encode_text
+from meshio.xds.encode.matching import encode_header
 from meshio.xds.encode.parts import packed, runtime_share, seconds, share
+from meshio.xds.encode.text import encode_text
 from meshio.xds.proto.envoy.config.route.v3 import FilterConfig, HeaderMatcher
 from meshio.xds.proto.envoy.extensions.filters.common.fault.v3 import (
     FaultDelay,

@@ -14,8 +14,9 @@ from meshio.routing.rewrite import (
     RegexRewrite,
 )
 from meshio.routing.route import Forward, Mirror, WeightedCluster
+from meshio.routing.template import TemplateRewrite
 from meshio.xds.encode.filters import encode_overrides
-from meshio.xds.encode.parts import headers_to_add, never_none, packed, runtime_share, seconds, substitution
+from meshio.xds.encode.parts import extension, headers_to_add, never_none, packed, runtime_share, seconds, substitution
 from meshio.xds.proto.envoy.config.route.v3 import (
     RetryPolicy,
     RetryPolicyRetryBackOff,
@@ -31,8 +32,10 @@ from meshio.xds.proto.envoy.config.route.v3 import (
     WeightedClusterClusterWeight,
 )
 from meshio.xds.proto.envoy.config.route.v3 import WeightedCluster as WeightedClusterMessage
+from meshio.xds.proto.envoy.extensions.path.rewrite.uri_template.v3 import UriTemplateRewriteConfig
 from meshio.xds.proto.envoy.extensions.retry.host.previous_hosts.v3 import PreviousHostsPredicate
 
+REWRITE_TEMPLATE = "envoy.path.rewrite.uri_template.uri_template_rewriter"
 PREVIOUS_HOSTS = "envoy.retry_host_predicates.previous_hosts"
 MISSING_CLUSTER = {
     503: RouteActionClusterNotFoundResponseCode.SERVICE_UNAVAILABLE,
@@ -137,6 +140,10 @@ def set_path_rewrite(encoded: RouteAction, rewrite: PathRewrite | None) -> None:
             encoded.prefix_rewrite = value
         case RegexRewrite(pattern, replacement):
             encoded.regex_rewrite = substitution(pattern, replacement)
+        case TemplateRewrite(template):
+            encoded.path_rewrite_policy = extension(
+                REWRITE_TEMPLATE, UriTemplateRewriteConfig(path_template_rewrite=template)
+            )
 
 
 def set_host_rewrite(encoded: RouteAction, rewrite: HostRewrite | None) -> None:

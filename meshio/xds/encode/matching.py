@@ -4,29 +4,41 @@ from collections.abc import Iterable
 
 from meshio.errors import Rejected
 from meshio.matching import (
-    Contains,
-    Exact,
+    Connect,
+    FilterState,
+    FilterStateAddress,
+    Grpc,
     Header,
     HeaderPresent,
     HeaderRange,
     Matcher,
+    Metadata,
     Path,
     PathPrefix,
     PathRegex,
     PathSeparatedPrefix,
-    Prefix,
+    PathTemplate,
+    PeerCertificate,
     Query,
     QueryPresent,
-    Regex,
     RuntimeFraction,
-    Suffix,
-    Text,
 )
 from meshio.resilience.fault import Fraction
-from meshio.xds.encode.parts import regex, runtime_share, text
-from meshio.xds.proto.envoy.config.route.v3 import HeaderMatcher, QueryParameterMatcher, RouteMatch
-from meshio.xds.proto.envoy.type.matcher.v3 import StringMatcher
+from meshio.xds.encode.notes import encode_filter_state, encode_metadata
+from meshio.xds.encode.parts import extension, regex, runtime_share, text
+from meshio.xds.encode.text import encode_text
+from meshio.xds.proto.envoy.config.route.v3 import (
+    HeaderMatcher,
+    QueryParameterMatcher,
+    RouteMatch,
+    RouteMatchConnectMatcher,
+    RouteMatchGrpcRouteMatchOptions,
+    RouteMatchTlsContextMatchOptions,
+)
+from meshio.xds.proto.envoy.extensions.path.match.uri_template.v3 import UriTemplateMatchConfig
 from meshio.xds.proto.envoy.type.v3 import Int64Range
+
+MATCH_TEMPLATE = "envoy.path.match.uri_template.uri_template_matcher"
 
 
 def encode_match(matchers: Iterable[Matcher]) -> RouteMatch:
@@ -34,7 +46,8 @@ def encode_match(matchers: Iterable[Matcher]) -> RouteMatch:
     match = RouteMatch()
     for matcher in matchers:
         add_matcher(match, matcher)
-    if (match.prefix, match.path, match.path_separated_prefix, match.safe_regex) == (None, None, None, None):
+    paths = (match.prefix, match.path, match.path_separated_prefix, match.safe_regex, match.path_match_policy)
+    if all(each is None for each in (*paths, match.connect_matcher)):
         match.prefix = "/"
     return match
 
@@ -44,12 +57,24 @@ def add_matcher(match: RouteMatch, matcher: Matcher) -> None:
     match matcher:
         case Path() | PathPrefix() | PathSeparatedPrefix() | PathRegex():
             set_path(match, matcher)
+        case PathTemplate(template):
+            match.path_match_policy = extension(MATCH_TEMPLATE, UriTemplateMatchConfig(path_template=template))
+        case Connect():
+            match.connect_matcher = RouteMatchConnectMatcher()
+        case Grpc():
+            match.grpc = RouteMatchGrpcRouteMatchOptions()
+        case PeerCertificate(presented, validated):
+            match.tls_context = RouteMatchTlsContextMatchOptions(presented=presented, validated=validated)
+        case Metadata():
+            match.dynamic_metadata.append(encode_metadata(matcher))
+        case FilterState() | FilterStateAddress():
+            match.filter_state.append(encode_filter_state(matcher))
         case Header() | HeaderPresent() | HeaderRange():
             match.headers.append(encode_header(matcher))
         case Query(name, question):
             match.query_parameters.append(QueryParameterMatcher(name=text(name), string_match=encode_text(question)))
-        case QueryPresent(name):
-            match.query_parameters.append(QueryParameterMatcher(name=text(name), present_match=True))
+        case QueryPresent(name, present):
+            match.query_parameters.append(QueryParameterMatcher(name=text(name), present_match=present))
         case RuntimeFraction(numerator, denominator):
             match.runtime_fraction = runtime_share(Fraction(numerator, denominator))
         case _:
@@ -82,19 +107,3 @@ def encode_header(matcher: Header | HeaderPresent | HeaderRange) -> HeaderMatche
             encoded.range_match = Int64Range(start=matcher.start, end=matcher.end)
             encoded.treat_missing_header_as_empty = matcher.treat_missing_as_empty
     return encoded
-
-
-def encode_text(question: Text) -> StringMatcher:
-    """Raises Rejected for a question that xDS has no words for."""
-    match question:
-        case Exact(value, ignore_case):
-            return StringMatcher(exact=text(value), ignore_case=ignore_case)
-        case Prefix(value, ignore_case):
-            return StringMatcher(prefix=text(value), ignore_case=ignore_case)
-        case Suffix(value, ignore_case):
-            return StringMatcher(suffix=text(value), ignore_case=ignore_case)
-        case Contains(value, ignore_case):
-            return StringMatcher(contains=text(value), ignore_case=ignore_case)
-        case Regex(pattern):
-            return StringMatcher(safe_regex=regex(text(pattern)))
-    raise Rejected(str(question), "string_match", "xDS has no such matcher")

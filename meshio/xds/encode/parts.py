@@ -17,6 +17,7 @@ from meshio.xds.proto.envoy.config.core.v3 import (
     RuntimeDouble,
     RuntimeFractionalPercent,
     SocketAddress,
+    TypedExtensionConfig,
 )
 from meshio.xds.proto.envoy.config.core.v3 import HeaderValue as HeaderValueMessage
 from meshio.xds.proto.envoy.type.matcher.v3 import RegexMatchAndSubstitute, RegexMatcher
@@ -38,6 +39,10 @@ DENOMINATORS = {
 
 def packed(message: Message) -> Any:
     return Any.pack(message)
+
+
+def extension(name: str, message: Message) -> TypedExtensionConfig:
+    return TypedExtensionConfig(name=name, typed_config=packed(message))
 
 
 def seconds(value: float | None) -> timedelta | None:

@@ -77,6 +77,8 @@ ROOTS = (
     "envoy.extensions.load_balancing_policies.round_robin.v3.round_robin_pb2",
     "envoy.extensions.load_balancing_policies.subset.v3.subset_pb2",
     "envoy.extensions.load_balancing_policies.wrr_locality.v3.wrr_locality_pb2",
+    "envoy.extensions.matching.common_inputs.network.v3.network_inputs_pb2",
+    "envoy.extensions.matching.input_matchers.ip.v3.ip_pb2",
     "envoy.extensions.matching.input_matchers.runtime_fraction.v3.runtime_fraction_pb2",
     "envoy.extensions.path.match.uri_template.v3.uri_template_match_pb2",
     "envoy.extensions.path.rewrite.uri_template.v3.uri_template_rewrite_pb2",

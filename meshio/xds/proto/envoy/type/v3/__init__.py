@@ -4,6 +4,7 @@
 # This file has been @generated
 
 __all__ = (
+    "DoubleRange",
     "FractionalPercent",
     "FractionalPercentDenominatorType",
     "HttpStatus",
@@ -147,6 +148,16 @@ class StatusCode(betterproto2.Enum):
     NotExtended = 510
 
     NetworkAuthenticationRequired = 511
+
+
+@dataclass(eq=False, repr=False)
+class DoubleRange(betterproto2.Message):
+    start: "float" = betterproto2.field(1, betterproto2.TYPE_DOUBLE)
+
+    end: "float" = betterproto2.field(2, betterproto2.TYPE_DOUBLE)
+
+
+default_message_pool.register_message("envoy.type.v3", "DoubleRange", DoubleRange)
 
 
 @dataclass(eq=False, repr=False)

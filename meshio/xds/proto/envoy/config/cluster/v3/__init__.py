@@ -236,8 +236,8 @@ class Cluster(betterproto2.Message):
         43, betterproto2.TYPE_MESSAGE, repeated=True
     )
 
-    transport_socket_matcher: "bytes | None" = betterproto2.field(
-        59, betterproto2.TYPE_BYTES, optional=True
+    transport_socket_matcher: "____xds__type__matcher__v3__.Matcher | None" = (
+        betterproto2.field(59, betterproto2.TYPE_MESSAGE, optional=True)
     )
 
     name: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -1080,6 +1080,7 @@ default_message_pool.register_message(
 
 
 from .....google import protobuf as ____google__protobuf__
+from .....xds.type.matcher import v3 as ____xds__type__matcher__v3__
 from ....type import v3 as ___type__v3__
 from ....type.metadata import v3 as ___type__metadata__v3__
 from ...core import v3 as __core__v3__

@@ -199,8 +199,8 @@ class Listener(betterproto2.Message):
         36, betterproto2.TYPE_BYTES, optional=True
     )
 
-    filter_chain_matcher: "bytes | None" = betterproto2.field(
-        32, betterproto2.TYPE_BYTES, optional=True
+    filter_chain_matcher: "____xds__type__matcher__v3__.Matcher | None" = (
+        betterproto2.field(32, betterproto2.TYPE_MESSAGE, optional=True)
     )
 
     use_original_dst: "bool | None" = betterproto2.field(
@@ -369,4 +369,5 @@ default_message_pool.register_message(
 
 
 from .....google import protobuf as ____google__protobuf__
+from .....xds.type.matcher import v3 as ____xds__type__matcher__v3__
 from ...core import v3 as __core__v3__

@@ -6,6 +6,7 @@
 __all__ = (
     "Decorator",
     "DirectResponseAction",
+    "FilterAction",
     "FilterConfig",
     "HeaderMatcher",
     "NonForwardingAction",
@@ -40,7 +41,11 @@ __all__ = (
     "RouteActionMaxStreamDuration",
     "RouteActionRequestMirrorPolicy",
     "RouteConfiguration",
+    "RouteList",
     "RouteMatch",
+    "RouteMatchConnectMatcher",
+    "RouteMatchGrpcRouteMatchOptions",
+    "RouteMatchTlsContextMatchOptions",
     "VirtualHost",
     "VirtualHostTlsRequirementType",
     "WeightedCluster",
@@ -128,6 +133,18 @@ class DirectResponseAction(betterproto2.Message):
 
 default_message_pool.register_message(
     "envoy.config.route.v3", "DirectResponseAction", DirectResponseAction
+)
+
+
+@dataclass(eq=False, repr=False)
+class FilterAction(betterproto2.Message):
+    action: "____google__protobuf__.Any | None" = betterproto2.field(
+        1, betterproto2.TYPE_MESSAGE, optional=True
+    )
+
+
+default_message_pool.register_message(
+    "envoy.config.route.v3", "FilterAction", FilterAction
 )
 
 
@@ -713,8 +730,8 @@ class Route(betterproto2.Message):
         7, betterproto2.TYPE_MESSAGE, optional=True, group="action"
     )
 
-    filter_action: "bytes | None" = betterproto2.field(
-        17, betterproto2.TYPE_BYTES, optional=True, group="action"
+    filter_action: "FilterAction | None" = betterproto2.field(
+        17, betterproto2.TYPE_MESSAGE, optional=True, group="action"
     )
 
     non_forwarding_action: "NonForwardingAction | None" = betterproto2.field(
@@ -1229,6 +1246,16 @@ default_message_pool.register_message(
 
 
 @dataclass(eq=False, repr=False)
+class RouteList(betterproto2.Message):
+    routes: "list[Route]" = betterproto2.field(
+        1, betterproto2.TYPE_MESSAGE, repeated=True
+    )
+
+
+default_message_pool.register_message("envoy.config.route.v3", "RouteList", RouteList)
+
+
+@dataclass(eq=False, repr=False)
 class RouteMatch(betterproto2.Message):
     """
 
@@ -1249,8 +1276,8 @@ class RouteMatch(betterproto2.Message):
         10, betterproto2.TYPE_MESSAGE, optional=True, group="path_specifier"
     )
 
-    connect_matcher: "bytes | None" = betterproto2.field(
-        12, betterproto2.TYPE_BYTES, optional=True, group="path_specifier"
+    connect_matcher: "RouteMatchConnectMatcher | None" = betterproto2.field(
+        12, betterproto2.TYPE_MESSAGE, optional=True, group="path_specifier"
     )
 
     path_separated_prefix: "str | None" = betterproto2.field(
@@ -1280,22 +1307,70 @@ class RouteMatch(betterproto2.Message):
         7, betterproto2.TYPE_MESSAGE, repeated=True
     )
 
-    grpc: "bytes | None" = betterproto2.field(8, betterproto2.TYPE_BYTES, optional=True)
-
-    tls_context: "bytes | None" = betterproto2.field(
-        11, betterproto2.TYPE_BYTES, optional=True
+    grpc: "RouteMatchGrpcRouteMatchOptions | None" = betterproto2.field(
+        8, betterproto2.TYPE_MESSAGE, optional=True
     )
 
-    dynamic_metadata: "list[bytes]" = betterproto2.field(
-        13, betterproto2.TYPE_BYTES, repeated=True
+    tls_context: "RouteMatchTlsContextMatchOptions | None" = betterproto2.field(
+        11, betterproto2.TYPE_MESSAGE, optional=True
     )
 
-    filter_state: "list[bytes]" = betterproto2.field(
-        16, betterproto2.TYPE_BYTES, repeated=True
+    dynamic_metadata: "list[___type__matcher__v3__.MetadataMatcher]" = (
+        betterproto2.field(13, betterproto2.TYPE_MESSAGE, repeated=True)
+    )
+
+    filter_state: "list[___type__matcher__v3__.FilterStateMatcher]" = (
+        betterproto2.field(16, betterproto2.TYPE_MESSAGE, repeated=True)
     )
 
 
 default_message_pool.register_message("envoy.config.route.v3", "RouteMatch", RouteMatch)
+
+
+@dataclass(eq=False, repr=False)
+class RouteMatchConnectMatcher(betterproto2.Message):
+    pass
+
+
+default_message_pool.register_message(
+    "envoy.config.route.v3", "RouteMatch.ConnectMatcher", RouteMatchConnectMatcher
+)
+
+
+@dataclass(eq=False, repr=False)
+class RouteMatchGrpcRouteMatchOptions(betterproto2.Message):
+    pass
+
+
+default_message_pool.register_message(
+    "envoy.config.route.v3",
+    "RouteMatch.GrpcRouteMatchOptions",
+    RouteMatchGrpcRouteMatchOptions,
+)
+
+
+@dataclass(eq=False, repr=False)
+class RouteMatchTlsContextMatchOptions(betterproto2.Message):
+    presented: "bool | None" = betterproto2.field(
+        1,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: ____google__protobuf__.BoolValue,
+        optional=True,
+    )
+
+    validated: "bool | None" = betterproto2.field(
+        2,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: ____google__protobuf__.BoolValue,
+        optional=True,
+    )
+
+
+default_message_pool.register_message(
+    "envoy.config.route.v3",
+    "RouteMatch.TlsContextMatchOptions",
+    RouteMatchTlsContextMatchOptions,
+)
 
 
 @dataclass(eq=False, repr=False)
@@ -1310,8 +1385,8 @@ class VirtualHost(betterproto2.Message):
         3, betterproto2.TYPE_MESSAGE, repeated=True
     )
 
-    matcher: "bytes | None" = betterproto2.field(
-        21, betterproto2.TYPE_BYTES, optional=True
+    matcher: "____xds__type__matcher__v3__.Matcher | None" = betterproto2.field(
+        21, betterproto2.TYPE_MESSAGE, optional=True
     )
 
     require_tls: "VirtualHostTlsRequirementType" = betterproto2.field(
@@ -1511,6 +1586,7 @@ default_message_pool.register_message(
 
 
 from .....google import protobuf as ____google__protobuf__
+from .....xds.type.matcher import v3 as ____xds__type__matcher__v3__
 from ....type import v3 as ___type__v3__
 from ....type.matcher import v3 as ___type__matcher__v3__
 from ....type.metadata import v3 as ___type__metadata__v3__

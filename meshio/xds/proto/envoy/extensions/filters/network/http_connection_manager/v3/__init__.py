@@ -269,8 +269,8 @@ class HttpConnectionManager(betterproto2.Message):
         17, betterproto2.TYPE_BYTES, optional=True
     )
 
-    forward_client_cert_matcher: "bytes | None" = betterproto2.field(
-        60, betterproto2.TYPE_BYTES, optional=True
+    forward_client_cert_matcher: "______xds__type__matcher__v3__.Matcher | None" = (
+        betterproto2.field(60, betterproto2.TYPE_MESSAGE, optional=True)
     )
 
     proxy_100_continue: "bool" = betterproto2.field(18, betterproto2.TYPE_BOOL)
@@ -435,5 +435,6 @@ default_message_pool.register_message(
 
 
 from .......google import protobuf as ______google__protobuf__
+from .......xds.type.matcher import v3 as ______xds__type__matcher__v3__
 from ......config.core import v3 as _____config__core__v3__
 from ......config.route import v3 as _____config__route__v3__
