@@ -13,6 +13,7 @@ A map of the rooms, from the top; a room imports only rooms below it:
     mesh           publish and compose: Snapshot to plan
     transport      bytes and sockets: HTTP/1.1, pools
     routing        routes, rewrites, local replies        upstream   clusters and hosts, live
+    access         who may do what
     matching, balancing, resilience                       the algorithms, mesh-agnostic
     errors, message, record                               what everything else speaks
 

@@ -46,6 +46,10 @@ def refuse_inside(place: Place, name: str, value: object) -> None:
         for index, item in enumerate(value):
             if isinstance(item, Message) and type(item) in FIELDS:
                 refuse_unsupported(place.at(name, index), item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if isinstance(item, Message) and type(item) in FIELDS:
+                refuse_unsupported(place.at(name, key), item)
     elif isinstance(value, Message) and type(value) in FIELDS:
         refuse_unsupported(place.at(name), value)
 
@@ -57,5 +61,5 @@ def rows(cls: type[Message]) -> tuple[tuple[str, Rule, bool], ...]:
     return tuple(
         (name, rule, bool(metas[name].optional or metas[name].group))
         for name, rule in FIELDS[cls].items()
-        if rule.fate == "rejected" or (rule.fate == "read" and metas[name].proto_type == "message")
+        if rule.fate == "rejected" or (rule.fate == "read" and metas[name].proto_type in ("message", "map"))
     )

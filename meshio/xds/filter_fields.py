@@ -6,6 +6,15 @@ from meshio.xds.listener_fields import LOGS, STATISTICS, TRACING
 from meshio.xds.proto.envoy.config.common.mutation_rules.v3 import HeaderMutation as Mutation
 from meshio.xds.proto.envoy.config.common.mutation_rules.v3 import HeaderMutationRemoveOnMatch
 from meshio.xds.proto.envoy.config.core.v3 import KeyValueAppend, KeyValueMutation, KeyValuePair
+from meshio.xds.proto.envoy.config.rbac.v3 import (
+    Permission,
+    PermissionSet,
+    Policy,
+    Principal,
+    PrincipalAuthenticated,
+    PrincipalSet,
+)
+from meshio.xds.proto.envoy.config.rbac.v3 import Rbac as RbacRules
 from meshio.xds.proto.envoy.config.route.v3 import (
     RateLimit,
     RateLimitAction,
@@ -37,6 +46,7 @@ from meshio.xds.proto.envoy.extensions.filters.http.header_mutation.v3 import (
     Mutations,
 )
 from meshio.xds.proto.envoy.extensions.filters.http.local_ratelimit.v3 import LocalRateLimit
+from meshio.xds.proto.envoy.extensions.filters.http.rbac.v3 import Rbac, RbacPerRoute
 from meshio.xds.proto.envoy.extensions.filters.http.router.v3 import Router
 from meshio.xds.proto.envoy.type.metadata.v3 import MetadataKey
 from meshio.xds.proto.envoy.type.v3 import HttpStatus, TokenBucket
@@ -45,6 +55,35 @@ from meshio.xds.rule import Rules, ignored, read, rejected
 NO_RUNTIME = "meshio has no runtime layer: what is configured always holds"
 
 FILTER_FIELDS: dict[type[Message], Rules] = {
+    Rbac: {
+        **read("rules"),
+        **ignored(STATISTICS, "rules_stat_prefix", "shadow_rules_stat_prefix", "track_per_rule_stats"),
+        **ignored("counts only: rules in shadow refuse nothing", "shadow_rules", "shadow_matcher"),
+        **rejected("access rules as a matcher tree", "matcher"),
+    },
+    RbacPerRoute: read("rbac"),
+    RbacRules: {**read("action", "policies"), **rejected("", "audit_logging_options")},
+    Policy: {
+        **read("permissions", "principals"),
+        **rejected("conditions in CEL", "condition", "checked_condition"),
+        **ignored("says how conditions are read, of which there are none", "cel_config"),
+    },
+    Permission: {
+        **read("and_rules", "or_rules", "any", "header", "url_path", "destination_port", "destination_port_range"),
+        **read("not_rule", "requested_server_name"),
+        **rejected("the address that the application connected to is not known", "destination_ip"),
+        **rejected("no filter here sets metadata", "metadata", "sourced_metadata"),
+        **rejected("", "matcher", "uri_template"),
+    },
+    PermissionSet: read("rules"),
+    Principal: {
+        **read("and_ids", "or_ids", "any", "authenticated", "source_ip", "direct_remote_ip", "remote_ip", "header"),
+        **read("url_path", "not_id"),
+        **rejected("no filter here sets metadata", "metadata", "sourced_metadata", "filter_state"),
+        **rejected("", "custom"),
+    },
+    PrincipalSet: read("ids"),
+    PrincipalAuthenticated: ignored("an application has no certificate, whatever its name", "principal_name"),
     Router: {
         **ignored(STATISTICS, "dynamic_stats", "suppress_grpc_request_failure_code_stats"),
         **ignored(TRACING, "start_child_span"),

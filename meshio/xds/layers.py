@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from meshio.message import Layer
 from meshio.routing.filters import Filter, Override, Overrides
-from meshio.xds import alteration, buffering, rate_limit
+from meshio.xds import access, alteration, buffering, rate_limit
 from meshio.xds.cors import translate_cors, translate_policy
 from meshio.xds.extension import TYPED_STRUCTS, open_message, type_of
 from meshio.xds.fault import translate_fault
@@ -46,6 +46,7 @@ FILTERS: dict[str, Known] = {
     "envoy.extensions.filters.http.cors.v3.Cors": Known(translate_cors),
     "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation": Known(alteration.translate_alteration),
     RATE_LIMIT: Known(rate_limit.translate_rate_limit),
+    "envoy.extensions.filters.http.rbac.v3.RBAC": Known(access.translate_access),
     "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig": Known(reason="statistics"),
     "envoy.extensions.filters.http.grpc_web.v3.GrpcWeb": Known(reason="translates for browsers"),
     "io.istio.http.peer_metadata.Config": Known(reason="tells proxies about each other, for telemetry"),
@@ -60,6 +61,7 @@ REFUSED: dict[str, str] = {
 """HTTP filters that are refused, optional or not, and why."""
 
 OVERRIDES: dict[str, Known] = {
+    "envoy.extensions.filters.http.rbac.v3.RBACPerRoute": Known(access.translate_override),
     FAULT: Known(translate_fault),
     "envoy.extensions.filters.http.buffer.v3.BufferPerRoute": Known(buffering.translate_override),
     "envoy.extensions.filters.http.cors.v3.CorsPolicy": Known(translate_policy),

@@ -1,7 +1,5 @@
 """Listeners -> `Listener`. Only outbound ones: this version has no server side."""
 
-from ipaddress import ip_network
-
 from meshio.routing.listener import (
     ChainMatch,
     EscapedSlashes,
@@ -12,13 +10,14 @@ from meshio.routing.listener import (
     TcpChain,
 )
 from meshio.routing.route import RouteTable, WeightedCluster
+from meshio.xds.cidr import cidr
 from meshio.xds.extension import open_message, type_of
 from meshio.xds.hop import translate_hop
 from meshio.xds.layers import ROUTER, translate_filters
 from meshio.xds.network import PEERS, refuse_others
 from meshio.xds.parse import parse
 from meshio.xds.place import Place
-from meshio.xds.proto.envoy.config.core.v3 import CidrRange, SocketAddress, TrafficDirection
+from meshio.xds.proto.envoy.config.core.v3 import SocketAddress, TrafficDirection
 from meshio.xds.proto.envoy.config.listener.v3 import ApiListener, Filter, FilterChainMatch
 from meshio.xds.proto.envoy.config.listener.v3 import FilterChain as FilterChainMessage
 from meshio.xds.proto.envoy.config.listener.v3 import Listener as ListenerMessage
@@ -134,15 +133,6 @@ def chain_match(place: Place, match: FilterChainMatch | None) -> ChainMatch:
         transport_protocol=match.transport_protocol,
         application_protocols=tuple(match.application_protocols),
     )
-
-
-def cidr(place: Place, block: CidrRange) -> str:
-    """`10.0.0.0/8`. Raises Rejected unless it is a network; host bits are cut off, as in Envoy."""
-    text = f"{block.address_prefix}/{block.prefix_len or 0}"
-    try:
-        return str(ip_network(text, strict=False))
-    except ValueError as error:
-        raise place.rejected(str(error)) from None
 
 
 def http_chain(place: Place, raw: bytes, outbound: bool) -> HttpChain:

@@ -12,6 +12,7 @@ from meshio.xds.proto.envoy.type.matcher.v3 import (
     MetadataMatcher,
     MetadataMatcherPathSegment,
     OrMatcher,
+    PathMatcher,
     RegexMatchAndSubstitute,
     RegexMatcher,
     RegexMatcherGoogleRe2,
@@ -19,7 +20,7 @@ from meshio.xds.proto.envoy.type.matcher.v3 import (
     ValueMatcher,
     ValueMatcherNullMatch,
 )
-from meshio.xds.proto.envoy.type.v3 import DoubleRange, FractionalPercent, Int64Range
+from meshio.xds.proto.envoy.type.v3 import DoubleRange, FractionalPercent, Int32Range, Int64Range
 from meshio.xds.proto.xds.core.v3 import CidrRange
 from meshio.xds.rule import Rules, read, rejected
 
@@ -30,7 +31,9 @@ MATCHER_FIELDS: dict[type[Message], Rules] = {
     DoubleRange: read("start", "end"),
     FilterStateMatcher: read("key", "string_match", "address_match"),
     FractionalPercent: read("numerator", "denominator"),
+    Int32Range: read("start", "end"),
     Int64Range: read("start", "end"),
+    PathMatcher: read("path"),
     ListMatcher: read("one_of"),
     MetadataMatcher: read("filter", "path", "value", "invert"),
     MetadataMatcherPathSegment: read("key"),

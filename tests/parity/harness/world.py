@@ -12,7 +12,7 @@ MANAGER = "type.googleapis.com/envoy.extensions.filters.network.http_connection_
 ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
 FILE_LOG = "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog"
 ADS: Json = {"ads": {}, "resource_api_version": "V3"}
-LINE = "%DOWNSTREAM_REMOTE_PORT% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%\n"
+LINE = "%DOWNSTREAM_DIRECT_REMOTE_PORT% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%\n"
 
 
 @dataclass(frozen=True)

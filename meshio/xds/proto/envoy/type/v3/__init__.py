@@ -8,6 +8,7 @@ __all__ = (
     "FractionalPercent",
     "FractionalPercentDenominatorType",
     "HttpStatus",
+    "Int32Range",
     "Int64Range",
     "Percent",
     "SemanticVersion",
@@ -184,6 +185,16 @@ class HttpStatus(betterproto2.Message):
 
 
 default_message_pool.register_message("envoy.type.v3", "HttpStatus", HttpStatus)
+
+
+@dataclass(eq=False, repr=False)
+class Int32Range(betterproto2.Message):
+    start: "int" = betterproto2.field(1, betterproto2.TYPE_INT32)
+
+    end: "int" = betterproto2.field(2, betterproto2.TYPE_INT32)
+
+
+default_message_pool.register_message("envoy.type.v3", "Int32Range", Int32Range)
 
 
 @dataclass(eq=False, repr=False)
