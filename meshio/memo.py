@@ -4,42 +4,51 @@ from collections.abc import Callable
 from typing import TypeVar
 
 K = TypeVar("K")
+S = TypeVar("S", bytes, str)
 V = TypeVar("V")
 
 MOST = 4096  # entries; who fills it with keys that never come again makes it start anew
 LONGEST = 128  # bytes of a key that is worth a place
-SECRET = frozenset({b"authorization", b"cookie", b"proxy-authorization", b"set-cookie"})
+
+# Values of these are secret, or never come again.
+PASSING = frozenset(
+    (
+        b"authorization",
+        b"cookie",
+        b"proxy-authorization",
+        b"set-cookie",
+        b"traceparent",
+        b"x-b3-spanid",
+        b"x-b3-traceid",
+        b"x-request-id",
+    )
+)
 
 
 class Memo(dict[K, V]):
-    """`memo[key]` is what `make(key)` returned, the first time; what it raises is not remembered.
+    """`memo[key]` is what `__missing__` of a subclass made of the key, the first time, if that let it `keep` it.
 
     A plain dict's look-up, so `map(memo.__getitem__, keys)` runs in C: a quarter of what an `lru_cache` costs.
-    `keeps` says which keys are worth a place.
     """
 
-    __slots__ = ("_keeps", "_make")
+    __slots__ = ()
 
-    def __init__(self, make: Callable[[K], V], keeps: Callable[[K], bool] = lambda key: True) -> None:
-        super().__init__()
-        self._make = make
-        self._keeps = keeps
-
-    def __missing__(self, key: K) -> V:
-        value = self._make(key)
-        if self._keeps(key):
-            if len(self) >= MOST:
-                self.clear()
-            self[key] = value
+    def keep(self, key: K, value: V) -> V:
+        if len(self) >= MOST:
+            self.clear()
+        self[key] = value
         return value
 
 
-def common(header: tuple[bytes, bytes]) -> bool:
-    """Whether a header is worth a place: neither long nor secret. The name is in lower case."""
-    name, value = header
-    return len(value) <= LONGEST and len(name) <= LONGEST and name not in SECRET
+class Short(Memo[S, V]):
+    """`memo[key]` is what `make(key)` returned, remembered for short keys; what it raises is not."""
 
+    __slots__ = ("_make",)
 
-def short(key: bytes | str) -> bool:
-    """Whether a key is worth a place."""
-    return len(key) <= LONGEST
+    def __init__(self, make: Callable[[S], V]) -> None:
+        super().__init__()
+        self._make: Callable[[S], V] = make
+
+    def __missing__(self, key: S) -> V:
+        value = self._make(key)
+        return self.keep(key, value) if len(key) <= LONGEST else value

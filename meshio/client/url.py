@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 from urllib.parse import quote, urlencode, urlsplit
 
 from meshio.errors import BadRequest
-from meshio.memo import Memo, common, short
+from meshio.memo import LONGEST, PASSING, Memo, Short
 from meshio.message import Header, Headers
 
 HeaderTypes: TypeAlias = Mapping[str, str] | Iterable[tuple[str | bytes, str | bytes]]
@@ -122,11 +122,15 @@ def encode_headers(headers: HeaderTypes | None) -> Headers:
         raise BadRequest(f"names and values of headers are str or bytes: {headers!r}") from None
 
 
-def encode_pair(pair: tuple[str | bytes, str | bytes]) -> Header:
-    """The name in lower case."""
-    name, value = pair
-    name = name if isinstance(name, bytes) else name.encode("latin-1")
-    return name.lower(), value if isinstance(value, bytes) else value.encode("latin-1")
+class Pairs(Memo[tuple[str | bytes, str | bytes], Header]):
+    """A header as bytes, its name in lower case."""
+
+    def __missing__(self, pair: tuple[str | bytes, str | bytes]) -> Header:
+        name, value = pair
+        name = name.lower() if isinstance(name, bytes) else name.encode("latin-1").lower()
+        value = value if isinstance(value, bytes) else value.encode("latin-1")
+        encoded = name, value
+        return self.keep(pair, encoded) if name not in PASSING and len(value) <= LONGEST else encoded
 
 
 def take_host(headers: Headers) -> tuple[bytes | None, Headers]:
@@ -147,6 +151,4 @@ def encode_method(method: str) -> bytes:
         raise BadRequest(f"not a method: {method!r}") from None
 
 
-METHODS = Memo(encode_method, short)
-SPLIT = Memo(split, short)
-PAIRS = Memo(encode_pair, lambda pair: common(encode_pair(pair)))
+METHODS, SPLIT, PAIRS = Short(encode_method), Short(split), Pairs()

@@ -70,7 +70,9 @@ class Composer:
         match route.action:
             case Forward() as forward:
                 ways = [(self.forward(Way(chain, table, host, route, each)), each.weight) for each in forward.clusters]
-                send = drawn(split(ways)) if len(ways) > 1 else ways[0][0]
+                if len(ways) > 1:
+                    return drawn(split(ways), host.name, route.name)
+                send = ways[0][0]
             case Redirect():
                 send = layered(answered(redirect(table, host, route, self.address)), layers)
             case DirectResponse():
@@ -87,7 +89,7 @@ class Composer:
     def tcp(self, chain: TcpChain) -> Send:
         """A TCP proxy's way: no route, no retry, bytes as they are."""
         draw = split([(self.single(entry.name) or unserved(entry.name, 503), entry.weight) for entry in chain.clusters])
-        return drawn(draw)
+        return lambda request: draw()(request)
 
     def forward(self, way: "Way") -> Send:
         """One weighted cluster of a route. Each thing's place in the order is Envoy's (router.cc)."""
@@ -172,8 +174,16 @@ def named(send: Send, host: str, route: str) -> Send:
     return enter
 
 
-def drawn(draw: Callable[[], Send]) -> Send:
-    return lambda request: draw()(request)
+def drawn(draw: Callable[[], Send], host: str, route: str) -> Send:
+    """The same for one of several ways."""
+
+    def enter(request: Request) -> Awaitable[Response]:
+        record = request.record
+        record.virtual_host = host
+        record.route = route
+        return draw()(request)
+
+    return enter
 
 
 def finished(send: Send, finish: Finish | None) -> Send:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from meshio.errors import NoRoute
-from meshio.memo import Memo, short
+from meshio.memo import Short
 from meshio.mesh.chains import Connection, find_chain, find_listener, index_listeners
 from meshio.mesh.forward import Composer, answered
 from meshio.mesh.names import Tables, is_address, name_addresses, resolve_name, service_ports
@@ -170,7 +170,7 @@ def caught(router: Router[Send], unrouted: Callable[[NoRoute], Send]) -> Router[
 
 def cleaned(router: Router[Send], chain: HttpChain) -> Router[Send]:
     """Routes see path and headers as the connection manager leaves them."""
-    change, greet = Memo(normalise(chain.paths), short).__getitem__, compile_greeting(chain.hop)
+    change, greet = Short(normalise(chain.paths)).__getitem__, compile_greeting(chain.hop)
     sign = compile_signature(chain.hop)
 
     def clean(request: Request) -> Send:

@@ -197,24 +197,21 @@ class H1(asyncio.Protocol):
         for chunk in incoming.chunks:
             stream.feed(chunk)
         incoming.chunks = []
-        assert self._request is not None
-        self._deliver(self._answer, stream, self._request)
-
-    def _deliver(self, answer: Future[Response] | None, body: Body, request: Request) -> None:
+        request, answer = self._request, self._answer
+        assert request is not None
         if answer is not None and not answer.done():
-            incoming = self._incoming
-            answer.set_result(Response(incoming.status, incoming.headers, body, request.record))
+            answer.set_result(Response(incoming.status, incoming.headers, stream, request.record))
 
     def _finish(self) -> None:
         """The response is complete. The connection is free again before anybody hears of it."""
         incoming, answer, request = self._incoming, self._answer, self._request
         assert request is not None
         self._request = self._answer = None
-        stream = incoming.stream
-        if stream is None:
-            self._deliver(answer, whole(incoming), request)
-        else:
-            incoming.stream = None
+        stream, incoming.stream = incoming.stream, None
+        if stream is None and answer is not None and not answer.done():
+            chunks, incoming.chunks = incoming.chunks, []  # an idle connection keeps nothing
+            body = Body(chunks[0] if len(chunks) == 1 else b"".join(chunks), incoming.trailers)
+            answer.set_result(Response(incoming.status, incoming.headers, body, request.record))
         if incoming.reusable and self.alive and (request.body == b"" or self._sent()):
             self._owner.release(self)
         else:
@@ -251,12 +248,6 @@ class H1(asyncio.Protocol):
         if incoming.headed:
             return " in the middle of the body"
         return " in the middle of the headers" if incoming.started else " before it answered"
-
-
-def whole(incoming: Incoming) -> Body:
-    """A body that is at hand already."""
-    chunks, incoming.chunks = incoming.chunks, []
-    return Body(chunks[0] if len(chunks) == 1 else b"".join(chunks), incoming.trailers)
 
 
 def settle(future: Future[None]) -> None:

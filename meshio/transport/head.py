@@ -7,7 +7,7 @@ out, as Envoy does (http/conn_manager_utility.cc), and `host` and the framing ar
 import re
 
 from meshio.errors import BadRequest
-from meshio.memo import Memo, common
+from meshio.memo import LONGEST, PASSING, Memo, Short
 from meshio.message import Header, Headers, Request
 
 CRLF = b"\r\n"
@@ -71,14 +71,25 @@ def told_length(headers: Headers) -> int | None:
     return int(lengths[0])
 
 
-def header_line(header: Header) -> bytes:
-    """CRLF, name, colon and value; empty for what is left out or written by us. Raises BadRequest."""
-    name, value = header
+class Lines(Memo[Header, bytes]):
+    """CRLF, name, colon and value of a header; empty for what is left out or written by us. Raises BadRequest."""
+
+    def __missing__(self, header: Header) -> bytes:
+        name, value = header
+        if VALUE.fullmatch(value) is None:
+            raise BadRequest(f"control characters in the value of header {name.decode('latin-1')!r}: {value!r}")
+        start = NAMES[name]
+        line = start + value if start else b""
+        if name not in PASSING and len(value) <= LONGEST:
+            return self.keep(header, line)
+        return line
+
+
+def line_start(name: bytes) -> bytes:
+    """CRLF, name and colon; empty for names that are left out or written by us. Raises BadRequest."""
     if TOKEN.fullmatch(name) is None:
         raise BadRequest(f"not a header name: {name!r}")
-    if VALUE.fullmatch(value) is None:
-        raise BadRequest(f"control characters in the value of header {name.decode('latin-1')!r}: {value!r}")
-    return b"" if name.lower() in HOP | OURS else CRLF + name + b": " + value
+    return b"" if name.lower() in HOP | OURS else CRLF + name + b": "
 
 
 def start(method: bytes) -> bytes:
@@ -97,5 +108,5 @@ def host_line(authority: bytes) -> bytes:
     return b" HTTP/1.1\r\nhost: " + authority
 
 
-STARTS, HOSTS = Memo(start), Memo(host_line)
-line_of = Memo(header_line, common).__getitem__
+STARTS, HOSTS, NAMES = Short(start), Short(host_line), Short(line_start)
+line_of = Lines().__getitem__

@@ -277,7 +277,9 @@ class Upstream:
             raise Overloaded(f"cluster {self.name!r} has {self.active} requests under way, as many as it may")
         host = self.pick(request)
         if avoid:
-            host = self._untried(request, host, avoid)
+            if request.tried:
+                host = self._untried(request, host, avoid)
+            request.tried = (*request.tried, host)
         self.active += 1
         host.inflight += 1
         host.requests += 1
@@ -297,7 +299,6 @@ class Upstream:
             request.passed_over += 1
             host = self.pick(request)
         request.passed_over = 0
-        request.tried = (*request.tried, host)
         return host
 
     def settle(self, host: Host, status: int, origin: Origin, seconds: float, now: float) -> bool:
