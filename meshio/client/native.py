@@ -11,8 +11,10 @@ from meshio.client.notes import take_notes
 from meshio.client.reply import Reply
 from meshio.client.url import METHODS, HeaderTypes, ParamTypes, encode_headers, split_url, take_host
 from meshio.errors import BadRequest, RequestError
+from meshio.memo import Memo
 from meshio.mesh.branch import failed, signed
 from meshio.message import DEFAULT_PORTS, Content, Request, Response, Send
+from meshio.resilience.deadlines import Deadlines
 
 Answer: TypeAlias = Coroutine[Any, Any, Reply]
 
@@ -104,14 +106,18 @@ def encode_content(content: Content | str) -> Content:
     raise BadRequest(f"content= takes bytes, str or an async iterable of bytes, not {kind}; json= takes the rest")
 
 
-async def in_time(answer: Answer, seconds: float) -> Reply:
-    """Raises TimeoutError when it takes longer."""
-    async with asyncio.timeout(seconds):
-        return await answer
+class Lengths(Memo[float, Deadlines]):
+    """Programs give the same few timeouts again and again."""
+
+    def __missing__(self, seconds: float) -> Deadlines:
+        return self.keep(seconds, Deadlines(seconds))
 
 
 class Client:
     """Request methods over `send`. `request` and its short forms read the body; `stream` leaves it to you."""
+
+    def __init__(self) -> None:
+        self._deadlines = Lengths()
 
     def route(self, request: Request) -> Send:
         """The way that a request goes. Raises NoRoute; what the way gives has still to be `signed`."""
@@ -132,8 +138,20 @@ class Client:
     def _begin(self, method: str, url: str, options: Options) -> Answer:
         limit = options.pop("timeout", None)
         parts: Parts = options
-        answer = self._answer(build(method, url, **parts))
-        return answer if limit is None else in_time(answer, limit)
+        request = build(method, url, **parts)
+        return self._answer(request) if limit is None else self._in_time(request, limit)
+
+    async def _in_time(self, request: Request, seconds: float) -> Reply:
+        deadlines = self._deadlines[seconds]
+        wait = deadlines.begin()
+        try:
+            return await self._answer(request)
+        except asyncio.CancelledError:
+            if wait.cancelled():
+                raise TimeoutError(f"no answer within {seconds:g} s") from None
+            raise
+        finally:
+            deadlines.end(wait)
 
     async def _answer(self, request: Request) -> Reply:
         try:

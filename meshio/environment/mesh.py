@@ -44,6 +44,7 @@ class Mesh(Client):
     """
 
     def __init__(self, sources: Sequence[Source], *, ready_timeout: float = 10.0) -> None:
+        super().__init__()
         if not sources:
             raise ConfigError("a mesh needs at least one source: use Mesh.from_env(), or hand one in")
         self._sources = tuple(sources)
