@@ -47,7 +47,7 @@ class Exchange(Request):
         self.traces = asked._traces
         self.context = asked.ssl if secure and isinstance(asked.ssl, SSLContext) else None
         self._timeout = timeout
-        self._shown = (self.path, authority, list(headers))
+        self._shown = (self.path, authority, headers)
 
     @property
     def patience(self) -> float | None:
@@ -73,7 +73,7 @@ class Exchange(Request):
             asked.headers = CIMultiDict(
                 [(hdrs.HOST, self.authority.decode()), *((name.decode(), text(value)) for name, value in headers)]
             )
-        self._shown = (self.path, self.authority, list(headers))
+        self._shown = (self.path, self.authority, headers)
 
     def note_consumed(self) -> None:
         """A body that streams can be sent once: no retry after that."""
