@@ -56,6 +56,7 @@ class Request:
     hash                   the key that consistent hashing uses, once a hash policy computed it
     tried                  hosts that earlier attempts used (live `Host` objects)
     passed_over            how many of those were drawn and put back while the present attempt looks for a host
+    began                  seconds since the epoch, for routes that tell it; see `began_at`
     chance                 the random number that every route with a runtime fraction shares, once one was asked
     deadline               loop time at which the route's timeout ends, or None
     notes                  what the application says beside the request, or None
@@ -66,9 +67,12 @@ class Request:
     """
 
     __slots__ = (
-        "authority", "body", "chance", "deadline", "hash", "headers", "host", "method", "notes", "passed_over", "path",
-        "port", "port_given", "record", "scheme", "sign", "stage", "tried",
+        "authority", "began", "body", "chance", "deadline", "hash", "headers", "host", "method", "notes", "passed_over",
+        "path", "port", "port_given", "record", "reword", "scheme", "sign", "stage", "tried",
     )  # fmt: skip
+
+    began: float
+    reword: "Callable[[Request, Response], None]"
 
     def __init__(
         self,
@@ -100,6 +104,11 @@ class Request:
         self.record = Record()
         self.sign: Finish | None = None
         self.stage = "read"
+
+    def began_at(self, now: float) -> float:
+        """When the request began, in seconds since the epoch; now, unless its route asked for it to be noted."""
+        began: float = getattr(self, "began", now)
+        return began
 
     def header(self, name: bytes) -> bytes | None:
         """The first value of a header, or None. `name` is lower case."""

@@ -15,11 +15,12 @@ from meshio.mesh.plan import Destination, Locator
 from meshio.message import Headers, Request, Response
 from meshio.record import Record
 from meshio.resilience.site import Site
+from meshio.routing.commands import Known
 from meshio.routing.filters import settle
-from meshio.routing.hop import compile_greeting, compile_signature, shown
+from meshio.routing.hop import compile_greeting, compile_signature
 from meshio.routing.listener import FilterChain, HttpChain, TcpChain
 from meshio.routing.normalise import normalise
-from meshio.routing.prepare import prepare_request
+from meshio.routing.prepare import prepare_request, shown
 from meshio.routing.redirect import redirect
 from meshio.routing.respond import respond
 from meshio.routing.route import DirectResponse, Forward, Redirect, Route, RouteTable, VirtualHost, WeightedCluster
@@ -68,6 +69,9 @@ class Story:
         if table is None:
             return refused(told, NoRoute(f"the control plane knows no route table {chain.routes!r}"))
         told = replace(told, table=table.name)
+        reword = chain.replies.compiled(self._plane.composer.recorded())
+        if reword is not None:
+            request.reword = reword
         path = normalise(chain.paths)(request.path)
         if not isinstance(path, bytes):
             response = signed(chain, request, path(request))
@@ -99,21 +103,23 @@ class Story:
         return tuple(str(layer) for layer in layers if layer.around(nothing) is not nothing)
 
     def _acted(self, told: Explanation, taken: "Taken", chain: HttpChain, request: Request) -> Explanation:
+        known = self._plane.composer.known
         match taken.route.action:
             case Forward() as forward:
                 return self._forwarded(told, forward, taken, request)
             case Redirect():
-                response = redirect(taken.table, taken.host, taken.route, self._address)(request)
+                response = redirect(taken.table, taken.host, taken.route, known(taken.route))(request)
                 answer = answered(signed(chain, request, response), "the route redirects")
                 return replace(told, action="redirect", answer=answer)
             case DirectResponse():
-                response = respond(taken.table, taken.host, taken.route, self._address)(request)
+                response = respond(taken.table, taken.host, taken.route, known(taken.route))(request)
                 answer = answered(signed(chain, request, response), "the route answers")
                 return replace(told, action="direct response", answer=answer)
 
     def _forwarded(self, told: Explanation, forward: Forward, taken: "Taken", request: Request) -> Explanation:
         entries = [entry for entry in forward.clusters if entry.weight > 0]
-        sent = [taken.sent(entry, request, self._address) for entry in entries]
+        known = self._plane.composer.known
+        sent = [taken.sent(entry, request, known(taken.route, entry.name)) for entry in entries]
         choices = self._choices(forward.clusters, forward.missing_cluster_status)
         told = replace(
             told,
@@ -161,10 +167,10 @@ class Taken:
     host: VirtualHost
     route: Route
 
-    def sent(self, entry: WeightedCluster, request: Request, address: str) -> Request:
-        """The request as it would go from `address`, our own, to one of the route's clusters."""
+    def sent(self, entry: WeightedCluster, request: Request, known: Known) -> Request:
+        """The request as it would go to one of the route's clusters."""
         copied = untouched(request)
-        prepare = prepare_request(self.table, self.host, self.route, entry, address)
+        prepare = prepare_request(self.table, self.host, self.route, entry, known)
         if prepare is not None:
             prepare(copied)
         return copied

@@ -17,12 +17,20 @@ from meshio.message import Request, Response, Send
 from meshio.resilience.site import Site
 from meshio.resilience.timeout import Timeout
 from meshio.routing.alteration import Alteration, answering
+from meshio.routing.commands import Known
 from meshio.routing.filters import Layers, settle
-from meshio.routing.hop import shown
 from meshio.routing.listener import HttpChain, TcpChain
 from meshio.routing.local_reply import stamped
 from meshio.routing.mirror import mirror
-from meshio.routing.prepare import PrepareRequest, prepare_request, prepare_response, prepare_retry, telling_attempts
+from meshio.routing.prepare import (
+    PrepareRequest,
+    prepare_request,
+    prepare_response,
+    prepare_retry,
+    shown,
+    telling_attempts,
+    tells_start,
+)
 from meshio.routing.redirect import redirect
 from meshio.routing.respond import respond
 from meshio.routing.rewrite import HostOfEndpoint
@@ -66,7 +74,9 @@ class Composer:
     def http(self, chain: HttpChain, table: RouteTable, host: VirtualHost, route: Route) -> Send:
         """The whole way of a request that took this route."""
         levels, route = (route.overrides, host.overrides, table.overrides), shown(route, chain.hop)
-        layers = settle(chain.filters, levels, Site(route=route.name, address=self.address, clock=loop_time))
+        layers = settle(
+            chain.filters, levels, Site(route=route.name, address=self.address, clock=loop_time, calendar=time)
+        )
         match route.action:
             case Forward() as forward:
                 ways = [(self.forward(Way(chain, table, host, route, each)), each.weight) for each in forward.clusters]
@@ -74,14 +84,32 @@ class Composer:
                     return drawn(split(ways), host.name, route.name)
                 send = ways[0][0]
             case Redirect():
-                send = layered(answered(redirect(table, host, route, self.address)), layers)
+                send = layered(answered(redirect(table, host, route, self.known(route))), layers)
             case DirectResponse():
-                send = layered(answered(respond(table, host, route, self.address)), layers)
+                send = layered(answered(respond(table, host, route, self.known(route))), layers)
+        if tells_start(table, host, route):
+            send = started(send)
         return named(send, host.name, route.name)
+
+    def known(self, route: Route, cluster: str = "") -> Known:
+        """What header values of a route may say."""
+        upstream = self.upstreams.get(cluster)
+        if upstream is None:
+            return Known(route.name, address=self.address, clock=time)
+        return Known(route.name, cluster, self.address, self.statistic, host_name(upstream), time)
+
+    def recorded(self) -> Known:
+        """What local answers may say, whichever route they come from."""
+        return Known(address=self.address, statistic=self.statistic, clock=time, recorded=True)
+
+    def statistic(self, cluster: str) -> str:
+        """A cluster's name in statistics, which an update may change; "" for none."""
+        upstream = self.upstreams.get(cluster)
+        return upstream.cluster.alt_stat_name or upstream.name if upstream is not None else ""
 
     def unrouted(self, chain: HttpChain) -> Callable[[NoRoute], Send] | None:
         """What becomes of a request without a route: the listener's filters see it first. None: just the error."""
-        layers = settle(chain.filters, (), Site(address=self.address, clock=loop_time))
+        layers = settle(chain.filters, (), Site(address=self.address, clock=loop_time, calendar=time))
         if layered(failing, layers) is failing:
             return None
         return lambda error: layered(raising(error), layers)
@@ -103,13 +131,14 @@ class Composer:
             send = mirror(action.mirrors, lambda cluster: self.shadow(cluster, action.timeout), self.start)(send)
         if action.timeout:
             send = Timeout(action.timeout).around(send)
-        finish = prepare_response(table, host, route, entry, self.address)
+        known = self.known(route, entry.name)
+        finish = prepare_response(table, host, route, entry, known)
         counts = host.answers_attempt_count and entry.name in self.upstreams
         told = telling_attempts(finish) if counts else finish
-        send = finished(begun(send, prepare_request(table, host, route, entry, self.address)), told)
+        send = finished(begun(send, prepare_request(table, host, route, entry, known)), told)
         levels = (entry.overrides, route.overrides, host.overrides, table.overrides)
         limits = (action.rate_limits, host.rate_limits, action.include_host_limits)
-        site = Site(True, entry.name, route.name, self.address, *limits, loop_time)
+        site = Site(True, entry.name, route.name, self.address, *limits, loop_time, time)
         filtered = layered(send, settle(way.chain.filters, levels, site))
         return filtered if filtered is send else replying(filtered, finish)
 
@@ -136,6 +165,26 @@ class Composer:
 
 def loop_time() -> float:
     return asyncio.get_running_loop().time()
+
+
+def host_name(upstream: Upstream) -> Callable[[str], str]:
+    """The host name behind an endpoint's address, looked for only where a route tells it."""
+
+    def name(endpoint: str) -> str:
+        hosts = upstream.hosts.values() if endpoint else ()
+        return next((host.endpoint.hostname for host in hosts if host.name == endpoint), "") or endpoint
+
+    return name
+
+
+def started(send: Send) -> Send:
+    """Note when the request began: its route tells."""
+
+    def start(request: Request) -> Awaitable[Response]:
+        request.began = time()
+        return send(request)
+
+    return start
 
 
 def layered(send: Send, layers: Layers) -> Send:

@@ -21,6 +21,7 @@ from meshio.message import Request, Send
 from meshio.routing.hop import compile_greeting, compile_signature
 from meshio.routing.listener import FilterChain, HttpChain, Listener, TcpChain
 from meshio.routing.normalise import normalise
+from meshio.routing.rewording import Reword
 from meshio.routing.route import RouteTable
 from meshio.routing.router import Router, compile_router
 from meshio.upstream.upstream import Upstream
@@ -142,8 +143,22 @@ class Plan:
             router = compile_router(table, lambda table, host, route: composer.http(chain, table, host, route))
             if (unrouted := composer.unrouted(chain)) is not None:
                 router = caught(router, unrouted)
-            self._routers[key] = Compiled(table, self._bound(table), cleaned(router, chain))
+            self._routers[key] = Compiled(table, self._bound(table), self._entered(router, chain))
         return self._routers[key].router
+
+    def _entered(self, router: Router[Send], chain: HttpChain) -> Router[Send]:
+        clean, reword = cleaned(router, chain), chain.replies.compiled(self._composer.recorded())
+        return clean if reword is None else reworded(clean, reword)
+
+
+def reworded(router: Router[Send], reword: Reword) -> Router[Send]:
+    """The connection manager has words of its own for what no upstream answered."""
+
+    def enter(request: Request) -> Send:
+        request.reword = reword
+        return router(request)
+
+    return enter
 
 
 def moved(router: Router[Send], port: int) -> Router[Send]:

@@ -26,6 +26,7 @@ class Site:
     limits, host_limits      what route and virtual host say a rate limit counts by
     include_host_limits      the route says that both count
     clock      seconds, from wherever
+    calendar   seconds since the epoch
     """
 
     forwards: bool = False
@@ -36,6 +37,7 @@ class Site:
     host_limits: tuple[Limit, ...] = ()
     include_host_limits: bool = False
     clock: Clock = stopped
+    calendar: Clock = stopped
 
 
 @runtime_checkable

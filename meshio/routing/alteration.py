@@ -14,8 +14,9 @@ from meshio.errors import Finish, RequestError
 from meshio.matching import Text
 from meshio.message import Layer, Request, Response, Send
 from meshio.resilience.site import Site
+from meshio.routing.commands import NOTHING_KNOWN, Known
 from meshio.routing.mutation import Append, Change, HeaderMutation, HeaderValue, compile_mutation
-from meshio.routing.substitution import NOTHING_KNOWN, Known, compile_format
+from meshio.routing.substitution import compile_format
 
 Query: TypeAlias = dict[bytes, list[bytes]]
 Revise: TypeAlias = Callable[[Request, Query], None]
@@ -78,7 +79,7 @@ class Alteration:
         said = [level for level in levels if isinstance(level, Alteration)]
         ordered = reversed(said) if self.most_specific_wins else said
         parts = (*self.parts, *(part for level in ordered for part in level.parts))
-        return replace(self, parts=parts, known=Known(site.route, site.cluster, site.address))
+        return replace(self, parts=parts, known=Known(site.route, site.cluster, site.address, clock=site.calendar))
 
     def around(self, send: Send) -> Send:
         return self.over(send, self.responses())

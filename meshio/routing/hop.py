@@ -6,7 +6,7 @@ Envoy: conn_manager_utility.cc `mutateRequestHeaders` and `mutateResponseHeaders
 
 from binascii import hexlify
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import getrandbits
 from struct import Struct
 from typing import Literal, TypeAlias
@@ -14,7 +14,6 @@ from typing import Literal, TypeAlias
 from meshio.errors import Finish, NoRoute
 from meshio.message import Header, Headers, Request, Response
 from meshio.routing.internal import INTERNAL
-from meshio.routing.route import Route
 
 ServerHeader: TypeAlias = Literal["overwrite", "append_if_absent", "pass_through"]
 Greet: TypeAlias = Callable[[Request], None]
@@ -48,11 +47,6 @@ class Hop:
 
 
 ENVOY = Hop()
-
-
-def shown(route: Route, hop: Hop) -> Route:
-    """The route, with a decorator only if its upstream is told."""
-    return route if hop.names_routes and route.decorates else replace(route, decorator="")
 
 
 def new_id() -> bytes:

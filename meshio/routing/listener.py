@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 from meshio.routing.filters import Filter
 from meshio.routing.hop import ENVOY, Hop
+from meshio.routing.rewording import PLAIN_WORDS, Rewordings
 from meshio.routing.route import RouteTable, WeightedCluster
 
 EscapedSlashes: TypeAlias = Literal["keep", "reject", "redirect", "forward"]
@@ -35,6 +36,7 @@ class HttpChain:
     upgrades: frozenset[str] = frozenset()
     stat_prefix: str = ""
     hop: Hop = ENVOY
+    replies: Rewordings = PLAIN_WORDS
 
 
 @dataclass(frozen=True, slots=True)

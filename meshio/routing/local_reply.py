@@ -10,11 +10,8 @@ from email.utils import formatdate
 from meshio.errors import Finish, RequestError
 from meshio.message import Body, Headers, Request, Response
 from meshio.routing.hop import sign_as_envoy
+from meshio.routing.words import GRPC, GRPC_STATUS, UNKNOWN, is_grpc
 
-GRPC = b"application/grpc"
-# Envoy: grpc/status.cc, httpToGrpcStatus. Any other status is UNKNOWN.
-GRPC_STATUS = {400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14}
-UNKNOWN = 2
 BODILESS = frozenset({204, 304})
 
 
@@ -52,13 +49,15 @@ class Shape:
 
     `finish` is the route's change to response headers. As in Envoy it meets `headers` alone and a response
     code of 0, and what it says of content-type holds only if there is a body. `extra` comes behind it. `grpc_status`
-    is what a gRPC client is told where it does not follow from the HTTP status.
+    is what a gRPC client is told where it does not follow from the HTTP status. `kind` is the content type of a body
+    that was written in a form of its own.
     """
 
     headers: Headers = field(default_factory=list)
     finish: Finish | None = None
     extra: Headers = field(default_factory=list)
     grpc_status: int | None = None
+    kind: bytes = b""
 
 
 PLAIN = Shape()
@@ -71,17 +70,18 @@ def answer(request: Request, status: int, body: bytes = b"", shape: Shape = PLAI
         shape.finish(request, response)
     response.status = status
     response.headers = [*response.headers, *shape.extra]
-    if for_grpc(request):
+    if shape.kind:
+        retype(response, shape.kind)
+    reword: Finish | None = getattr(request, "reword", None)
+    if reword is not None:
+        response.body = Body(body)
+        reword(request, response)
+        body, response.body = response.body.data, Body()
+    if is_grpc(request):
         as_grpc(response, body, shape.grpc_status)
     else:
         as_text(response, body, request.method)
     return response
-
-
-def for_grpc(request: Request) -> bool:
-    """True for `application/grpc` and `application/grpc+proto`, not for `application/grpc-web`."""
-    content_type = request.header(b"content-type") or b""
-    return content_type.startswith(GRPC) and content_type[len(GRPC) : len(GRPC) + 1] in (b"", b"+")
 
 
 def as_text(response: Response, body: bytes, method: bytes) -> None:
@@ -114,6 +114,11 @@ def as_grpc(response: Response, body: bytes, status: int | None) -> None:
 def percent_encoded(text: bytes) -> bytes:
     """gRPC's encoding of `grpc-message` as Envoy does it: `~` is encoded, too."""
     return b"".join(b"%c" % byte if 0x20 <= byte < 0x7E and byte != 0x25 else b"%%%02X" % byte for byte in text)
+
+
+def retype(response: Response, kind: bytes) -> None:
+    """Give a response this content type."""
+    response.headers = [*without(response.headers, b"content-type"), (b"content-type", kind)]
 
 
 def without(headers: Headers, *names: bytes) -> Headers:

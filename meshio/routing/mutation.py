@@ -6,7 +6,8 @@ from typing import Literal, TypeAlias
 
 from meshio.errors import Rejected
 from meshio.message import Header, Headers, Request, Response
-from meshio.routing.substitution import NOTHING_KNOWN, Known, Render, compile_format
+from meshio.routing.commands import NOTHING_KNOWN, Known, Render
+from meshio.routing.substitution import compile_format
 
 # Envoy keeps one slot for each of these: what is appended joins the value that is there (header_map.h).
 JOINED = frozenset(b"cache-control content-encoding content-type via x-envoy-decorator-operation".split())

@@ -10,7 +10,8 @@ from typing import TypeAlias
 from meshio.message import Request, Response
 from meshio.routing.canonical import canonical
 from meshio.routing.listener import PathNormalisation
-from meshio.routing.local_reply import Shape, answer, for_grpc
+from meshio.routing.local_reply import Shape, answer
+from meshio.routing.words import is_grpc
 
 Answer: TypeAlias = Callable[[Request], Response]
 Change: TypeAlias = Callable[[bytes], bytes | None]
@@ -89,7 +90,7 @@ def elsewhere(path: bytes) -> Answer:
     """307 to the path with its slashes unescaped. A gRPC client cannot follow it: Envoy refuses it."""
 
     def redirect(request: Request) -> Response:
-        if for_grpc(request):
+        if is_grpc(request):
             return refuse(request)
         request.record.details = "path_normalization_failed"
         return answer(request, 307, shape=Shape([(b"location", path)]))

@@ -6,14 +6,16 @@ caller's header list is never changed in place: the request gets a new one.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeAlias
 
 from meshio.message import Headers, Request, Response
-from meshio.routing.hop import DECORATOR
+from meshio.routing.commands import Known
+from meshio.routing.hop import DECORATOR, Hop
 from meshio.routing.mutation import Change, HeaderMutation, compile_levels
 from meshio.routing.rewrite import compile_host, compile_path, rehost, repath, with_header
 from meshio.routing.route import Forward, Route, RouteTable, VirtualHost, WeightedCluster
-from meshio.routing.substitution import Known
+from meshio.routing.substitution import tells_time
 
 PrepareRequest: TypeAlias = Callable[[Request], None]
 Clock: TypeAlias = Callable[[], float]
@@ -21,14 +23,15 @@ PrepareResponse: TypeAlias = Callable[[Request, Response], None]
 ATTEMPTS, EXPECTED = b"x-envoy-attempt-count", b"x-envoy-expected-rq-timeout-ms"
 
 
-def prepare_request(
-    table: RouteTable, host: VirtualHost, route: Route, entry: WeightedCluster, address: str
-) -> PrepareRequest | None:
-    """All that happens to a request on its way to one weighted cluster; None when nothing does.
+def shown(route: Route, hop: Hop) -> Route:
+    """The route, with a decorator only if its upstream is told."""
+    return route if hop.names_routes and route.decorates else replace(route, decorator="")
 
-    `address` is the instance's own IP, for `%DOWNSTREAM_REMOTE_ADDRESS%`.
-    """
-    known = Known(route.name, entry.name, address)
+
+def prepare_request(
+    table: RouteTable, host: VirtualHost, route: Route, entry: WeightedCluster, known: Known
+) -> PrepareRequest | None:
+    """All that happens to a request on its way to one weighted cluster; None when nothing does."""
     levels = (table.request_headers, host.request_headers, route.request_headers)
     own, *shared = ordered(table, entry.request_headers, levels)
     steps: list[PrepareRequest] = [*added(host, route)]
@@ -39,6 +42,14 @@ def prepare_request(
     if isinstance(route.action, Forward):
         steps += rewritten(route.action, route)
     return in_turn(steps)
+
+
+def tells_start(table: RouteTable, host: VirtualHost, route: Route) -> bool:
+    """Whether an answer is told when its request began, or how long it took."""
+    entries = route.action.clusters if isinstance(route.action, Forward) else ()
+    levels = [table.response_headers, host.response_headers, route.response_headers]
+    levels += [entry.response_headers for entry in entries]
+    return any(tells_time(value.value) for level in levels for value in level.add)
 
 
 def in_turn(steps: list[PrepareRequest]) -> PrepareRequest | None:
@@ -148,13 +159,12 @@ def rewritten(action: Forward, route: Route) -> list[PrepareRequest]:
 
 
 def prepare_response(
-    table: RouteTable, host: VirtualHost, route: Route, entry: WeightedCluster | None, address: str
+    table: RouteTable, host: VirtualHost, route: Route, entry: WeightedCluster | None, known: Known
 ) -> PrepareResponse | None:
     """All that happens to a response on its way back; None when nothing does.
 
-    `entry` is None for redirects and direct responses, `address` the instance's own IP.
+    `entry` is None for redirects and direct responses.
     """
-    known = Known(route.name, entry.name if entry else "", address)
     levels = (table.response_headers, host.response_headers, route.response_headers)
     own = entry.response_headers if entry else HeaderMutation()
     changes = compile_levels(ordered(table, own, levels), known)

@@ -15,8 +15,8 @@ from meshio.resilience.bucket import TokenBucket, Tokens
 from meshio.resilience.descriptors import Caller, Describe, Descriptor, Limit, describing
 from meshio.resilience.fault import NONE, Fraction
 from meshio.resilience.site import Clock, Site
+from meshio.routing.commands import Known
 from meshio.routing.mutation import NO_MUTATION, HeaderMutation, compile_mutation
-from meshio.routing.substitution import Known
 
 Refuse: TypeAlias = Callable[[Finish | None], RateLimited]
 HostLimits: TypeAlias = Literal["override", "include", "ignore"]
@@ -79,7 +79,7 @@ class LocalRateLimit:
         if not self.enabled.numerator or (self.bucket is None and not self.descriptors):
             return send
         enabled, enforced, clock = self.enabled, self.enforced, self.site.clock
-        known = Known(self.site.route, self.site.cluster, self.site.address)
+        known = Known(self.site.route, self.site.cluster, self.site.address, clock=self.site.calendar)
         describe, refuse = self._describing(), self._refusing(known)
         change = compile_mutation(self.passed, known)
 

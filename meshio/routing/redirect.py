@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from meshio.message import Request, Response, told_scheme
+from meshio.routing.commands import Known
 from meshio.routing.domains import without_port
 from meshio.routing.local_reply import Shape, answer
 from meshio.routing.prepare import prepare_response
@@ -12,11 +13,11 @@ from meshio.routing.route import Redirect, Route, RouteTable, VirtualHost
 DEFAULT_PORTS = {b"http": b":80", b"https": b":443"}
 
 
-def redirect(table: RouteTable, host: VirtualHost, route: Route, address: str) -> Callable[[Request], Response]:
-    """Compile a redirect. `address` is the instance's own IP, for headers that name the downstream address."""
+def redirect(table: RouteTable, host: VirtualHost, route: Route, known: Known) -> Callable[[Request], Response]:
+    """Compile a redirect."""
     action = route.action
     assert isinstance(action, Redirect)
-    finish = prepare_response(table, host, route, None, address)
+    finish = prepare_response(table, host, route, None, known)
     base, path = compile_base(action), compile_target(action, route)
 
     def answering(request: Request) -> Response:

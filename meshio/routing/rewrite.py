@@ -6,8 +6,8 @@ from typing import TypeAlias
 
 from meshio.matching import Matcher, Path, PathPrefix, PathRegex, PathSeparatedPrefix
 from meshio.message import Headers, Request
+from meshio.routing.commands import request_value
 from meshio.routing.regex import compile_regex
-from meshio.routing.substitution import request_value
 from meshio.routing.template import TemplateRewrite, compile_template
 
 

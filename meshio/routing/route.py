@@ -10,6 +10,7 @@ from meshio.matching import Matcher
 from meshio.resilience.descriptors import Limit
 from meshio.resilience.fault import Fraction
 from meshio.resilience.retry import Retry
+from meshio.routing.body_format import BodyFormat
 from meshio.routing.filters import Overrides
 from meshio.routing.mutation import NO_MUTATION, HeaderMutation
 from meshio.routing.rewrite import HostRewrite, PathRewrite
@@ -83,10 +84,11 @@ class Redirect:
 
 @dataclass(frozen=True, slots=True)
 class DirectResponse:
-    """Answer with this status and body, without any upstream."""
+    """Answer with this status and body, without any upstream. `form` writes the body, from `body`."""
 
     status: int
     body: bytes = b""
+    form: BodyFormat | None = None
 
 
 Action: TypeAlias = Forward | Redirect | DirectResponse

@@ -14,13 +14,14 @@ from meshio.routing.rewrite import (
     RegexRewrite,
 )
 from meshio.routing.route import ALWAYS, DirectResponse, Forward, Mirror, Redirect, WeightedCluster
+from meshio.xds.body_format import translate_form
+from meshio.xds.content import content
 from meshio.xds.descriptors import translate_limits
 from meshio.xds.duration import seconds
 from meshio.xds.layers import translate_overrides
 from meshio.xds.matching import fraction, substitution
 from meshio.xds.mutation import request_mutation, response_mutation
 from meshio.xds.place import Place
-from meshio.xds.proto.envoy.config.core.v3 import DataSource
 from meshio.xds.proto.envoy.config.route.v3 import (
     DirectResponseAction,
     RedirectAction,
@@ -221,16 +222,6 @@ def translate_direct(place: Place, action: DirectResponseAction, longest: int) -
     """An answer without upstream; `longest` is the route table's limit of its body in bytes."""
     if not 200 <= action.status < 600:
         raise place.rejected("must be from 200 to 599", "status")
-    body = literal(place.at("body"), action.body) if action.body is not None else b""
-    if len(body) > longest:
-        raise place.rejected(f"is longer than the table allows ({longest} bytes)", "body")
-    return DirectResponse(action.status, body)
-
-
-def literal(place: Place, source: DataSource) -> bytes:
-    """The bytes of a data source that holds them itself."""
-    if source.inline_string is not None:
-        return source.inline_string.encode()
-    if source.inline_bytes is not None:
-        return source.inline_bytes
-    raise place.rejected("only inline content is supported")
+    body = content(place.at("body"), action.body, longest) if action.body is not None else b""
+    form = translate_form(place.at("body_format"), action.body_format) if action.body_format is not None else None
+    return DirectResponse(action.status, body, form)

@@ -26,6 +26,7 @@ from meshio.xds.proto.envoy.extensions.filters.network.http_connection_manager.v
     HttpConnectionManagerPathWithEscapedSlashesAction,
 )
 from meshio.xds.proto.envoy.extensions.filters.network.tcp_proxy.v3 import TcpProxy
+from meshio.xds.replies import translate_replies
 from meshio.xds.route import translate_table
 from meshio.xds.wire import Malformed
 
@@ -149,6 +150,7 @@ def http_chain(place: Place, raw: bytes, outbound: bool) -> HttpChain:
         upgrades=frozenset(each.upgrade_type for each in manager.upgrade_configs if each.enabled is not False),
         stat_prefix=manager.stat_prefix,
         hop=translate_hop(place, manager, outbound),
+        replies=translate_replies(place.at("local_reply_config"), manager.local_reply_config),
     )
 
 

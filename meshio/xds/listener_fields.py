@@ -4,13 +4,25 @@ from datetime import timedelta
 
 from betterproto2 import Message
 
+from meshio.xds.proto.envoy.config.accesslog.v3 import (
+    AccessLogFilter,
+    AndFilter,
+    ComparisonFilter,
+    HeaderFilter,
+    NotHealthCheckFilter,
+    OrFilter,
+    ResponseFlagFilter,
+    StatusCodeFilter,
+)
 from meshio.xds.proto.envoy.config.listener.v3 import ApiListener, Filter, FilterChain, FilterChainMatch, Listener
 from meshio.xds.proto.envoy.extensions.filters.network.http_connection_manager.v3 import (
     HttpConnectionManager,
     HttpConnectionManagerUpgradeConfig,
     HttpFilter,
+    LocalReplyConfig,
     Rds,
     RequestIdExtension,
+    ResponseMapper,
 )
 from meshio.xds.proto.envoy.extensions.filters.network.tcp_proxy.v3 import (
     TcpProxy,
@@ -82,7 +94,8 @@ LISTENER_FIELDS: dict[type[Message], Rules] = {
     HttpConnectionManager: {
         **read("stat_prefix", "rds", "route_config", "http_filters", "normalize_path", "merge_slashes"),
         **read("path_with_escaped_slashes_action", "upgrade_configs"),
-        **rejected("", "scoped_routes", "scheme_header_transformation", "local_reply_config"),
+        **rejected("", "scoped_routes", "scheme_header_transformation"),
+        **read("local_reply_config"),
         **read("via", "server_name", "server_header_transformation", "generate_request_id", "request_id_extension"),
         **read("always_set_request_id_in_response", "tracing"),  # of tracing, that it is set: then routes are named
         **rejected("", "path_normalization_options", "original_ip_detection_extensions", "proxy_status_config"),
@@ -113,6 +126,22 @@ LISTENER_FIELDS: dict[type[Message], Rules] = {
         **read("upgrade_type", "enabled"),
         **rejected("filters of their own for an upgrade", "filters"),
     },
+    LocalReplyConfig: read("mappers", "body_format"),
+    ResponseMapper: read("filter", "status_code", "body", "body_format_override", "headers_to_add"),
+    AccessLogFilter: {
+        **read("status_code_filter", "response_flag_filter", "header_filter", "and_filter", "or_filter"),
+        **read("not_health_check_filter"),
+        **rejected("", "duration_filter", "runtime_filter", "grpc_status_filter", "metadata_filter"),
+        **rejected("", "extension_filter", "log_type_filter"),
+        **rejected(TRACING, "traceable_filter"),
+    },
+    StatusCodeFilter: read("comparison"),
+    ComparisonFilter: read("op", "value"),
+    ResponseFlagFilter: read("flags"),
+    HeaderFilter: read("header"),
+    AndFilter: read("filters"),
+    OrFilter: read("filters"),
+    NotHealthCheckFilter: {},
     RequestIdExtension: read("typed_config"),
     UuidRequestIdConfig: ignored(NO_TRACE, "pack_trace_reason", "use_request_id_for_trace_sampling"),
     Rds: {**read("route_config_name"), **ignored("everything comes over the one ADS stream", "config_source")},

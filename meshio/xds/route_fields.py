@@ -145,7 +145,7 @@ ROUTE_FIELDS: dict[type[Message], Rules] = {
         *("https_redirect", "scheme_redirect", "host_redirect", "port_redirect", "path_redirect", "prefix_rewrite"),
         *("regex_rewrite", "response_code", "strip_query"),
     ),
-    DirectResponseAction: {**read("status", "body"), **rejected("", "body_format")},
+    DirectResponseAction: read("status", "body", "body_format"),
     RetryPolicy: {
         **read("retry_on", "num_retries", "per_try_timeout", "retry_host_predicate", "retriable_status_codes"),
         **read("host_selection_retry_max_attempts", "retry_back_off"),

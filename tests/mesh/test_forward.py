@@ -1,5 +1,6 @@
 """What the mesh does to a request on its way, and to the response on its way back."""
 
+import time
 from dataclasses import replace
 
 from meshio.balancing.hashing import HashCookie
@@ -145,5 +146,19 @@ def test_local_answers_carry_a_date():
         plane.publish(snapshot(cluster("a"), routes=[table(Route(ANY, DirectResponse(200, b"hi")))]))
         assert (await plane.send(get())).header(b"date")
         assert (await plane.send(get(port=81))).header(b"date")
+
+    run(scenario)
+
+
+def test_an_answer_may_tell_how_long_it_took():
+    took = HeaderMutation((HeaderValue("x-took", "%DURATION%"), HeaderValue("x-began", "%START_TIME(%s)%")))
+
+    async def scenario(plane, peer):
+        before = time.time()
+        plane.publish(snapshot(cluster("a"), routes=[table(Route(ANY, to("a"), response_headers=took))]))
+        response = await plane.send(get())
+        assert int(response.header(b"x-took")) >= 0
+        assert int(before) <= int(response.header(b"x-began")) <= time.time()
+        assert peer.seen[0].began >= before
 
     run(scenario)

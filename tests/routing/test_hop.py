@@ -8,9 +8,10 @@ import pytest
 from meshio.errors import NoRoute
 from meshio.matching import PathPrefix
 from meshio.message import Body, Request, Response
-from meshio.routing.hop import ENVOY, Hop, compile_greeting, compile_signature, new_id, shown
+from meshio.routing.hop import ENVOY, Hop, compile_greeting, compile_signature, new_id
 from meshio.routing.internal import INTERNAL
 from meshio.routing.local_reply import local_reply
+from meshio.routing.prepare import shown
 from meshio.routing.route import DirectResponse, Route
 
 UUID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")

@@ -4,6 +4,7 @@ import pytest
 from recorded import head, load, only_route, recorded_head, request_of
 
 from meshio import errors
+from meshio.routing.commands import Known
 from meshio.routing.local_reply import local_reply, stamped
 from meshio.routing.prepare import prepare_response
 from meshio.routing.router import compile_router
@@ -55,7 +56,7 @@ def failure(case, request):
         error.retried = True
         request.record.flags.append("URX")
     table, host, route = only_route(case.table)
-    error.finish = prepare_response(table, host, route, route.action.clusters[0], "127.0.0.1")
+    error.finish = prepare_response(table, host, route, route.action.clusters[0], Known("r", "up"))
     return error
 
 

@@ -8,6 +8,7 @@ from recorded import load, only_route, recorded_sent, request_of, sent
 from meshio.errors import ConnectFailed
 from meshio.message import Body, Request, Response
 from meshio.resilience.fault import Fraction
+from meshio.routing.commands import Known
 from meshio.routing.mirror import BODY_LIMIT, mirror
 from meshio.routing.prepare import prepare_request
 from meshio.routing.route import Mirror
@@ -45,7 +46,7 @@ def run_mirrored(policies, request, shadow=None):
 def test_a_shadow_carries_what_envoys_does(case, told):
     table, host, route = only_route(case.table)
     request = request_of(case.ask)
-    prepare = prepare_request(table, host, route, route.action.clusters[0], "127.0.0.1")
+    prepare = prepare_request(table, host, route, route.action.clusters[0], Known("r", "up"))
     if prepare is not None:
         prepare(request)
     shadows, _ = run_mirrored(route.action.mirrors, request)

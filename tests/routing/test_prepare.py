@@ -5,6 +5,7 @@ from recorded import entry_of, load, only_route, plain, recorded_head, recorded_
 
 from meshio.errors import Rejected
 from meshio.message import Body, Response
+from meshio.routing.commands import Known
 from meshio.routing.mutation import HeaderMutation, HeaderValue
 from meshio.routing.prepare import prepare_request, prepare_response, prepare_retry
 from meshio.routing.rewrite import HostFromPath, HostOfEndpoint, RegexRewrite, rehost
@@ -14,7 +15,7 @@ from meshio.routing.route import Forward, Route, RouteTable, VirtualHost, Weight
 def prepared(case):
     request = request_of(case.ask)
     before = list(request.headers), request.headers
-    prepare = prepare_request(*only_route(case.table), entry_of(case.table), "127.0.0.1")
+    prepare = prepare_request(*only_route(case.table), entry_of(case.table), Known("r", "up"))
     if prepare is not None:
         prepare(request)
     assert before[1] == before[0], "the caller's own list was changed"
@@ -37,7 +38,7 @@ def test_the_caller_sees_what_it_sees_behind_envoy(case, told):
     record = request.record
     record.attempts, record.endpoint, record.route, record.details = 1, "127.0.0.1:<up>", "r", "via_upstream"
     response = Response(200, upstream_headers(case.reply), Body(b"ok"), record)
-    prepare = prepare_response(*only_route(case.table), entry_of(case.table), "127.0.0.1")
+    prepare = prepare_response(*only_route(case.table), entry_of(case.table), Known("r", "up"))
     if prepare is not None:
         prepare(request, response)
     ours = [pair for pair in plain(response.headers) if pair[0] != "server"]
@@ -58,8 +59,8 @@ def route_of(action=None, **more):
 
 def test_a_route_that_asks_for_nothing_costs_nothing():
     parts = route_of()
-    assert prepare_request(*parts, WeightedCluster("up"), "127.0.0.1") is None
-    assert prepare_response(*parts, WeightedCluster("up"), "127.0.0.1") is None
+    assert prepare_request(*parts, WeightedCluster("up"), Known("r", "up")) is None
+    assert prepare_response(*parts, WeightedCluster("up"), Known("r", "up")) is None
     assert prepare_retry(parts[1], Forward((WeightedCluster("up"),), None), lambda: 0.0) is None
 
 
@@ -89,7 +90,11 @@ def test_a_retry_tells_the_upstream_how_much_time_is_left():
 
 
 @pytest.mark.parametrize(
-    "value", ["%NO_SUCH_COMMAND%", "%START_TIME%", "%REQ%", "%REQ(a?b?c)%", "100%", "%REQ(x", "%RESP()%"]
+    "value",
+    [
+        *("%NO_SUCH_COMMAND%", "%START_TIME(%n)%", "%PROTOCOL:4%", "%PATH(XQ)%", "%DOWNSTREAM_PEER_CERT%", "%REQ%"),
+        *("%REQ(a?b?c)%", "100%", "%REQ(x", "%RESP()%", "%GRPC_STATUS:2%", "%FILTER_STATE()%"),
+    ],
 )
 def test_a_command_that_cannot_be_honoured_is_rejected_when_it_is_read(value):
     with pytest.raises(Rejected, match="x-a"):

@@ -14,11 +14,21 @@ from meshio.routing.listener import ChainMatch, FilterChain, HttpChain, PathNorm
 from meshio.routing.route import WeightedCluster
 from meshio.xds.decode import Decoder
 from meshio.xds.layers import FAULT
+from meshio.xds.proto.envoy.config.accesslog.v3 import (
+    AccessLogFilter,
+    AndFilter,
+    ComparisonFilter,
+    HeaderFilter,
+    ResponseFlagFilter,
+    StatusCodeFilter,
+)
 from meshio.xds.proto.envoy.config.core.v3 import (
     Address,
     CidrRange,
     HttpProtocolOptions,
+    RuntimeUInt32,
     SocketAddress,
+    SubstitutionFormatString,
     TrafficDirection,
 )
 from meshio.xds.proto.envoy.config.listener.v3 import ApiListener, Filter, FilterChainMatch, Listener
@@ -30,8 +40,10 @@ from meshio.xds.proto.envoy.extensions.filters.network.http_connection_manager.v
     HttpConnectionManager,
     HttpConnectionManagerUpgradeConfig,
     HttpFilter,
+    LocalReplyConfig,
     Rds,
     RequestIdExtension,
+    ResponseMapper,
 )
 from meshio.xds.proto.envoy.extensions.filters.network.tcp_proxy.v3 import (
     TcpProxy,
@@ -204,6 +216,20 @@ def with_filter(each: HttpFilter) -> Listener:
     return listener(http(each))
 
 
+def replied(condition: AccessLogFilter | None = None, **said: object) -> Listener:
+    mapper = ResponseMapper(condition, **said)  # type: ignore[arg-type]
+    return listener(http(local_reply_config=LocalReplyConfig([mapper])))
+
+
+def status(value: int, operator: int = 0) -> AccessLogFilter:
+    comparison = ComparisonFilter(operator, RuntimeUInt32(value))  # type: ignore[arg-type]
+    return AccessLogFilter(status_code_filter=StatusCodeFilter(comparison))
+
+
+def flagged(*flags: str) -> AccessLogFilter:
+    return AccessLogFilter(response_flag_filter=ResponseFlagFilter(list(flags)))
+
+
 REFUSED = {
     "no address": (Listener("l"), "address", "required"),
     "no port": (listener(address=Address(socket_address=SocketAddress(address="x"))), "port_value", "not a port"),
@@ -267,7 +293,33 @@ REFUSED = {
         "forward_client_cert_details",
         "never passed on",
     ),
-    "own local replies": (listener(http(local_reply_config=b"x")), "local_reply_config", "not supported"),
+    "a mapper without a condition": (replied(), "mappers[0].filter", "required"),
+    "a mapper of nothing": (replied(AccessLogFilter()), "mappers[0].filter", "no condition"),
+    "a mapper to a strange status": (replied(status(404), status_code=600), "mappers[0].status_code", "200 to 599"),
+    "a mapper of an unknown flag": (replied(flagged("XX")), "response_flag_filter.flags", "no response flag"),
+    "a mapper of one of one": (
+        replied(AccessLogFilter(and_filter=AndFilter([status(404)]))),
+        "and_filter.filters",
+        "at least two",
+    ),
+    "a mapper that compares with nothing": (
+        replied(AccessLogFilter(status_code_filter=StatusCodeFilter(ComparisonFilter()))),
+        "comparison.value",
+        "required",
+    ),
+    "a mapper that compares nothing": (
+        replied(AccessLogFilter(status_code_filter=StatusCodeFilter())),
+        "status_code_filter.comparison",
+        "required",
+    ),
+    "a mapper that compares in ways of tomorrow": (replied(status(404, 9)), "comparison.op", "unknown"),
+    "a mapper by no header": (replied(AccessLogFilter(header_filter=HeaderFilter())), "header_filter", "required"),
+    "a mapper by duration": (replied(AccessLogFilter(duration_filter=b"x")), "duration_filter", "not supported"),
+    "a form of local replies": (
+        listener(http(local_reply_config=LocalReplyConfig(body_format=SubstitutionFormatString()))),
+        "local_reply_config.body_format",
+        "no format",
+    ),
     "TCP to nowhere": (listener(tcp()), "cluster", "no cluster"),
     "TCP without weight": (listener(tcp(weighted_clusters=TcpProxyWeightedCluster())), "clusters", "weight"),
     "a tunnel": (listener(tcp(cluster="a", tunneling_config=b"x")), "tunneling_config", "not supported"),

@@ -1,10 +1,12 @@
 """Routes: what each part becomes."""
 
 from datetime import timedelta
+from pathlib import Path as FilePath
 
 import pytest
 
 from meshio.balancing.hashing import HashCookie, HashHeader, HashQuery, HashSourceIp
+from meshio.errors import Rejected
 from meshio.matching import (
     Contains,
     Exact,
@@ -251,3 +253,15 @@ def test_headers_of_every_level_are_taken_over() -> None:
     assert value.request_headers == HeaderMutation(remove=("x-gone",))
     assert value.hosts[0].routes[0].request_headers == HeaderMutation((HeaderValue("x-a", "1", "overwrite"),))
     assert value.ignore_port and value.most_specific_wins
+
+
+def test_a_body_may_be_elsewhere(tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "body").write_text("from a file")
+    monkeypatch.setenv("MESHIO_TEST_BODY", "from the environment")
+    file, variable = DataSource(filename=str(tmp_path / "body")), DataSource(environment_variable="MESHIO_TEST_BODY")
+    for source, body in ((file, b"from a file"), (variable, b"from the environment")):
+        route = only_route(table(Route(match=ANY, direct_response=DirectResponseAction(200, source))))
+        assert route.action == DirectResponse(200, body)
+    (tmp_path / "body").write_text("a" * 5000)
+    with pytest.raises(Rejected, match="longer than allowed"):
+        decode(table(Route(match=ANY, direct_response=DirectResponseAction(200, file))))

@@ -5,7 +5,13 @@ from datetime import timedelta
 import pytest
 
 from meshio.errors import Rejected
-from meshio.xds.proto.envoy.config.core.v3 import DataSource, HeaderValueOption, RuntimeFractionalPercent
+from meshio.xds.proto.envoy.config.core.v3 import (
+    DataSource,
+    HeaderValueOption,
+    RuntimeFractionalPercent,
+    SubstitutionFormatString,
+    TypedExtensionConfig,
+)
 from meshio.xds.proto.envoy.config.core.v3 import HeaderValue as HeaderMessage
 from meshio.xds.proto.envoy.config.route.v3 import (
     Decorator,
@@ -28,7 +34,7 @@ from meshio.xds.proto.envoy.extensions.filters.common.fault.v3 import FaultDelay
 from meshio.xds.proto.envoy.extensions.filters.http.fault.v3 import FaultAbort, HttpFault
 from meshio.xds.proto.envoy.type.matcher.v3 import RegexMatchAndSubstitute, StringMatcher
 from meshio.xds.proto.envoy.type.v3 import FractionalPercent
-from meshio.xds.proto.google.protobuf import Any
+from meshio.xds.proto.google.protobuf import Any, Struct
 from tests.xds.routes import ANY, OTHER, TO_A, action, decode, header, regex, rewrite, table, text
 
 
@@ -47,6 +53,15 @@ def retried(**said: object) -> RouteConfiguration:
 
 def filtered(config: Any) -> RouteConfiguration:
     return table(Route(match=ANY, route=TO_A, typed_per_filter_config={"x": config}))
+
+
+def answer(body: DataSource) -> RouteConfiguration:
+    return table(Route(match=ANY, direct_response=DirectResponseAction(200, body)))
+
+
+def formed(**said: object) -> RouteConfiguration:
+    form = SubstitutionFormatString(**said)  # type: ignore[arg-type]
+    return table(Route(match=ANY, direct_response=DirectResponseAction(200, body_format=form)))
 
 
 LONG = "a" * 5000
@@ -131,10 +146,31 @@ REFUSED = {
         "body",
         "longer",
     ),
-    "a body in a file": (
-        table(Route(match=ANY, direct_response=DirectResponseAction(200, DataSource(filename="/etc/passwd")))),
-        "body",
-        "inline",
+    "a body in a file that is not there": (
+        answer(DataSource(filename="/no/such/file")),
+        "body.filename",
+        "No such file",
+    ),
+    "a body in an endless file": (answer(DataSource(filename="/dev/zero")), "body.filename", "devices"),
+    "a body from nowhere": (answer(DataSource(environment_variable="NO_SUCH_VARIABLE")), "environment_variable", "no"),
+    "a body without a source": (answer(DataSource()), "body", "no source"),
+    "an unknown command in a body": (
+        formed(text_format_source=DataSource(inline_string="%MOON%")),
+        "text_format",
+        "MOON",
+    ),
+    "a body of another encoding": (formed(text_format_source=DataSource(inline_bytes=b"\xff")), "source", "UTF-8"),
+    "a form of nothing": (formed(), "body_format", "no format"),
+    "a type of two lines": (formed(text_format="x", content_type="a\nb"), "content_type", "CR or LF"),
+    "an unknown command in JSON": (
+        formed(json_format=Struct.from_dict({"a": ["%MOON%"]})),
+        "body_format.json_format",
+        "MOON",
+    ),
+    "commands of extensions": (
+        formed(text_format="x", formatters=[TypedExtensionConfig("x")]),
+        "formatters",
+        "extensions",
     ),
     "a second request in a header": (added("x-a", "1\r\nHost: b"), "header.value", "CR or LF"),
     "a strange header name": (added("x a", "1"), "header.key", "name of a header"),

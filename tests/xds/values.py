@@ -1,5 +1,6 @@
 """Any value that can be encoded, as hypothesis strategies."""
 
+import json
 from dataclasses import replace
 
 from hypothesis import strategies as st
@@ -45,11 +46,13 @@ from meshio.resilience.limits import Limits, RetryBudget
 from meshio.resilience.outlier import OutlierDetection
 from meshio.resilience.rates import FailurePercentage, SuccessRate
 from meshio.resilience.retry import Retry
+from meshio.routing.body_format import BodyFormat
 from meshio.routing.cors import Cors
 from meshio.routing.filters import Filter, Override
 from meshio.routing.hop import Hop
 from meshio.routing.listener import ChainMatch, FilterChain, HttpChain, Listener, PathNormalisation, TcpChain
 from meshio.routing.mutation import HeaderMutation, HeaderValue
+from meshio.routing.rewording import Asked, Both, Either, Flagged, Rewording, Rewordings, StatusIs
 from meshio.routing.rewrite import (
     HostFromHeader,
     HostFromPath,
@@ -213,7 +216,50 @@ REDIRECT = st.builds(
     path_rewrite=PATH_REWRITE,
     strip_query=FLAG,
 ).flatmap(lambda one: st.sampled_from([one, *variants(one)]))
-DIRECT = st.builds(DirectResponse, st.integers(200, 599), st.binary(max_size=9))
+JSON = st.recursive(
+    st.none() | FLAG | st.integers(-9, 9).map(float) | st.sampled_from(["x", "%PROTOCOL%", "%REQ(x)% y"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(WORD, inner, max_size=2),
+    max_leaves=4,
+)
+FORM = st.one_of(
+    st.builds(BodyFormat, st.just("") | WORD | st.just("%RESPONSE_CODE%"), st.just("{}"), FLAG, st.just("") | WORD),
+    st.builds(
+        BodyFormat,
+        st.none(),
+        st.dictionaries(WORD, JSON, max_size=2).map(lambda fields: json.dumps(fields, sort_keys=True)),
+        FLAG,
+        st.just("") | WORD,
+    ),
+)
+CONDITION = st.recursive(
+    st.one_of(
+        st.builds(StatusIs, st.sampled_from(["EQ", "GE", "LE", "NE"]), st.integers(200, 599)),
+        st.builds(Flagged, st.frozensets(st.sampled_from(["UH", "NR"]))),
+        st.builds(Asked, st.builds(HeaderPresent, LOWER.map(str.encode), FLAG, FLAG)),
+        st.just(Both(())),
+    ),
+    lambda inner: (
+        st.lists(inner, min_size=2, max_size=2).map(tuple).map(Both)
+        | st.lists(inner, min_size=2, max_size=2).map(tuple).map(Either)
+    ),
+    max_leaves=3,
+)
+REPLIES = st.builds(
+    Rewordings,
+    several(
+        st.builds(
+            Rewording,
+            CONDITION,
+            st.none() | st.integers(200, 599),
+            st.none() | st.binary(max_size=4),
+            st.none() | FORM,
+            several(ADD, 1),
+        ),
+        2,
+    ),
+    st.none() | FORM,
+)
+DIRECT = st.builds(DirectResponse, st.integers(200, 599), st.binary(max_size=9), st.none() | FORM)
 
 
 def variants(redirect: Redirect) -> list[Redirect]:
@@ -397,6 +443,7 @@ HTTP_CHAIN = st.builds(
     upgrades=st.frozensets(st.just("websocket")),
     stat_prefix=WORD,
     hop=HOP,
+    replies=REPLIES,
 )
 TCP_CHAIN = st.builds(TcpChain, several(st.builds(WeightedCluster, WORD, st.integers(1, 99)), 3, 1), WORD)
 CHAIN_MATCH = st.builds(

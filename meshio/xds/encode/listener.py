@@ -5,6 +5,7 @@ from meshio.routing.listener import ChainMatch, EscapedSlashes, FilterChain, Htt
 from meshio.routing.route import RouteTable
 from meshio.xds.encode.filters import encode_filter
 from meshio.xds.encode.parts import address, never_none, over_ads, packed
+from meshio.xds.encode.replies import encode_replies
 from meshio.xds.encode.route import encode_table
 from meshio.xds.proto.envoy.config.core.v3 import CidrRange, TrafficDirection
 from meshio.xds.proto.envoy.config.listener.v3 import Filter, FilterChainMatch, ListenerFilter
@@ -112,6 +113,7 @@ def encode_http(chain: HttpChain) -> HttpConnectionManager:
         stream_idle_timeout=never_none(None),
     )
     set_hop(encoded, chain.hop)
+    encoded.local_reply_config = encode_replies(chain.replies)
     if isinstance(chain.routes, RouteTable):
         encoded.route_config = encode_table(chain.routes)
     else:

@@ -7,6 +7,7 @@ from meshio.xds.encode.filters import encode_overrides
 from meshio.xds.encode.forward import encode_forward
 from meshio.xds.encode.matching import encode_match
 from meshio.xds.encode.parts import headers_to_add, metadata, substitution
+from meshio.xds.encode.replies import encode_form
 from meshio.xds.proto.envoy.config.core.v3 import DataSource
 from meshio.xds.proto.envoy.config.route.v3 import (
     Decorator,
@@ -117,4 +118,4 @@ def encode_redirect(redirect: Redirect) -> RedirectAction:
 
 def encode_direct_response(response: DirectResponse) -> DirectResponseAction:
     body = DataSource(inline_bytes=response.body) if response.body else None
-    return DirectResponseAction(status=response.status, body=body)
+    return DirectResponseAction(status=response.status, body=body, body_format=encode_form(response.form))

@@ -126,8 +126,8 @@ class DirectResponseAction(betterproto2.Message):
         2, betterproto2.TYPE_MESSAGE, optional=True
     )
 
-    body_format: "bytes | None" = betterproto2.field(
-        3, betterproto2.TYPE_BYTES, optional=True
+    body_format: "__core__v3__.SubstitutionFormatString | None" = betterproto2.field(
+        3, betterproto2.TYPE_MESSAGE, optional=True
     )
 
 

@@ -11,8 +11,10 @@ __all__ = (
     "HttpConnectionManagerServerHeaderTransformation",
     "HttpConnectionManagerUpgradeConfig",
     "HttpFilter",
+    "LocalReplyConfig",
     "Rds",
     "RequestIdExtension",
+    "ResponseMapper",
 )
 
 import datetime
@@ -302,8 +304,8 @@ class HttpConnectionManager(betterproto2.Message):
         36, betterproto2.TYPE_MESSAGE, optional=True
     )
 
-    local_reply_config: "bytes | None" = betterproto2.field(
-        38, betterproto2.TYPE_BYTES, optional=True
+    local_reply_config: "LocalReplyConfig | None" = betterproto2.field(
+        38, betterproto2.TYPE_MESSAGE, optional=True
     )
 
     strip_matching_host_port: "bool" = betterproto2.field(39, betterproto2.TYPE_BOOL)
@@ -407,6 +409,24 @@ default_message_pool.register_message(
 
 
 @dataclass(eq=False, repr=False)
+class LocalReplyConfig(betterproto2.Message):
+    mappers: "list[ResponseMapper]" = betterproto2.field(
+        1, betterproto2.TYPE_MESSAGE, repeated=True
+    )
+
+    body_format: "_____config__core__v3__.SubstitutionFormatString | None" = (
+        betterproto2.field(2, betterproto2.TYPE_MESSAGE, optional=True)
+    )
+
+
+default_message_pool.register_message(
+    "envoy.extensions.filters.network.http_connection_manager.v3",
+    "LocalReplyConfig",
+    LocalReplyConfig,
+)
+
+
+@dataclass(eq=False, repr=False)
 class Rds(betterproto2.Message):
     config_source: "_____config__core__v3__.ConfigSource | None" = betterproto2.field(
         1, betterproto2.TYPE_MESSAGE, optional=True
@@ -434,7 +454,41 @@ default_message_pool.register_message(
 )
 
 
+@dataclass(eq=False, repr=False)
+class ResponseMapper(betterproto2.Message):
+    filter: "_____config__accesslog__v3__.AccessLogFilter | None" = betterproto2.field(
+        1, betterproto2.TYPE_MESSAGE, optional=True
+    )
+
+    status_code: "int | None" = betterproto2.field(
+        2,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: ______google__protobuf__.UInt32Value,
+        optional=True,
+    )
+
+    body: "_____config__core__v3__.DataSource | None" = betterproto2.field(
+        3, betterproto2.TYPE_MESSAGE, optional=True
+    )
+
+    body_format_override: "_____config__core__v3__.SubstitutionFormatString | None" = (
+        betterproto2.field(4, betterproto2.TYPE_MESSAGE, optional=True)
+    )
+
+    headers_to_add: "list[_____config__core__v3__.HeaderValueOption]" = (
+        betterproto2.field(5, betterproto2.TYPE_MESSAGE, repeated=True)
+    )
+
+
+default_message_pool.register_message(
+    "envoy.extensions.filters.network.http_connection_manager.v3",
+    "ResponseMapper",
+    ResponseMapper,
+)
+
+
 from .......google import protobuf as ______google__protobuf__
 from .......xds.type.matcher import v3 as ______xds__type__matcher__v3__
+from ......config.accesslog import v3 as _____config__accesslog__v3__
 from ......config.core import v3 as _____config__core__v3__
 from ......config.route import v3 as _____config__route__v3__
