@@ -73,7 +73,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Both:
+class AllOf:
     """All of several conditions."""
 
     conditions: tuple[Condition, ...]
@@ -84,7 +84,7 @@ class Both:
 
 
 @dataclass(frozen=True, slots=True)
-class Either:
+class AnyOf:
     """Any of several conditions."""
 
     conditions: tuple[Condition, ...]

@@ -2,11 +2,11 @@
 
 from meshio.routing.rewording import (
     PLAIN_WORDS,
+    AllOf,
+    AnyOf,
     Asked,
-    Both,
     Comparison,
     Condition,
-    Either,
     Flagged,
     Rewording,
     Rewordings,
@@ -73,11 +73,11 @@ def condition(place: Place, chosen: AccessLogFilter) -> Condition:
             raise place.rejected("is required", "header_filter.header")
         return Asked(header_matcher(place.at("header_filter.header"), chosen.header_filter.header))
     if chosen.and_filter is not None:
-        return Both(several(place.at("and_filter"), chosen.and_filter.filters))
+        return AllOf(several(place.at("and_filter"), chosen.and_filter.filters))
     if chosen.or_filter is not None:
-        return Either(several(place.at("or_filter"), chosen.or_filter.filters))
+        return AnyOf(several(place.at("or_filter"), chosen.or_filter.filters))
     if chosen.not_health_check_filter is not None:
-        return Both(())
+        return AllOf(())
     raise place.rejected("has no condition")
 
 

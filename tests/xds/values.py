@@ -52,7 +52,7 @@ from meshio.routing.filters import Filter, Override
 from meshio.routing.hop import Hop
 from meshio.routing.listener import ChainMatch, FilterChain, HttpChain, Listener, PathNormalisation, TcpChain
 from meshio.routing.mutation import HeaderMutation, HeaderValue
-from meshio.routing.rewording import Asked, Both, Either, Flagged, Rewording, Rewordings, StatusIs
+from meshio.routing.rewording import AllOf, AnyOf, Asked, Flagged, Rewording, Rewordings, StatusIs
 from meshio.routing.rewrite import (
     HostFromHeader,
     HostFromPath,
@@ -236,11 +236,11 @@ CONDITION = st.recursive(
         st.builds(StatusIs, st.sampled_from(["EQ", "GE", "LE", "NE"]), st.integers(200, 599)),
         st.builds(Flagged, st.frozensets(st.sampled_from(["UH", "NR"]))),
         st.builds(Asked, st.builds(HeaderPresent, LOWER.map(str.encode), FLAG, FLAG)),
-        st.just(Both(())),
+        st.just(AllOf(())),
     ),
     lambda inner: (
-        st.lists(inner, min_size=2, max_size=2).map(tuple).map(Both)
-        | st.lists(inner, min_size=2, max_size=2).map(tuple).map(Either)
+        st.lists(inner, min_size=2, max_size=2).map(tuple).map(AllOf)
+        | st.lists(inner, min_size=2, max_size=2).map(tuple).map(AnyOf)
     ),
     max_leaves=3,
 )

@@ -6,11 +6,11 @@ from meshio.errors import Rejected
 from meshio.routing.body_format import BodyFormat
 from meshio.routing.rewording import (
     PLAIN_WORDS,
+    AllOf,
+    AnyOf,
     Asked,
-    Both,
     Comparison,
     Condition,
-    Either,
     Flagged,
     Rewording,
     Rewordings,
@@ -81,10 +81,10 @@ def encode_condition(condition: Condition) -> AccessLogFilter:
             return AccessLogFilter(response_flag_filter=ResponseFlagFilter(sorted(flags)))
         case Asked(header):
             return AccessLogFilter(header_filter=HeaderFilter(encode_match((header,)).headers[0]))
-        case Both(()):
+        case AllOf(()):
             return AccessLogFilter(not_health_check_filter=NotHealthCheckFilter())
-        case Both(conditions):
+        case AllOf(conditions):
             return AccessLogFilter(and_filter=AndFilter([encode_condition(each) for each in conditions]))
-        case Either(conditions):
+        case AnyOf(conditions):
             return AccessLogFilter(or_filter=OrFilter([encode_condition(each) for each in conditions]))
     raise Rejected("local_reply_config", "filter", f"{type(condition).__name__} is not known to xDS")
