@@ -55,6 +55,9 @@ class Request:
     body                   b"", bytes, or an async iterable of bytes
     hash                   the key that consistent hashing uses, once a hash policy computed it
     tried                  hosts that earlier attempts used (live `Host` objects)
+    session                the host that its session is with, and whether no other will do; not set without a session
+    named                  hosts that it names itself and were not tried yet; not set before a policy asked
+    wanted                 labels that the host is to have, where the route asks for any; not set otherwise
     passed_over            how many of those were drawn and put back while the present attempt looks for a host
     began                  seconds since the epoch, for routes that tell it; see `began_at`
     chance                 the random number that every route with a runtime fraction shares, once one was asked
@@ -67,12 +70,16 @@ class Request:
     """
 
     __slots__ = (
-        "authority", "began", "body", "chance", "deadline", "hash", "headers", "host", "method", "notes", "passed_over",
-        "path", "port", "port_given", "record", "reword", "scheme", "sign", "stage", "tried",
+        "authority", "began", "body", "chance", "deadline", "hash", "headers", "host", "method", "named", "notes",
+        "passed_over", "path", "port", "port_given", "record", "reword", "scheme", "session", "sign", "stage", "tried",
+        "wanted",
     )  # fmt: skip
 
     began: float
+    named: list[str]
     reword: "Callable[[Request, Response], None]"
+    session: tuple[str, bool]
+    wanted: tuple[tuple[str, object], ...]
 
     def __init__(
         self,

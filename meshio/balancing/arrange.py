@@ -59,10 +59,26 @@ class Ready:
         return self.picks.pop(0)
 
 
+@runtime_checkable
+class Outer(Protocol):
+    """A policy that leaves the choice among hosts, or among some of them, to another one."""
+
+    @property
+    def child(self) -> Policy: ...
+
+    def arranging(
+        self, tiers: Sequence[Tier[C]], spread: Spread, inner: Callable[[Sequence[Tier[C]], Spread], Pick[C] | None]
+    ) -> Generator[None, None, Pick[C] | None]:
+        """Build the pick over all priorities; `inner` builds the other policy's over what it is given."""
+
+
 def arrange(
     policy: Policy, tiers: Sequence[Tier[C]], spread: Spread, cluster: Surroundings
 ) -> Generator[None, None, Pick[C] | None]:
     """The pick over all priorities; None when no host may be picked. Yields about every millisecond."""
+    if isinstance(policy, Outer):
+        child = policy.child
+        return policy.arranging(tiers, spread, lambda some, how: arranged(child, some, how, cluster))
     return arrange_by(lambda each: compose(each, tiers, spread), policy, cluster)
 
 
@@ -81,6 +97,17 @@ def arrange_by(
     pick = composing(Ready(picks))
     own = policy.consistency.policies
     return keyed(pick, cluster.key(own)) if pick is not None and own else pick
+
+
+def arranged(policy: Policy, tiers: Sequence[Tier[C]], spread: Spread, cluster: Surroundings) -> Pick[C] | None:
+    """The same in one go."""
+    steps = arrange(policy, tiers, spread, cluster)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            pick: Pick[C] | None = done.value
+            return pick
 
 
 def build(policy: Gradual, candidates: tuple[C, ...], shares: tuple[float, ...], cluster: Surroundings) -> Steps[C]:
@@ -102,4 +129,4 @@ def keyed(pick: Pick[C], key: Key) -> Pick[C]:
 
 def reads_keys(policy: Policy) -> bool:
     """Whether it matters which key a request has."""
-    return isinstance(policy, Gradual)
+    return reads_keys(policy.child) if isinstance(policy, Outer) else isinstance(policy, Gradual)

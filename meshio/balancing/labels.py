@@ -7,7 +7,7 @@ true are equal in Python and not in JSON: `("number", 1.0)`, `("bool", True)`, `
 
 from typing import TypeAlias
 
-Label: TypeAlias = "str | tuple[str, object]"
+Label: TypeAlias = str | tuple[str, object]
 Labels: TypeAlias = tuple[tuple[str, Label], ...]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator
 from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
 
+from meshio.balancing.labels import Labels
 from meshio.message import Request
 
 
@@ -12,12 +13,17 @@ class Candidate(Protocol):
     `weight` is a whole number from 1, but a float while a new candidate grows to its `full_weight`: then it changes
     under the pick, which has to look at it each time. `inflight` counts requests under way, `latency` is a moving
     average in seconds, `key` is what consistent hashing hashes ("ip:port", unless the endpoint brings a key of its
-    own), and `name_key` what it hashes where host names are to count.
+    own), and `name_key` what it hashes where host names are to count. `name` is "ip:port" in any case, `labels` are
+    what the endpoint is labelled with.
     """
 
     weight: float
     inflight: int
     latency: float
+    name: str
+
+    @property
+    def labels(self) -> Labels: ...
 
     @property
     def full_weight(self) -> int: ...

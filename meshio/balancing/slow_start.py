@@ -29,4 +29,7 @@ class SlowStart:
 def slow_start_of(policy: Policy) -> SlowStart | None:
     """How a policy treats new hosts; None: as all others. Asked of thousands of clusters in one go."""
     found = getattr(policy, "slow_start", None)
-    return found if isinstance(found, SlowStart) else None
+    if isinstance(found, SlowStart):
+        return found
+    child = getattr(policy, "child", None)
+    return slow_start_of(child) if child is not None else None

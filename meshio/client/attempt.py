@@ -12,6 +12,7 @@ from meshio.record import Record
 from meshio.resilience.outlier import ANSWERED, BROKEN, LATE, UNCONNECTED, Origin
 from meshio.routing.rewrite import rehost
 from meshio.upstream.host import Host
+from meshio.upstream.session import session_admission
 from meshio.upstream.upstream import NO_OUTCOME, Upstream
 
 Renew: TypeAlias = Callable[[Host], None]
@@ -50,7 +51,7 @@ def attempts(lines: Lines) -> Attempt:
 
 def attempt(upstream: Upstream, lines: Lines, manner: Manner) -> Send:
     """Pick a host, send, count in and out: most bodies have ended when the head arrives."""
-    admit, settle = upstream.admit, upstream.settle
+    admit, settle = upstream.admit if not manner.session else session_admission(upstream), upstream.settle
     idle, connect, renew = lines.idle, lines.connect, lines.renew
     avoid, rename = manner.avoid, manner.endpoint_host
 

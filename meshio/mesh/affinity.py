@@ -1,8 +1,9 @@
-"""Requests of one key go to one host: what hash policies need on the way out, and cookies on the way back."""
+"""What a route says about the host: hash policies, with cookies on the way back, and labels that it is to have."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 from meshio.balancing.hashing import Cookies, HashPolicy, Key, compile_cookies, compile_hash
+from meshio.balancing.labels import Labels
 from meshio.message import Request, Response, Send
 from meshio.routing.regex import compile_regex
 from meshio.upstream.upstream import Upstream
@@ -23,6 +24,15 @@ def hashed(send: Send, upstream: Upstream, policies: tuple[HashPolicy, ...], add
         return send(request)
 
     return hashing
+
+
+def asking(wanted: Labels) -> Callable[[Request], None]:
+    """Ask for a host with labels. Only a cluster that chooses by them listens."""
+
+    def ask(request: Request) -> None:
+        request.wanted = wanted
+
+    return ask
 
 
 def remembered(send: Send, upstream: Upstream, key: Key, cookies: Cookies) -> Send:

@@ -12,7 +12,7 @@ from time import monotonic, time
 from typing import Any, TypeAlias
 
 from meshio.errors import Finish, NoCluster, NoRoute, RequestError
-from meshio.mesh.affinity import hashed
+from meshio.mesh.affinity import asking, hashed
 from meshio.message import Request, Response, Send
 from meshio.resilience.site import Site
 from meshio.resilience.timeout import Timeout
@@ -35,6 +35,7 @@ from meshio.routing.redirect import redirect
 from meshio.routing.respond import respond
 from meshio.routing.rewrite import HostOfEndpoint
 from meshio.routing.route import DirectResponse, Forward, Redirect, Route, RouteTable, VirtualHost, WeightedCluster
+from meshio.routing.session import StatefulSession
 from meshio.routing.split import split
 from meshio.upstream.upstream import Upstream
 
@@ -47,10 +48,12 @@ class Manner:
 
     avoid           how often to look for a host that earlier attempts of the request did not use
     endpoint_host   send the picked endpoint's host name as the authority (auto_host_rewrite)
+    session         the request may belong to a session that is with one host
     """
 
     avoid: int = 0
     endpoint_host: bool = False
+    session: bool = False
 
 
 PLAIN = Manner()
@@ -124,7 +127,12 @@ class Composer:
         table, host, route, entry = way.table, way.host, way.route, way.entry
         action = route.action
         assert isinstance(action, Forward)
-        send = self.tried(action, host, entry)
+        levels = (entry.overrides, route.overrides, host.overrides, table.overrides)
+        limits = (action.rate_limits, host.rate_limits, action.include_host_limits)
+        site = Site(True, entry.name, route.name, self.address, *limits, loop_time, time)
+        layers = settle(way.chain.filters, levels, site)
+        session = any(isinstance(layer, StatefulSession) for layer in layers)
+        send = begun(self.tried(action, host, entry, session), asking(entry.wanted) if entry.wanted else None)
         if action.hash_policies and (upstream := self.upstreams.get(entry.name)) is not None:
             send = hashed(send, upstream, action.hash_policies, self.address)
         if action.mirrors:
@@ -136,19 +144,16 @@ class Composer:
         counts = host.answers_attempt_count and entry.name in self.upstreams
         told = telling_attempts(finish) if counts else finish
         send = finished(begun(send, prepare_request(table, host, route, entry, known)), told)
-        levels = (entry.overrides, route.overrides, host.overrides, table.overrides)
-        limits = (action.rate_limits, host.rate_limits, action.include_host_limits)
-        site = Site(True, entry.name, route.name, self.address, *limits, loop_time, time)
-        filtered = layered(send, settle(way.chain.filters, levels, site))
+        filtered = layered(send, layers)
         return filtered if filtered is send else replying(filtered, finish)
 
-    def tried(self, action: Forward, host: VirtualHost, entry: WeightedCluster) -> Send:
+    def tried(self, action: Forward, host: VirtualHost, entry: WeightedCluster, session: bool) -> Send:
         upstream, retry = self.upstreams.get(entry.name), action.retry
         if upstream is None:
             return unserved(entry.name, action.missing_cluster_status)
         rewrite = entry.host_rewrite or action.host_rewrite
         avoid = retry.host_attempts if retry is not None and retry.avoid_previous else 0
-        send = self.attempt(upstream, Manner(avoid, isinstance(rewrite, HostOfEndpoint)))
+        send = self.attempt(upstream, Manner(avoid, isinstance(rewrite, HostOfEndpoint), session))
         if retry is None:
             return send
         return retry.around(begun(send, prepare_retry(host, action, monotonic)), upstream)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from meshio.balancing.hashing import HashPolicy
+from meshio.balancing.labels import Labels
 from meshio.errors import Rejected
 from meshio.matching import Matcher
 from meshio.resilience.descriptors import Limit
@@ -20,7 +21,10 @@ ALWAYS = Fraction(100)
 
 @dataclass(frozen=True, slots=True)
 class WeightedCluster:
-    """One destination of a forward. Its mutations come before the route's."""
+    """One destination of a forward. Its mutations come before the route's.
+
+    wanted   labels that hosts are to have, where the cluster chooses by them: the route's, and those of its own
+    """
 
     name: str
     weight: int = 1
@@ -28,6 +32,7 @@ class WeightedCluster:
     response_headers: HeaderMutation = NO_MUTATION
     host_rewrite: HostRewrite | None = None
     overrides: Overrides = ()
+    wanted: Labels = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,10 @@
 
 from typing import TYPE_CHECKING
 
+from meshio.balancing.labels import Labels
 from meshio.resilience.outlier import Streaks
 from meshio.upstream.cluster import ClientTls
-from meshio.upstream.endpoint import NOWHERE, Endpoint, Locality
+from meshio.upstream.endpoint import NOWHERE, Endpoint, Health, Locality
 
 if TYPE_CHECKING:
     from meshio.upstream.upstream import Upstream
@@ -72,9 +73,20 @@ class Host:
         return (self.endpoint.hash_key or self.endpoint.hostname).encode()
 
     @property
+    def labels(self) -> Labels:
+        """What subsets are made by."""
+        return self.endpoint.labels
+
+    @property
     def condition(self) -> str:
         """FIT, DEGRADED or UNFIT: what the balancer makes of health status and ejection (Envoy's coarse health)."""
         return UNFIT if self.ejected else CONDITIONS.get(self.endpoint.health, UNFIT)
+
+    @property
+    def health(self) -> Health:
+        """The same in the words of the control plane: what it says, unless we know worse."""
+        said = self.endpoint.health
+        return "unhealthy" if self.condition is UNFIT and CONDITIONS.get(said, UNFIT) is not UNFIT else said
 
     def __repr__(self) -> str:
         return f"<Host {self.name} {self.condition} inflight={self.inflight}>"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterator
 from random import random
 from typing import NoReturn, TypeAlias
 
-from meshio.balancing.arrange import arrange, arrange_by, reads_keys
+from meshio.balancing.arrange import Gradual, arrange, arrange_by, reads_keys
 from meshio.balancing.hashing import HashPolicy, Key, compile_hash
 from meshio.balancing.locality import Spread, Tier, spread_loads, tier_pick
 from meshio.balancing.policy import Pick, finished
@@ -200,7 +200,7 @@ class Upstream:
         self._building = arrange(self.cluster.policy, grouped, spread, self)
         build = self.build()
         for _ in build:
-            if self.later is not None and self.later(self):
+            if self.later is not None and isinstance(self.cluster.policy, Gradual) and self.later(self):
                 self.pick = standby(self._former, grouped, spread, self._hosts) or self._nobody
                 return
             deque(build, 0)

@@ -1,6 +1,7 @@
 """What a route does: forward, redirect, answer."""
 
 from meshio.balancing.hashing import HashCookie, HashHeader, HashPolicy, HashQuery, HashSourceIp
+from meshio.balancing.labels import Labels
 from meshio.matching import Matcher, PathTemplate
 from meshio.resilience.retry import Retry
 from meshio.routing.rewrite import (
@@ -18,6 +19,7 @@ from meshio.xds.body_format import translate_form
 from meshio.xds.content import content
 from meshio.xds.descriptors import translate_limits
 from meshio.xds.duration import seconds
+from meshio.xds.labels import wanted_labels
 from meshio.xds.layers import translate_overrides
 from meshio.xds.matching import fraction, substitution
 from meshio.xds.mutation import request_mutation, response_mutation
@@ -87,7 +89,7 @@ def destinations(place: Place, action: RouteAction) -> tuple[WeightedCluster, ..
     if action.cluster is not None:
         if not action.cluster:
             raise place.rejected("has no name", "cluster")
-        return (WeightedCluster(action.cluster),)
+        return (WeightedCluster(action.cluster, wanted=wanted_labels(action.metadata_match)),)
     if action.weighted_clusters is None:
         raise place.rejected("names no cluster")
     here = place.at("weighted_clusters")
@@ -95,11 +97,13 @@ def destinations(place: Place, action: RouteAction) -> tuple[WeightedCluster, ..
     total = sum(each.weight or 0 for each in weighted)
     if not 0 < total <= LARGEST_SUM:
         raise here.rejected(f"the sum of the weights is {total}", "clusters")
-    return tuple(weighted_cluster(here.at("clusters", i), each) for i, each in enumerate(weighted) if each.weight)
+    wanted = wanted_labels(action.metadata_match)
+    chosen = [(here.at("clusters", i), each) for i, each in enumerate(weighted) if each.weight]
+    return tuple(weighted_cluster(place, each, wanted) for place, each in chosen)
 
 
-def weighted_cluster(place: Place, each: WeightedClusterClusterWeight) -> WeightedCluster:
-    """One of several destinations."""
+def weighted_cluster(place: Place, each: WeightedClusterClusterWeight, wanted: Labels) -> WeightedCluster:
+    """One of several destinations; `wanted` are the labels that the route asks for."""
     if not each.name:
         raise place.rejected("has no name", "name")
     host = each.host_rewrite_literal
@@ -110,6 +114,7 @@ def weighted_cluster(place: Place, each: WeightedClusterClusterWeight) -> Weight
         response_mutation(place, each),
         HostLiteral(one_line(place.at("host_rewrite_literal"), host)) if host else None,
         translate_overrides(place, each.typed_per_filter_config),
+        tuple(sorted((dict(wanted) | dict(wanted_labels(each.metadata_match))).items())),
     )
 
 

@@ -48,6 +48,13 @@ from meshio.xds.proto.envoy.extensions.filters.http.header_mutation.v3 import (
 from meshio.xds.proto.envoy.extensions.filters.http.local_ratelimit.v3 import LocalRateLimit
 from meshio.xds.proto.envoy.extensions.filters.http.rbac.v3 import Rbac, RbacPerRoute
 from meshio.xds.proto.envoy.extensions.filters.http.router.v3 import Router
+from meshio.xds.proto.envoy.extensions.filters.http.stateful_session.v3 import (
+    StatefulSession,
+    StatefulSessionPerRoute,
+)
+from meshio.xds.proto.envoy.extensions.http.stateful_session.cookie.v3 import CookieBasedSessionState
+from meshio.xds.proto.envoy.extensions.http.stateful_session.header.v3 import HeaderBasedSessionState
+from meshio.xds.proto.envoy.type.http.v3 import Cookie, CookieAttribute
 from meshio.xds.proto.envoy.type.metadata.v3 import MetadataKey
 from meshio.xds.proto.envoy.type.v3 import HttpStatus, TokenBucket
 from meshio.xds.rule import Rules, ignored, read, rejected
@@ -100,6 +107,12 @@ FILTER_FIELDS: dict[type[Message], Rules] = {
         **read("allow_private_network_access"),
         **ignored("counts only: a policy in shadow changes no request", "shadow_enabled"),
     },
+    StatefulSession: {**read("session_state", "strict"), **ignored(STATISTICS, "stat_prefix")},
+    StatefulSessionPerRoute: read("disabled", "stateful_session"),
+    CookieBasedSessionState: read("cookie"),
+    HeaderBasedSessionState: read("name"),
+    Cookie: read("name", "ttl", "path", "attributes"),
+    CookieAttribute: read("name", "value"),
     HttpFault: {
         **read("delay", "abort", "upstream_cluster", "headers", "downstream_nodes", "max_active_faults"),
         **read("response_rate_limit"),

@@ -18,10 +18,12 @@ from meshio.xds.proto.envoy.config.route.v3 import FilterConfig
 from meshio.xds.proto.envoy.extensions.filters.http.router.v3 import Router
 from meshio.xds.proto.envoy.extensions.filters.network.http_connection_manager.v3 import HttpFilter
 from meshio.xds.proto.google.protobuf import Any
+from meshio.xds.stateful import translate_route_session, translate_session
 
 Translate = Callable[[Place, bytes], Layer | None]
 
 ROUTER = "envoy.extensions.filters.http.router.v3.Router"
+SESSION = "envoy.extensions.filters.http.stateful_session.v3.StatefulSession"
 FAULT = "envoy.extensions.filters.http.fault.v3.HTTPFault"
 RATE_LIMIT = "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit"
 FILTER_CONFIG = "envoy.config.route.v3.FilterConfig"
@@ -47,6 +49,7 @@ FILTERS: dict[str, Known] = {
     "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation": Known(alteration.translate_alteration),
     RATE_LIMIT: Known(rate_limit.translate_rate_limit),
     "envoy.extensions.filters.http.rbac.v3.RBAC": Known(access.translate_access),
+    SESSION: Known(translate_session),
     "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig": Known(reason="statistics"),
     "envoy.extensions.filters.http.grpc_web.v3.GrpcWeb": Known(reason="translates for browsers"),
     "io.istio.http.peer_metadata.Config": Known(reason="tells proxies about each other, for telemetry"),
@@ -67,6 +70,7 @@ OVERRIDES: dict[str, Known] = {
     "envoy.extensions.filters.http.cors.v3.CorsPolicy": Known(translate_policy),
     RATE_LIMIT: Known(rate_limit.translate_override),
     "envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute": Known(alteration.translate_override),
+    f"{SESSION}PerRoute": Known(translate_route_session),
 }
 """What `typed_per_filter_config` may hold."""
 

@@ -10,6 +10,7 @@ from meshio.balancing.uniform import Random
 from meshio.xds.consistent import maglev_of, old_maglev_of, old_ring_hash_of, ring_hash_of
 from meshio.xds.extension import open_message, type_of
 from meshio.xds.locality import LocalityRule, common_rule, policy_rule
+from meshio.xds.override_host import override_host_of
 from meshio.xds.place import Place
 from meshio.xds.proto.envoy.config.cluster.v3 import (
     Cluster,
@@ -23,11 +24,14 @@ from meshio.xds.proto.envoy.extensions.load_balancing_policies import (
     cluster_provided,
     least_request,
     maglev,
+    override_host,
     random,
     ring_hash,
     round_robin,
+    subset,
     wrr_locality,
 )
+from meshio.xds.subset import old_subset_of, subset_of
 from meshio.xds.turns import least_request_of, round_robin_of
 
 
@@ -67,6 +71,12 @@ NEW: dict[str, tuple[type[Message], Callable[..., Policy]]] = {
 }
 """`load_balancing_policy`: extensions of `envoy.extensions.load_balancing_policies`."""
 
+NESTED: dict[str, tuple[type[Message], Callable[..., tuple[Policy, LocalityRule]]]] = {
+    "override_host.v3.OverrideHost": (override_host.v3.OverrideHost, override_host_of),
+    "subset.v3.Subset": (subset.v3.Subset, subset_of),
+}
+"""Extensions around other ones."""
+
 NEW_PREFIX = "envoy.extensions.load_balancing_policies."
 
 
@@ -74,11 +84,14 @@ def translate_policy(place: Place, cluster: Cluster) -> tuple[Policy, LocalityRu
     """The policy, and what localities count for. The list of extensions wins over `lb_policy`."""
     if cluster.load_balancing_policy is not None:
         refuse_old(place, cluster.common_lb_config)
+        if cluster.lb_subset_config is not None:
+            raise place.rejected("cannot be combined with load_balancing_policy", "lb_subset_config")
         return extension_policy(place.at("load_balancing_policy"), cluster.load_balancing_policy)
     translate = OLD.get(cluster.lb_policy)
     if translate is None:
         raise place.rejected(f"{cluster.lb_policy} is not supported", "lb_policy")
-    return translate(place, cluster), common_rule(place, cluster.common_lb_config)
+    rule = common_rule(place, cluster.common_lb_config)
+    return old_subset_of(place, cluster, translate(place, cluster), rule.weighted), rule
 
 
 def refuse_old(place: Place, common: ClusterCommonLbConfig | None) -> None:
@@ -98,4 +111,7 @@ def extension_policy(place: Place, policies: LoadBalancingPolicy) -> tuple[Polic
             cls, translate = NEW[kind]
             config = open_message(here, cls, extension.typed_config.value)
             return translate(here, config), policy_rule(here, config)
+        if kind in NESTED and extension is not None and extension.typed_config is not None:
+            cls, nest = NESTED[kind]
+            return nest(here, open_message(here, cls, extension.typed_config.value), extension_policy)
     raise place.rejected("names no policy that is supported", "policies")

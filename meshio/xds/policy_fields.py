@@ -4,6 +4,8 @@ from betterproto2 import Message
 
 from meshio.xds.proto.envoy.config.cluster.v3 import (
     ClusterCommonLbConfigConsistentHashingLbConfig,
+    ClusterLbSubsetConfig,
+    ClusterLbSubsetConfigLbSubsetSelector,
     ClusterLeastRequestLbConfig,
     ClusterMaglevLbConfig,
     ClusterRingHashLbConfig,
@@ -21,11 +23,22 @@ from meshio.xds.proto.envoy.extensions.load_balancing_policies.common.v3 import 
 )
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.least_request.v3 import LeastRequest
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.maglev.v3 import Maglev
+from meshio.xds.proto.envoy.extensions.load_balancing_policies.override_host.v3 import (
+    OverrideHost,
+    OverrideHostOverrideHostSource,
+)
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.random.v3 import Random
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.ring_hash.v3 import RingHash
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.round_robin.v3 import RoundRobin
+from meshio.xds.proto.envoy.extensions.load_balancing_policies.subset.v3 import Subset, SubsetLbSubsetSelector
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.wrr_locality.v3 import WrrLocality
-from meshio.xds.rule import Rules, read
+from meshio.xds.rule import Rules, read, rejected
+
+SUBSETS = (
+    *("fallback_policy", "default_subset", "subset_selectors", "locality_weight_aware", "scale_locality_weight"),
+    *("panic_mode_any", "list_as_any", "metadata_fallback_policy"),
+)
+SELECTOR = ("keys", "single_host_per_subset", "fallback_policy", "fallback_keys_subset")
 
 POLICY_FIELDS: dict[type[Message], Rules] = {
     ClusterRoundRobinLbConfig: read("slow_start_config"),
@@ -47,6 +60,15 @@ POLICY_FIELDS: dict[type[Message], Rules] = {
     },
     Maglev: read("table_size", "locality_weighted_lb_config", "consistent_hashing_lb_config"),
     ClusterProvided: {},
+    OverrideHost: read("override_host_sources", "fallback_policy"),
+    OverrideHostOverrideHostSource: {
+        **read("header"),
+        **rejected("no filter of meshio's leaves metadata with a request", "metadata"),
+    },
+    ClusterLbSubsetConfig: read(*SUBSETS),
+    ClusterLbSubsetConfigLbSubsetSelector: read(*SELECTOR),
+    Subset: read(*SUBSETS, "allow_redundant_keys", "subset_lb_policy"),
+    SubsetLbSubsetSelector: read(*SELECTOR),
     WrrLocality: read("endpoint_picking_policy"),
     LocalityLbConfig: read("locality_weighted_lb_config", "zone_aware_lb_config"),
     LocalityLbConfigLocalityWeightedLbConfig: {},

@@ -43,7 +43,6 @@ CORS = "an older form of the filter's policy, which is supported in typed_per_fi
 STATISTICS = "names of statistics only"
 TRACING = "no spans are made in this version"
 GRPC = "bounds gRPC requests, which need HTTP/2; kept for the version that speaks it"
-SUBSET = "endpoints are not chosen by metadata; istiod makes a cluster for each subset"
 
 ROUTE_FIELDS: dict[type[Message], Rules] = {
     RouteConfiguration: {
@@ -96,9 +95,8 @@ ROUTE_FIELDS: dict[type[Message], Rules] = {
         **read("host_rewrite_literal", "auto_host_rewrite", "host_rewrite_header", "host_rewrite_path_regex"),
         **read("timeout", "retry_policy", "request_mirror_policies", "hash_policy"),
         **ignored(GRPC, "max_grpc_timeout"),
-        **read("max_stream_duration"),
+        **read("max_stream_duration", "metadata_match"),
         **rejected("", "cluster_header", "cluster_specifier_plugin", "inline_cluster_specifier_plugin"),
-        **rejected(SUBSET, "metadata_match"),
         **read("path_rewrite_policy"),
         **rejected("", "path_rewrite", "host_rewrite", "append_x_forwarded_host"),
         **rejected("", "retry_policy_typed_config", "grpc_timeout_offset", "upgrade_configs", "hedge_policy"),
@@ -137,9 +135,8 @@ ROUTE_FIELDS: dict[type[Message], Rules] = {
         **only((False,), "", "use_hash_policy"),
     },
     WeightedClusterClusterWeight: {
-        **read("name", "weight", *HEADERS, "host_rewrite_literal", "typed_per_filter_config"),
+        **read("name", "weight", "metadata_match", *HEADERS, "host_rewrite_literal", "typed_per_filter_config"),
         **rejected("", "cluster_header"),
-        **rejected(SUBSET, "metadata_match"),
     },
     RedirectAction: read(
         *("https_redirect", "scheme_redirect", "host_redirect", "port_redirect", "path_redirect", "prefix_rewrite"),

@@ -2,16 +2,21 @@
 
 from collections import Counter
 
+from meshio.balancing.labels import Labels
 from meshio.balancing.policy import Pick
 from meshio.message import Request
 
 
 class Peer:
-    """A candidate. Its weight, load and keys are all that a policy may see."""
+    """A candidate. Its weight, load, keys and labels are all that a policy may see."""
 
-    def __init__(self, key: str = "", weight: float = 1, inflight: int = 0, name: str = "") -> None:
+    def __init__(
+        self, key: str = "", weight: float = 1, inflight: int = 0, name: str = "", labels: Labels = ()
+    ) -> None:
+        self.name = key
         self.key = key.encode()
         self.name_key = name.encode()
+        self.labels = labels
         self.weight = weight
         self.inflight = inflight
         self.latency = 0.0

@@ -9,10 +9,12 @@ from meshio.xds.proto.envoy.config.cluster.v3 import (
     CircuitBreakers,
     CircuitBreakersThresholds,
     CircuitBreakersThresholdsRetryBudget,
+    Cluster,
     ClusterCommonLbConfig,
     ClusterCommonLbConfigConsistentHashingLbConfig,
     ClusterCommonLbConfigLocalityWeightedLbConfig,
     ClusterEdsClusterConfig,
+    ClusterLbSubsetConfig,
     ClusterLeastRequestLbConfig,
     ClusterMaglevLbConfig,
     ClusterRingHashLbConfig,
@@ -23,6 +25,7 @@ from meshio.xds.proto.envoy.config.cluster.v3 import ClusterCommonLbConfigZoneAw
 from meshio.xds.proto.envoy.config.cluster.v3 import ClusterCustomClusterType as CustomType
 from meshio.xds.proto.envoy.config.cluster.v3 import ClusterDiscoveryType as Type
 from meshio.xds.proto.envoy.config.cluster.v3 import ClusterLbPolicy as Lb
+from meshio.xds.proto.envoy.config.cluster.v3 import ClusterLbSubsetConfigLbSubsetSelector as OldSelector
 from meshio.xds.proto.envoy.config.cluster.v3 import OutlierDetection as Outlier
 from meshio.xds.proto.envoy.config.core.v3 import (
     BindConfig,
@@ -46,6 +49,7 @@ from meshio.xds.proto.envoy.extensions.load_balancing_policies.common.v3 import 
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.least_request.v3 import LeastRequest as LeastMessage
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.maglev.v3 import Maglev as MaglevMessage
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.ring_hash.v3 import RingHash as RingMessage
+from meshio.xds.proto.envoy.extensions.load_balancing_policies.subset.v3 import Subset as SubsetMessage
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.wrr_locality.v3 import WrrLocality
 from meshio.xds.proto.envoy.extensions.transport_sockets.tls.v3 import (
     CertificateValidationContext,
@@ -83,6 +87,13 @@ def heavy(assignment: ClusterLoadAssignment) -> ClusterLoadAssignment:
         for each in group.lb_endpoints:
             each.load_balancing_weight = 2**32 - 1
     return assignment
+
+
+def subsets(*selectors: OldSelector, **said: object) -> Cluster:
+    """A cluster with subsets; settings that are not the cluster's are theirs."""
+    own = {name: said.pop(name) for name in tuple(said) if name in ("type", "lb_policy")}
+    config = ClusterLbSubsetConfig(subset_selectors=list(selectors) or [OldSelector(["v"])], **said)  # type: ignore[arg-type]
+    return cluster(lb_subset_config=config, **own)
 
 
 REFUSED = {
@@ -196,6 +207,36 @@ REFUSED = {
         "consistent_hashing_lb_config.hash_policy[0].cookie.ttl",
         "for routes only",
     ),
+    "an unknown fallback": (subsets(fallback_policy=9), "lb_subset_config.fallback_policy", "unknown"),
+    "an unknown fallback of labels": (subsets(metadata_fallback_policy=9), "metadata_fallback_policy", "unknown"),
+    "fewer labels that are not fewer": (
+        subsets(OldSelector(["v"], fallback_policy=4, fallback_keys_subset=["v"])),  # type: ignore[arg-type]
+        "lb_subset_config.subset_selectors[0].fallback_keys_subset",
+        "not all",
+    ),
+    "fewer labels that are none": (subsets(OldSelector(["v"], fallback_policy=4)), "fallback_keys_subset", "needs it"),  # type: ignore[arg-type]
+    "fewer labels for nothing": (
+        subsets(OldSelector(["v", "w"], fallback_keys_subset=["v"])),
+        "fallback_keys_subset",
+        "KEYS_SUBSET",
+    ),
+    "an unknown fallback of a selector": (
+        subsets(OldSelector(["v"], fallback_policy=9)),  # type: ignore[arg-type]
+        "lb_subset_config.subset_selectors[0].fallback_policy",
+        "unknown",
+    ),
+    "locality weights of subsets alone": (subsets(locality_weight_aware=True), "locality_weight_aware", "needs"),
+    "subsets of a provided host": (
+        subsets(type=Type.ORIGINAL_DST, lb_policy=Lb.CLUSTER_PROVIDED),
+        "lb_subset_config",
+        "CLUSTER_PROVIDED",
+    ),
+    "subsets said in two places": (
+        extended(MaglevMessage(), lb_subset_config=ClusterLbSubsetConfig()),
+        "lb_subset_config",
+        "combined",
+    ),
+    "subsets without a policy": (extended(SubsetMessage()), "subset_lb_policy", "required"),
     "weights beyond what a ring can hold": (
         cluster(type=Type.STATIC, lb_policy=Lb.RING_HASH, load_assignment=heavy(endpoints("1.1.1.1", "1.1.1.2"))),
         "load_assignment",

@@ -10,9 +10,11 @@ from meshio.balancing.consistent import USUAL, Consistency
 from meshio.balancing.hashing import HashCookie, HashHeader, HashQuery, HashSourceIp
 from meshio.balancing.least_request import LeastRequest
 from meshio.balancing.maglev import Maglev
+from meshio.balancing.override_host import OverrideHost
 from meshio.balancing.ring_hash import RingHash
 from meshio.balancing.round_robin import RoundRobin
 from meshio.balancing.slow_start import SlowStart
+from meshio.balancing.subset import Selector, Subset
 from meshio.balancing.uniform import Random
 from meshio.balancing.zone import FAIR, ZoneAware
 from meshio.matching import (
@@ -71,6 +73,7 @@ from meshio.routing.route import (
     VirtualHost,
     WeightedCluster,
 )
+from meshio.routing.session import SessionCookie, SessionHeader, StatefulSession
 from meshio.upstream.cluster import (
     Aggregate,
     ClientTls,
@@ -167,16 +170,43 @@ FAULT = st.one_of(
     st.builds(Fault, delay_share=FRACTION, delay_asked=st.just(True), grpc_abort=COUNT, abort_share=FRACTION),
     st.builds(Fault, abort_share=FRACTION, abort_asked=st.just(True), rate_share=FRACTION, rate_asked=st.just(True)),
 )  # fmt: skip
+STATE = st.one_of(
+    st.builds(SessionCookie, WORD, WORD, st.integers(0, 99), several(st.tuples(WORD, WORD), 2)),
+    st.builds(SessionHeader, LOWER),
+)
+SESSION = st.builds(StatefulSession, STATE, FLAG)
 OVERRIDE = st.one_of(
     st.builds(Override, st.just("envoy.filters.http.fault"), FAULT | st.just(Fault())),
     st.builds(Override, st.just("envoy.filters.http.cors"), CORS),
+    st.builds(Override, st.just("envoy.filters.http.stateful_session"), SESSION | st.just(StatefulSession())),
     st.builds(Override, WORD, disabled=st.just(True)),
 )
 OVERRIDES = st.lists(OVERRIDE, max_size=2, unique_by=lambda each: each.name).map(
     lambda found: tuple(sorted(found, key=lambda each: each.name))
 )
+JSON = st.recursive(
+    st.one_of(
+        WORD,
+        FLAG.map(lambda value: ("bool", value)),
+        st.integers(-9, 9).map(lambda value: ("number", value / 2)),
+        st.just(("null", None)),
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=2).map(lambda items: ("list", tuple(items)))
+        | st.dictionaries(WORD, inner, max_size=2).map(lambda items: ("struct", tuple(sorted(items.items()))))
+    ),
+    max_leaves=4,
+)
+LABELS = st.dictionaries(WORD, JSON, max_size=2).map(lambda items: tuple(sorted(items.items())))
 WEIGHTED = st.builds(
-    WeightedCluster, WORD, st.integers(1, 1000), MUTATION, MUTATION, st.none() | st.builds(HostLiteral, WORD), OVERRIDES
+    WeightedCluster,
+    WORD,
+    st.integers(1, 1000),
+    MUTATION,
+    MUTATION,
+    st.none() | st.builds(HostLiteral, WORD),
+    OVERRIDES,
+    LABELS,
 )
 HASHED = st.one_of(
     st.builds(HashHeader, LOWER, FLAG) | st.builds(HashHeader, LOWER, FLAG, REGEX, WORD),
@@ -301,20 +331,6 @@ TABLE = st.builds(
     RouteTable, WORD, st.lists(VIRTUAL_HOST, max_size=2).map(domains_apart), FLAG, MUTATION, MUTATION, FLAG
 )
 
-JSON = st.recursive(
-    st.one_of(
-        WORD,
-        FLAG.map(lambda value: ("bool", value)),
-        st.integers(-9, 9).map(lambda value: ("number", value / 2)),
-        st.just(("null", None)),
-    ),
-    lambda inner: (
-        st.lists(inner, max_size=2).map(lambda items: ("list", tuple(items)))
-        | st.dictionaries(WORD, inner, max_size=2).map(lambda items: ("struct", tuple(sorted(items.items()))))
-    ),
-    max_leaves=4,
-)
-LABELS = st.dictionaries(WORD, JSON, max_size=2).map(lambda items: tuple(sorted(items.items())))
 HEALTH = st.sampled_from(["unknown", "healthy", "unhealthy", "draining", "timeout", "degraded"])
 ZONE_AWARE = st.builds(ZoneAware, PERCENT, COUNT, FLAG, st.none() | COUNT, FLAG)
 ADDRESS = st.tuples(st.sampled_from(["10.0.0.1", "127.0.0.1", "::1"]), PORT)
@@ -369,6 +385,14 @@ POLICY = st.one_of(
     st.builds(RingHash, st.integers(1, 1024), st.integers(1024, 4096), FLAG, CONSISTENCY),
     st.builds(Maglev, st.sampled_from([7, 65537]), CONSISTENCY),
 )
+SELECTOR = st.one_of(
+    st.builds(Selector, st.just(("a", "b")), st.sampled_from(["", "none", "any", "default"]), st.just(()), FLAG),
+    st.just(Selector(("a", "b", "c"), "keys", ("a", "c"))),
+)
+SUBSET = st.builds(
+    Subset, POLICY, several(SELECTOR, 2), st.sampled_from(["none", "any", "default"]), LABELS, *[FLAG] * 6
+)
+POLICY = POLICY | SUBSET | st.builds(OverrideHost, POLICY, several(LOWER, 2, 1))
 PROVIDED = st.just(OriginalDestination()) | st.builds(Aggregate, several(WORD).filter(len))
 WHERE_AND_HOW = st.tuples(DISCOVERY, POLICY) | st.tuples(PROVIDED, st.just(ClusterProvided()))
 
@@ -424,6 +448,7 @@ FILTERS = st.tuples(
     st.just(Filter("istio.alpn")),
     st.builds(Filter, st.just("envoy.filters.http.fault"), FAULT, FLAG),
     st.just(Filter("envoy.filters.http.cors", Cors())),
+    st.builds(Filter, st.just("envoy.filters.http.stateful_session"), SESSION),
     st.just(Filter("envoy.filters.http.router")),
 )
 HOP = st.builds(

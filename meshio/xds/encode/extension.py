@@ -5,15 +5,18 @@ from betterproto2 import Message
 from meshio.balancing.consistent import Consistency
 from meshio.balancing.least_request import LeastRequest
 from meshio.balancing.maglev import Maglev
+from meshio.balancing.override_host import OverrideHost
 from meshio.balancing.policy import Policy
 from meshio.balancing.ring_hash import RingHash
 from meshio.balancing.round_robin import RoundRobin
 from meshio.balancing.slow_start import SlowStart
+from meshio.balancing.subset import Selector, Subset
 from meshio.balancing.uniform import Random
 from meshio.balancing.zone import FAIR
 from meshio.errors import Rejected
 from meshio.upstream.cluster import Cluster
 from meshio.xds.encode.forward import encode_hash_policy
+from meshio.xds.encode.labels import encode_labels
 from meshio.xds.encode.parts import packed, runtime_double, seconds
 from meshio.xds.proto.envoy.config.cluster.v3 import LoadBalancingPolicy, LoadBalancingPolicyPolicy
 from meshio.xds.proto.envoy.config.core.v3 import TypedExtensionConfig
@@ -33,11 +36,25 @@ from meshio.xds.proto.envoy.extensions.load_balancing_policies.least_request.v3 
 )
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.least_request.v3 import LeastRequestSelectionMethod
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.maglev.v3 import Maglev as MaglevMessage
+from meshio.xds.proto.envoy.extensions.load_balancing_policies.override_host.v3 import (
+    OverrideHost as OverrideHostMessage,
+)
+from meshio.xds.proto.envoy.extensions.load_balancing_policies.override_host.v3 import OverrideHostOverrideHostSource
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.random.v3 import Random as RandomMessage
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.ring_hash.v3 import RingHash as RingHashMessage
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.ring_hash.v3 import RingHashHashFunction
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.round_robin.v3 import RoundRobin as RoundRobinMessage
+from meshio.xds.proto.envoy.extensions.load_balancing_policies.subset.v3 import Subset as SubsetMessage
+from meshio.xds.proto.envoy.extensions.load_balancing_policies.subset.v3 import (
+    SubsetLbSubsetFallbackPolicy,
+    SubsetLbSubsetMetadataFallbackPolicy,
+    SubsetLbSubsetSelector,
+)
+from meshio.xds.proto.envoy.extensions.load_balancing_policies.subset.v3 import (
+    SubsetLbSubsetSelectorLbSubsetSelectorFallbackPolicy as SelectorFallback,
+)
 from meshio.xds.proto.envoy.type.v3 import Percent
+from meshio.xds.subset import FALLBACKS, SELECTOR_FALLBACKS
 
 WEIGHTED = LocalityLbConfigLocalityWeightedLbConfig()
 PREFIX = "envoy.load_balancing_policies."
@@ -45,7 +62,11 @@ PREFIX = "envoy.load_balancing_policies."
 
 def encode_extension(cluster: Cluster) -> LoadBalancingPolicy:
     """Raises Rejected for a policy of our own."""
-    config = encode_config(cluster.policy, encode_localities(cluster))
+    return encode_list(cluster.policy, encode_localities(cluster))
+
+
+def encode_list(policy: Policy, localities: LocalityLbConfig | None) -> LoadBalancingPolicy:
+    config = encode_config(policy, localities)
     kind = type(config).__module__.split(".")[-2]
     extension = TypedExtensionConfig(name=PREFIX + kind, typed_config=packed(config))
     return LoadBalancingPolicy([LoadBalancingPolicyPolicy(extension)])
@@ -97,7 +118,36 @@ def encode_config(policy: Policy, localities: LocalityLbConfig | None) -> Messag
             )
         case Maglev(size, consistency):
             return MaglevMessage(size, encode_consistency(consistency), spanned)
+        case OverrideHost(child, headers):
+            sources = [OverrideHostOverrideHostSource(header=header) for header in headers]
+            return OverrideHostMessage(sources, encode_list(child, localities))
+        case Subset():
+            return encode_subset(policy, localities)
     raise Rejected("policy", "policy", f"xDS has no name for {policy}")
+
+
+def encode_subset(policy: Subset, localities: LocalityLbConfig | None) -> SubsetMessage:
+    return SubsetMessage(
+        fallback_policy=SubsetLbSubsetFallbackPolicy(FALLBACKS.index(policy.fallback)),
+        default_subset=encode_labels(policy.default) if policy.default else None,
+        subset_selectors=[encode_selector(selector) for selector in policy.selectors],
+        allow_redundant_keys=policy.redundant,
+        locality_weight_aware=policy.weigh,
+        scale_locality_weight=policy.scale,
+        panic_mode_any=policy.panic_any,
+        list_as_any=policy.list_as_any,
+        metadata_fallback_policy=SubsetLbSubsetMetadataFallbackPolicy(int(policy.alternatives)),
+        subset_lb_policy=encode_list(policy.child, localities),
+    )
+
+
+def encode_selector(selector: Selector) -> SubsetLbSubsetSelector:
+    return SubsetLbSubsetSelector(
+        keys=list(selector.keys),
+        single_host_per_subset=selector.single,
+        fallback_policy=SelectorFallback(SELECTOR_FALLBACKS.index(selector.fallback)),
+        fallback_keys_subset=list(selector.fallback_keys),
+    )
 
 
 def encode_consistency(consistency: Consistency) -> ConsistentHashingLbConfig:

@@ -7,8 +7,10 @@ from meshio.resilience.fault import Fault
 from meshio.resilience.question import Question
 from meshio.routing.cors import Cors
 from meshio.routing.filters import Filter, Override, Overrides
+from meshio.routing.session import StatefulSession
 from meshio.xds.encode.matching import encode_header
 from meshio.xds.encode.parts import packed, runtime_share, seconds, share
+from meshio.xds.encode.session import encode_route_session, encode_session
 from meshio.xds.encode.text import encode_text
 from meshio.xds.proto.envoy.config.route.v3 import FilterConfig, HeaderMatcher
 from meshio.xds.proto.envoy.extensions.filters.common.fault.v3 import (
@@ -38,6 +40,8 @@ def encode_filter(each: Filter) -> HttpFilter:
     """A filter of a listener. Those without effect on a client are optional, so that a plain Envoy passes over them."""
     if isinstance(each.layer, Cors):
         return HttpFilter(name=each.name, typed_config=packed(CorsMessage()), disabled=each.disabled)
+    if isinstance(each.layer, StatefulSession):
+        return HttpFilter(name=each.name, typed_config=packed(encode_session(each.layer)), disabled=each.disabled)
     if each.layer is not None:
         return HttpFilter(name=each.name, typed_config=encode_layer(each.layer), disabled=each.disabled)
     config = WITHOUT_LAYER.get(each.name)
@@ -63,6 +67,8 @@ def encode_layer(layer: Layer) -> Any:
         return packed(encode_fault(layer))
     if isinstance(layer, Cors):
         return packed(encode_cors(layer))
+    if isinstance(layer, StatefulSession):
+        return packed(encode_route_session(layer))
     raise Rejected(type(layer).__name__, "layers", "xDS has no such filter")
 
 

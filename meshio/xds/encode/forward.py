@@ -16,6 +16,7 @@ from meshio.routing.rewrite import (
 from meshio.routing.route import Forward, Mirror, WeightedCluster
 from meshio.routing.template import TemplateRewrite
 from meshio.xds.encode.filters import encode_overrides
+from meshio.xds.encode.labels import with_labels
 from meshio.xds.encode.parts import extension, headers_to_add, never_none, packed, runtime_share, seconds, substitution
 from meshio.xds.proto.envoy.config.route.v3 import (
     RetryPolicy,
@@ -77,6 +78,7 @@ def encode_cluster(cluster: WeightedCluster) -> WeightedClusterClusterWeight:
         request_headers_to_remove=list(requests.remove),
         response_headers_to_add=headers_to_add(responses),
         response_headers_to_remove=list(responses.remove),
+        metadata_match=with_labels(None, cluster.wanted),
         typed_per_filter_config=encode_overrides(cluster.overrides),
     )
     match cluster.host_rewrite:

@@ -3,7 +3,10 @@
 # plugin: python-betterproto2
 # This file has been @generated
 
-__all__ = ("Cookie",)
+__all__ = (
+    "Cookie",
+    "CookieAttribute",
+)
 
 import datetime
 from dataclasses import dataclass
@@ -29,12 +32,24 @@ class Cookie(betterproto2.Message):
 
     path: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
 
-    attributes: "list[bytes]" = betterproto2.field(
-        4, betterproto2.TYPE_BYTES, repeated=True
+    attributes: "list[CookieAttribute]" = betterproto2.field(
+        4, betterproto2.TYPE_MESSAGE, repeated=True
     )
 
 
 default_message_pool.register_message("envoy.type.http.v3", "Cookie", Cookie)
+
+
+@dataclass(eq=False, repr=False)
+class CookieAttribute(betterproto2.Message):
+    name: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    value: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+
+default_message_pool.register_message(
+    "envoy.type.http.v3", "CookieAttribute", CookieAttribute
+)
 
 
 from .....google import protobuf as ____google__protobuf__

@@ -1,0 +1,64 @@
+"""The request says itself which hosts it wants, in the order in which to try them.
+
+Envoy: source/extensions/load_balancing_policies/override_host/load_balancer.cc. Each attempt takes the next of them;
+hosts that the cluster does not have are passed over, and their health is not asked for.
+"""
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from meshio.balancing.locality import Spread, Tier
+from meshio.balancing.policy import C, Pick, Policy
+from meshio.errors import NoHealthyHost
+from meshio.message import Request
+
+Inner: TypeAlias = Callable[[Sequence[Tier[C]], Spread], Pick[C] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideHost:
+    """child     the policy for requests that name no host, or have none left
+    headers   that name hosts ("ip:port", several with commas); all of them count, one after the other
+    """
+
+    child: Policy
+    headers: tuple[str, ...]
+
+    def over(self, candidates: tuple[C, ...]) -> Pick[C]:
+        """Where nobody knows names, the other policy decides."""
+        return self.child.over(candidates)
+
+    def arranging(
+        self, tiers: Sequence[Tier[C]], spread: Spread, inner: Inner[C]
+    ) -> Generator[None, None, Pick[C] | None]:
+        """Look hosts up by name, over all priorities and in whatever health."""
+        hosts = {host.name: host for tier in tiers for group in tier for host in group.hosts}
+        yield
+        otherwise = inner(tiers, spread)
+        if not hosts:
+            return None
+        names = tuple(name.encode() for name in self.headers)
+
+        def pick(request: Request) -> C:
+            left = getattr(request, "named", None)
+            if left is None:
+                left = request.named = hosts_named(request, names)
+            while left:
+                host = hosts.get(left.pop(0))
+                if host is not None:
+                    return host
+            if otherwise is None:
+                raise NoHealthyHost("none of the hosts that the request names is there, nor any healthy one")
+            return otherwise(request)
+
+        return pick
+
+
+def hosts_named(request: Request, names: tuple[bytes, ...]) -> list[str]:
+    """What the first of each header says."""
+    found: list[str] = []
+    for name in names:
+        value = (request.header(name) or b"").decode("latin-1")
+        found += [part.strip() for part in value.split(",") if part.strip()]
+    return found

@@ -1,0 +1,26 @@
+"""Requests that name their hosts -> `OverrideHost`."""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from meshio.balancing.override_host import OverrideHost
+from meshio.balancing.policy import Policy
+from meshio.xds.locality import LocalityRule
+from meshio.xds.place import Place
+from meshio.xds.proto.envoy.config.cluster.v3 import LoadBalancingPolicy
+from meshio.xds.proto.envoy.extensions.load_balancing_policies.override_host.v3 import OverrideHost as OverrideMessage
+from meshio.xds.text import token
+
+Extension: TypeAlias = Callable[[Place, LoadBalancingPolicy], tuple[Policy, LocalityRule]]
+
+
+def override_host_of(place: Place, config: OverrideMessage, extension: Extension) -> tuple[Policy, LocalityRule]:
+    """The extension; `extension` translates the policy for requests that name no host."""
+    here = place.at("fallback_policy")
+    if config.fallback_policy is None:
+        raise here.rejected("is required")
+    if not config.override_host_sources:
+        raise place.rejected("names no header", "override_host_sources")
+    child, rule = extension(here, config.fallback_policy)
+    sources = [(place.at("override_host_sources", i), each) for i, each in enumerate(config.override_host_sources)]
+    return OverrideHost(child, tuple(token(at.at("header"), each.header) for at, each in sources)), rule
