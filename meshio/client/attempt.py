@@ -78,6 +78,8 @@ def attempt(upstream: Upstream, lines: Lines, manner: Manner) -> Send:
                 renew(host)
             raise
         now = monotonic()
+        if upstream.reports is not None:
+            upstream.reports.take(host, response.headers, now)
         response.headers.append(service_time(now - began))
         record.details = "via_upstream"
         if not response.body.complete:

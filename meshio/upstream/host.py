@@ -19,6 +19,7 @@ class Host:
 
     name        "ip:port"
     weight      of the balancing policy; a float while a new host grows to its `full_weight`
+    rated       the weight that load reports give it; 0 where they have no say
     inflight    requests under way; latency: moving average in seconds
     requests, failures   since it was first seen; a failure is a 5xx or a failure of the connection
     ejected, streaks     outlier detection; no streaks before the first failure
@@ -30,13 +31,14 @@ class Host:
 
     __slots__ = (
         "ejected", "endpoint", "failures", "home", "inflight", "latency", "locality", "name", "pool", "priority",
-        "requests", "streaks", "tls", "tls_pools", "used", "weight",
+        "rated", "requests", "streaks", "tls", "tls_pools", "used", "weight",
     )  # fmt: skip
 
     def __init__(self, endpoint: Endpoint, tls: ClientTls | None = None) -> None:
         address, port = endpoint.address
         self.name = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
         self.endpoint = endpoint
+        self.rated = 0
         self.weight: float = endpoint.weight or 1
         self.locality: Locality = NOWHERE
         self.priority = 0
@@ -53,14 +55,23 @@ class Host:
     def describe(self, endpoint: Endpoint, locality: Locality, priority: int) -> None:
         """Take over what the control plane says now."""
         self.endpoint = endpoint
-        self.weight = endpoint.weight or 1
+        self.weight = self.full_weight
         self.locality = locality
         self.priority = priority
 
     @property
     def full_weight(self) -> int:
-        """What the control plane says."""
-        return self.endpoint.weight or 1
+        """What its load reports give it, or what the control plane says."""
+        return self.rated or self.endpoint.weight or 1
+
+    def rate(self, weight: int) -> bool:
+        """Take over what load reports give it; 0 leaves it to the control plane. True when that is something else."""
+        if weight == self.rated:
+            return False
+        self.rated = weight
+        if not isinstance(self.weight, float):  # one that grows is on its way there
+            self.weight = self.full_weight
+        return True
 
     @property
     def key(self) -> bytes:

@@ -22,6 +22,7 @@ from meshio.upstream.cluster import ClientTls, Cluster, OriginalDestination
 from meshio.upstream.destinations import Destinations
 from meshio.upstream.endpoint import Address, LoadAssignment
 from meshio.upstream.host import Host
+from meshio.upstream.reports import Reports, reports_for
 from meshio.upstream.roster import Groups, Roster, enlist
 from meshio.upstream.sockets import tls_of
 from meshio.upstream.standby import standby
@@ -66,7 +67,7 @@ class Upstream:
     __slots__ = (
         "_awake", "_building", "_destinations", "_former", "_groups", "_hosts", "_max_requests", "_senders", "_serving",
         "active", "assignment", "cluster", "connections", "followers", "key", "keyed", "later", "name", "outliers",
-        "pending", "pick", "retries", "warmup",
+        "pending", "pick", "reports", "retries", "warmup",
     )  # fmt: skip
 
     cluster: Cluster
@@ -80,6 +81,7 @@ class Upstream:
         self.active = self.pending = self.connections = self.retries = 0
         self.outliers: Outliers[Host] | None = None
         self.warmup: Warmup | None = None
+        self.reports: Reports | None = None
         self.pick: Pick[Host] = self._nobody
         self._former: Pick[Host] = self.pick
         self.followers: tuple[Callable[[], None], ...] = ()
@@ -172,7 +174,8 @@ class Upstream:
         return self._destinations is not None and host.tls == tls
 
     def _watch(self) -> None:
-        """Ejections outlive an update, unless outlier detection was switched off."""
+        """Ejections and load reports outlive an update, unless the settings say otherwise."""
+        self.reports = reports_for(self.reports, self.cluster.policy, self._hosts.values())
         settings = self.cluster.outlier
         if settings is None:
             self.outliers = None
@@ -352,13 +355,14 @@ class Upstream:
         """
         if self._destinations is not None:
             return self._destinations.sweep(now)
-        if self.outliers is None and self.warmup is None:
+        if self.outliers is None and self.warmup is None and self.reports is None:
             return None
         returned = self.outliers is not None and self.outliers.sweep(now)
         grown = self.warmup is not None and self.warmup.sweep(now)
+        grown |= self.reports is not None and self.reports.sweep(now)
         if returned or grown:
             self.rebuild_pick()
-        dues = (live.due(now) for live in (self.outliers, self.warmup) if live is not None)
+        dues = (live.due(now) for live in (self.outliers, self.warmup, self.reports) if live is not None)
         return min((due for due in dues if due is not None), default=None)
 
     def candidates(self) -> list[tuple[Host, str]]:

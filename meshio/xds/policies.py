@@ -7,6 +7,7 @@ from betterproto2 import Message
 from meshio.balancing.cluster_provided import ClusterProvided
 from meshio.balancing.policy import Policy
 from meshio.balancing.uniform import Random
+from meshio.xds.client_weights import client_weights_of
 from meshio.xds.consistent import maglev_of, old_maglev_of, old_ring_hash_of, ring_hash_of
 from meshio.xds.extension import open_message, type_of
 from meshio.xds.locality import LocalityRule, common_rule, policy_rule
@@ -21,6 +22,7 @@ from meshio.xds.proto.envoy.config.cluster.v3 import (
     LoadBalancingPolicy,
 )
 from meshio.xds.proto.envoy.extensions.load_balancing_policies import (
+    client_side_weighted_round_robin,
     cluster_provided,
     least_request,
     maglev,
@@ -60,6 +62,10 @@ OLD: dict[int, Callable[[Place, Cluster], Policy]] = {
 NEW: dict[str, tuple[type[Message], Callable[..., Policy]]] = {
     "round_robin.v3.RoundRobin": (round_robin.v3.RoundRobin, round_robin_of),
     "least_request.v3.LeastRequest": (least_request.v3.LeastRequest, least_request_of),
+    "client_side_weighted_round_robin.v3.ClientSideWeightedRoundRobin": (
+        client_side_weighted_round_robin.v3.ClientSideWeightedRoundRobin,
+        client_weights_of,
+    ),
     "random.v3.Random": (random.v3.Random, lambda place, config: Random()),
     "ring_hash.v3.RingHash": (ring_hash.v3.RingHash, ring_hash_of),
     "maglev.v3.Maglev": (maglev.v3.Maglev, maglev_of),

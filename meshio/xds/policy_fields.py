@@ -12,6 +12,9 @@ from meshio.xds.proto.envoy.config.cluster.v3 import (
     ClusterRoundRobinLbConfig,
     ClusterSlowStartConfig,
 )
+from meshio.xds.proto.envoy.extensions.load_balancing_policies.client_side_weighted_round_robin.v3 import (
+    ClientSideWeightedRoundRobin,
+)
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.cluster_provided.v3 import ClusterProvided
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.common.v3 import (
     ConsistentHashingLbConfig,
@@ -32,7 +35,7 @@ from meshio.xds.proto.envoy.extensions.load_balancing_policies.ring_hash.v3 impo
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.round_robin.v3 import RoundRobin
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.subset.v3 import Subset, SubsetLbSubsetSelector
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.wrr_locality.v3 import WrrLocality
-from meshio.xds.rule import Rules, read, rejected
+from meshio.xds.rule import Rules, ignored, only, read, rejected
 
 SUBSETS = (
     *("fallback_policy", "default_subset", "subset_selectors", "locality_weight_aware", "scale_locality_weight"),
@@ -59,6 +62,12 @@ POLICY_FIELDS: dict[type[Message], Rules] = {
         **read("consistent_hashing_lb_config", "hash_function", "use_hostname_for_hashing", "hash_balance_factor"),
     },
     Maglev: read("table_size", "locality_weighted_lb_config", "consistent_hashing_lb_config"),
+    ClientSideWeightedRoundRobin: {
+        **read("blackout_period", "weight_expiration_period", "weight_update_period", "error_utilization_penalty"),
+        **read("metric_names_for_computing_utilization", "slow_start_config"),
+        **only((False,), "reports come with responses, not on streams of their own", "enable_oob_load_report"),
+        **ignored("of reports on streams of their own, which are rejected", "oob_reporting_period"),
+    },
     ClusterProvided: {},
     OverrideHost: read("override_host_sources", "fallback_policy"),
     OverrideHostOverrideHostSource: {

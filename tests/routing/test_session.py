@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from meshio.errors import ConnectFailed
 from meshio.message import Body, Request, Response
-from meshio.routing.session import SessionCookie, SessionHeader, StatefulSession, fields_of, varint
+from meshio.routing.session import SessionCookie, SessionHeader, StatefulSession
 
 HOST = "10.0.0.1:8080"
 
@@ -75,20 +75,8 @@ def test_without_a_state_the_layer_is_not_there():
     assert StatefulSession().around(send) is send
 
 
-@given(st.integers(0, 2**64 - 1), st.binary(max_size=200))
-def test_fields_are_read_as_they_are_written(number: int, content: bytes):
-    raw = b"\x10" + varint(number) + b"\x0a" + varint(len(content)) + content + b"\x19" + b"8" * 8 + b"\x25" + b"4444"
-    assert list(fields_of(raw)) == [(2, number), (1, content), (3, b"8" * 8), (4, b"4444")]
-
-
 @given(st.binary(max_size=60))
 def test_any_cookie_can_be_asked_for_its_host(raw: bytes):
     request = asked(b"/", (b"cookie", b"s=" + b64encode(raw)), (b"x-s", b64encode(raw)))
     assert isinstance(SessionCookie("s").host(request, 5.0), str)
     assert SessionHeader("x-s").host(request, 5.0) == raw.decode("latin-1")
-
-
-@pytest.mark.parametrize("raw", [b"\x0a\x05abc", b"\x08", b"\x0b", b"\x00\x01", b"\x09abc", b"\xff" * 11])
-def test_what_is_cut_short_is_not_a_message(raw: bytes):
-    with pytest.raises(ValueError, match="message"):
-        list(fields_of(raw))

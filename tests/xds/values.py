@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
+from meshio.balancing.client_weights import ClientWeights
 from meshio.balancing.cluster_provided import ClusterProvided
 from meshio.balancing.consistent import USUAL, Consistency
 from meshio.balancing.hashing import HashCookie, HashHeader, HashQuery, HashSourceIp
@@ -384,6 +385,9 @@ POLICY = st.one_of(
     st.builds(LeastRequest, st.integers(2, 9), st.integers(0, 9).map(float), SLOW_START, FLAG),
     st.builds(RingHash, st.integers(1, 1024), st.integers(1024, 4096), FLAG, CONSISTENCY),
     st.builds(Maglev, st.sampled_from([7, 65537]), CONSISTENCY),
+)
+POLICY = POLICY | st.builds(
+    ClientWeights, SECONDS, SECONDS, SECONDS, st.integers(0, 9).map(float), several(WORD, 2), SLOW_START
 )
 SELECTOR = st.one_of(
     st.builds(Selector, st.just(("a", "b")), st.sampled_from(["", "none", "any", "default"]), st.just(()), FLAG),

@@ -2,6 +2,7 @@
 
 from betterproto2 import Message
 
+from meshio.balancing.client_weights import ClientWeights
 from meshio.balancing.consistent import Consistency
 from meshio.balancing.least_request import LeastRequest
 from meshio.balancing.maglev import Maglev
@@ -20,6 +21,9 @@ from meshio.xds.encode.labels import encode_labels
 from meshio.xds.encode.parts import packed, runtime_double, seconds
 from meshio.xds.proto.envoy.config.cluster.v3 import LoadBalancingPolicy, LoadBalancingPolicyPolicy
 from meshio.xds.proto.envoy.config.core.v3 import TypedExtensionConfig
+from meshio.xds.proto.envoy.extensions.load_balancing_policies.client_side_weighted_round_robin.v3 import (
+    ClientSideWeightedRoundRobin,
+)
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.common.v3 import (
     ConsistentHashingLbConfig,
     LocalityLbConfig,
@@ -53,6 +57,7 @@ from meshio.xds.proto.envoy.extensions.load_balancing_policies.subset.v3 import 
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.subset.v3 import (
     SubsetLbSubsetSelectorLbSubsetSelectorFallbackPolicy as SelectorFallback,
 )
+from meshio.xds.proto.envoy.extensions.load_balancing_policies.wrr_locality.v3 import WrrLocality
 from meshio.xds.proto.envoy.type.v3 import Percent
 from meshio.xds.subset import FALLBACKS, SELECTOR_FALLBACKS
 
@@ -118,12 +123,27 @@ def encode_config(policy: Policy, localities: LocalityLbConfig | None) -> Messag
             )
         case Maglev(size, consistency):
             return MaglevMessage(size, encode_consistency(consistency), spanned)
+        case ClientWeights() if localities is None:
+            return encode_client_weights(policy)
+        case ClientWeights() if spanned is not None:
+            return WrrLocality(encode_list(policy, None))
         case OverrideHost(child, headers):
             sources = [OverrideHostOverrideHostSource(header=header) for header in headers]
             return OverrideHostMessage(sources, encode_list(child, localities))
         case Subset():
             return encode_subset(policy, localities)
     raise Rejected("policy", "policy", f"xDS has no name for {policy}")
+
+
+def encode_client_weights(policy: ClientWeights) -> ClientSideWeightedRoundRobin:
+    return ClientSideWeightedRoundRobin(
+        blackout_period=seconds(policy.blackout),
+        weight_expiration_period=seconds(policy.expiration),
+        weight_update_period=seconds(policy.period),
+        error_utilization_penalty=policy.penalty,
+        metric_names_for_computing_utilization=list(policy.metrics),
+        slow_start_config=encode_slow_start(policy.slow_start),
+    )
 
 
 def encode_subset(policy: Subset, localities: LocalityLbConfig | None) -> SubsetMessage:

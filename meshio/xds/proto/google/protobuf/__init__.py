@@ -9,6 +9,7 @@ __all__ = (
     "DoubleValue",
     "Duration",
     "Empty",
+    "FloatValue",
     "ListValue",
     "NullValue",
     "StringValue",
@@ -262,6 +263,36 @@ class Empty(betterproto2.Message):
 
 
 default_message_pool.register_message("google.protobuf", "Empty", Empty)
+
+
+@dataclass(eq=False, repr=False)
+class FloatValue(betterproto2.Message):
+    value: "float" = betterproto2.field(1, betterproto2.TYPE_FLOAT)
+
+    @classmethod
+    def from_dict(cls, value, *, ignore_unknown_fields: bool = False) -> Self:
+        if isinstance(value, float):
+            return cls(value=value)
+        return super().from_dict(value, ignore_unknown_fields=ignore_unknown_fields)
+
+    def to_dict(
+        self,
+        *,
+        output_format: betterproto2.OutputFormat = betterproto2.OutputFormat.PROTO_JSON,
+        casing: betterproto2.Casing = betterproto2.Casing.CAMEL,
+        include_default_values: bool = False,
+    ) -> dict[str, typing.Any] | typing.Any:
+        return self.value
+
+    @staticmethod
+    def from_wrapped(wrapped: float) -> "FloatValue":
+        return FloatValue(value=wrapped)
+
+    def to_wrapped(self) -> float:
+        return self.value
+
+
+default_message_pool.register_message("google.protobuf", "FloatValue", FloatValue)
 
 
 @dataclass(eq=False, repr=False)

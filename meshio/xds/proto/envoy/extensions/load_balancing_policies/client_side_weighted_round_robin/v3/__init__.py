@@ -53,8 +53,11 @@ class ClientSideWeightedRoundRobin(betterproto2.Message):
         optional=True,
     )
 
-    error_utilization_penalty: "bytes | None" = betterproto2.field(
-        6, betterproto2.TYPE_BYTES, optional=True
+    error_utilization_penalty: "float | None" = betterproto2.field(
+        6,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: _____google__protobuf__.FloatValue,
+        optional=True,
     )
 
     metric_names_for_computing_utilization: "list[str]" = betterproto2.field(
