@@ -7,7 +7,7 @@ from gateway import app
 
 
 def main(port: int = 8000) -> None:
-    """Server and date are the upstream's to say, and addresses in X-Forwarded-For are not taken for the client's."""
+    """Mesh and upstream say `server` and `date`; addresses in X-Forwarded-For are not taken for the client's."""
     uvicorn.run(app, port=port, server_header=False, date_header=False, proxy_headers=False, access_log=False)
 
 
