@@ -56,7 +56,8 @@ def target_of(chain: FilterChain) -> str:
 def route_rows(served: Served) -> Iterator[Row]:
     for name, table in sorted(served.snapshot.routes.items()):
         for host in table.hosts:
-            yield name, host.name, ", ".join(host.domains), len(host.routes), *served.stamp("routes", name)
+            routes = len(list(host.every_route()))
+            yield name, host.name, ", ".join(host.domains), routes, *served.stamp("routes", name)
 
 
 def cluster_rows(served: Served) -> Iterator[Row]:

@@ -12,12 +12,13 @@ from meshio.matching.header import Header, HeaderPresent, HeaderRange
 from meshio.matching.kind import Connect, Grpc, PeerCertificate
 from meshio.matching.matcher import Matcher, Test
 from meshio.matching.metadata import FilterState, FilterStateAddress, Metadata
-from meshio.matching.path import Path, PathPrefix, PathRegex, PathSeparatedPrefix
+from meshio.matching.path import BarePath, Path, PathPrefix, PathRegex, PathSeparatedPrefix
 from meshio.matching.query import Query, QueryPresent
 from meshio.matching.template import PathTemplate
 from meshio.matching.text import Contains, Exact, Prefix, Regex, Suffix, Text, TextTest
 
 __all__ = [
+    "BarePath",
     "Connect",
     "Contains",
     "Exact",

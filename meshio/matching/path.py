@@ -1,10 +1,13 @@
 """Questions about the path, which is compared without its query."""
 
+import re
 from dataclasses import dataclass
 
 from meshio.matching.matcher import Test
 from meshio.matching.text import Exact, Prefix, full_match, quoted
 from meshio.message import Request
+
+PARAMETERS = re.compile(rb";[^/]*")
 
 
 def without_query(path: bytes) -> bytes:
@@ -82,3 +85,28 @@ class PathRegex:
 
     def __str__(self) -> str:
         return f"path matches {quoted(self.pattern)}"
+
+
+@dataclass(frozen=True, slots=True)
+class BarePath:
+    """A question about the path without the parameters of its segments: `/a;v=1/b;w` counts as `/a/b`."""
+
+    matcher: Path | PathPrefix | PathSeparatedPrefix | PathRegex
+
+    def test(self) -> Test:
+        test = self.matcher.test()
+
+        def bare(request: Request) -> bool:
+            path = request.path
+            if b";" not in path:
+                return test(request)
+            request.path = PARAMETERS.sub(b"", without_query(path))
+            try:
+                return test(request)
+            finally:
+                request.path = path
+
+        return bare
+
+    def __str__(self) -> str:
+        return f"{self.matcher}, without parameters"

@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 from meshio.errors import NoCluster, NoHealthyHost, NoRoute, RequestError
 from meshio.mesh.dataplane import Dataplane
 from meshio.mesh.explanation import Answer, Choice, Explanation, HostState, Passed
+from meshio.mesh.forward import compile_number, named_by
 from meshio.mesh.plan import Destination, Locator
 from meshio.message import Headers, Request, Response
 from meshio.record import Record
 from meshio.resilience.site import Site
+from meshio.routing.authority import compile_authority, compile_withhold
 from meshio.routing.commands import Known
 from meshio.routing.filters import settle
 from meshio.routing.hop import compile_greeting, compile_signature
@@ -24,7 +26,8 @@ from meshio.routing.prepare import prepare_request, shown
 from meshio.routing.redirect import redirect
 from meshio.routing.respond import respond
 from meshio.routing.route import DirectResponse, Forward, Redirect, Route, RouteTable, VirtualHost, WeightedCluster
-from meshio.routing.router import trace_route
+from meshio.routing.router import securing, trace_route
+from meshio.routing.split import split_by
 from meshio.upstream.upstream import Upstream
 
 
@@ -77,6 +80,9 @@ class Story:
             response = signed(chain, request, path(request))
             return replace(told, answer=answered(response, "the path is refused before routes see it"))
         request.path = path
+        if (change := compile_authority(chain.ports, chain.strip_dot)) is not None:
+            request.authority = change(request)
+        compile_withhold(table.private_headers)(request)
         try:
             compile_greeting(chain.hop)(request)
         except NoRoute as error:
@@ -87,6 +93,9 @@ class Story:
         trace = trace_route(table, request)
         if trace.host is None:
             return refused(told, NoRoute(f"route table {table.name!r} has no virtual host for {told.authority!r}"))
+        if trace.redirected:
+            where = Taken(*securing(table, trace.host))
+            return self._acted(replace(told, virtual_host=trace.host.name, domain=trace.domain), where, chain, request)
         passed = tuple(Passed(each.route.name, str(each.matcher), each.route.origin) for each in trace.passed)
         told = replace(told, virtual_host=trace.host.name, domain=trace.domain, passed=passed)
         if trace.route is None:
@@ -117,10 +126,10 @@ class Story:
                 return replace(told, action="direct response", answer=answer)
 
     def _forwarded(self, told: Explanation, forward: Forward, taken: "Taken", request: Request) -> Explanation:
-        entries = [entry for entry in forward.clusters if entry.weight > 0]
+        entries = destined(forward, request, self._address)
         known = self._plane.composer.known
         sent = [taken.sent(entry, request, known(taken.route, entry.name)) for entry in entries]
-        choices = self._choices(forward.clusters, forward.missing_cluster_status)
+        choices = self._choices(entries, forward.missing_cluster_status)
         told = replace(
             told,
             action="forward",
@@ -145,6 +154,15 @@ class Story:
         if upstream.serving:
             return choice
         return replace(choice, answer=answer_of(NoHealthyHost(f"cluster {name!r} has no host that may be picked")))
+
+
+def destined(forward: Forward, request: Request, address: str) -> tuple[WeightedCluster, ...]:
+    """The clusters that the request may go to, by name: one, where something of the request decides."""
+    entries = [entry for entry in forward.clusters if entry.weight > 0]
+    number = compile_number(forward, address)
+    if number is not None and number(request) is not None:
+        entries = [split_by([(entry, entry.weight) for entry in entries], number)(request)]
+    return tuple(replace(each, name=named_by(each.header, request)) if each.header else each for each in entries)
 
 
 def signed(chain: HttpChain, request: Request, response: Response) -> Response:

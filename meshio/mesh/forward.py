@@ -7,17 +7,18 @@ retry, and the attempt at one host.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic, time
 from typing import Any, TypeAlias
 
+from meshio.balancing.hashing import compile_hash
 from meshio.errors import Finish, NoCluster, NoRoute, RequestError
 from meshio.mesh.affinity import asking, hashed
 from meshio.message import Request, Response, Send
 from meshio.resilience.site import Site
 from meshio.resilience.timeout import Timeout
 from meshio.routing.alteration import Alteration, answering
-from meshio.routing.commands import Known
+from meshio.routing.commands import Known, request_value
 from meshio.routing.filters import Layers, settle
 from meshio.routing.listener import HttpChain, TcpChain
 from meshio.routing.local_reply import stamped
@@ -32,13 +33,25 @@ from meshio.routing.prepare import (
     tells_start,
 )
 from meshio.routing.redirect import redirect
+from meshio.routing.regex import compile_regex
 from meshio.routing.respond import respond
 from meshio.routing.rewrite import HostOfEndpoint
-from meshio.routing.route import DirectResponse, Forward, Redirect, Route, RouteTable, VirtualHost, WeightedCluster
+from meshio.routing.route import (
+    ByHash,
+    ByHeader,
+    DirectResponse,
+    Forward,
+    Redirect,
+    Route,
+    RouteTable,
+    VirtualHost,
+    WeightedCluster,
+)
 from meshio.routing.session import StatefulSession
-from meshio.routing.split import split
+from meshio.routing.split import header_number, split, split_by
 from meshio.upstream.upstream import Upstream
 
+Number: TypeAlias = Callable[[Request], int | None]
 Start: TypeAlias = Callable[[Coroutine[Any, Any, None]], None]
 
 
@@ -83,9 +96,10 @@ class Composer:
         match route.action:
             case Forward() as forward:
                 ways = [(self.forward(Way(chain, table, host, route, each)), each.weight) for each in forward.clusters]
-                if len(ways) > 1:
+                number = compile_number(forward, self.address)
+                if len(ways) > 1 and number is None:
                     return drawn(split(ways), host.name, route.name)
-                send = ways[0][0]
+                send = chosen(ways, number) if number is not None else ways[0][0]
             case Redirect():
                 send = layered(answered(redirect(table, host, route, self.known(route))), layers)
             case DirectResponse():
@@ -122,8 +136,27 @@ class Composer:
         draw = split([(self.single(entry.name) or unserved(entry.name, 503), entry.weight) for entry in chain.clusters])
         return lambda request: draw()(request)
 
+    def named(self, way: "Way") -> Send:
+        """The cluster that a header of the request names. Its way is composed for the first request that wants it."""
+        header, known = way.entry.header, dict[str, tuple[Upstream, Send]]()
+
+        def choose(request: Request) -> Awaitable[Response]:
+            name = named_by(header, request)
+            upstream = self.upstreams.get(name)
+            if upstream is None:
+                known.pop(name, None)
+                return self.forward(way.to(name))(request)
+            found = known.get(name)
+            if found is None or found[0] is not upstream:
+                found = known[name] = (upstream, self.forward(way.to(name)))
+            return found[1](request)
+
+        return choose
+
     def forward(self, way: "Way") -> Send:
         """One weighted cluster of a route. Each thing's place in the order is Envoy's (router.cc)."""
+        if way.entry.header:
+            return self.named(way)
         table, host, route, entry = way.table, way.host, way.route, way.entry
         action = route.action
         assert isinstance(action, Forward)
@@ -215,6 +248,10 @@ class Way:
     route: Route
     entry: WeightedCluster
 
+    def to(self, cluster: str) -> "Way":
+        """The same to the cluster that a request has named."""
+        return replace(self, entry=replace(self.entry, name=cluster, header=""))
+
 
 def named(send: Send, host: str, route: str) -> Send:
     """The outermost part of a route: what the record says of it."""
@@ -238,6 +275,27 @@ def drawn(draw: Callable[[], Send], host: str, route: str) -> Send:
         return draw()(request)
 
     return enter
+
+
+def chosen(ways: list[tuple[Send, int]], number: Number) -> Send:
+    """One of several ways by a number of the request."""
+    choose = split_by(ways, number)
+    return lambda request: choose(request)(request)
+
+
+def compile_number(forward: Forward, address: str) -> Number | None:
+    """What decides among weighted clusters instead of chance; None for chance alone."""
+    match forward.draw:
+        case ByHeader(name):
+            return header_number(name.encode())
+        case ByHash():
+            return compile_hash(forward.hash_policies, address, compile_regex)
+    return None
+
+
+def named_by(header: str, request: Request) -> str:
+    """The cluster that a header names; "" where the request has no such header."""
+    return (request_value(request, header.encode()) or b"").decode("utf-8", "replace")
 
 
 def finished(send: Send, finish: Finish | None) -> Send:

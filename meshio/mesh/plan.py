@@ -18,6 +18,7 @@ from meshio.mesh.forward import Composer, answered
 from meshio.mesh.names import Tables, is_address, name_addresses, resolve_name, service_ports
 from meshio.mesh.snapshot import Identity, Snapshot
 from meshio.message import Request, Send
+from meshio.routing.authority import compile_authority, compile_withhold
 from meshio.routing.hop import compile_greeting, compile_signature
 from meshio.routing.listener import FilterChain, HttpChain, Listener, TcpChain
 from meshio.routing.normalise import normalise
@@ -143,6 +144,10 @@ class Plan:
             router = compile_router(table, lambda table, host, route: composer.http(chain, table, host, route))
             if (unrouted := composer.unrouted(chain)) is not None:
                 router = caught(router, unrouted)
+            if table.private_headers:
+                router = withheld(router, table.private_headers)
+            if (change := compile_authority(chain.ports, chain.strip_dot)) is not None:
+                router = known_as(router, change)
             self._routers[key] = Compiled(table, self._bound(table), self._entered(router, chain))
         return self._routers[key].router
 
@@ -169,6 +174,27 @@ def moved(router: Router[Send], port: int) -> Router[Send]:
         return router(request)
 
     return elsewhere
+
+
+def withheld(router: Router[Send], names: tuple[str, ...]) -> Router[Send]:
+    """Routes and upstreams see nothing of headers that only the mesh's own proxies may set."""
+    withhold = compile_withhold(names)
+
+    def route(request: Request) -> Send:
+        withhold(request)
+        return router(request)
+
+    return route
+
+
+def known_as(router: Router[Send], change: Callable[[Request], bytes]) -> Router[Send]:
+    """Routes and upstreams see the authority as the connection manager leaves it."""
+
+    def route(request: Request) -> Send:
+        request.authority = change(request)
+        return router(request)
+
+    return route
 
 
 def caught(router: Router[Send], unrouted: Callable[[NoRoute], Send]) -> Router[Send]:

@@ -32,5 +32,5 @@ def cluster_names(plane: Dataplane, request: Request) -> list[str]:
 
 
 def names_of(host: VirtualHost) -> list[str]:
-    forwards = [route.action for route in host.routes if isinstance(route.action, Forward)]
-    return [entry.name for forward in forwards for entry in forward.clusters if entry.weight]
+    forwards = [route.action for route in host.every_route() if isinstance(route.action, Forward)]
+    return [entry.name for forward in forwards for entry in forward.clusters if entry.weight and entry.name]

@@ -6,6 +6,7 @@ A client has no socket to listen on: the listeners say what Envoy would have don
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from meshio.routing.authority import Ports
 from meshio.routing.filters import Filter
 from meshio.routing.hop import ENVOY, Hop
 from meshio.routing.rewording import PLAIN_WORDS, Rewordings
@@ -27,6 +28,7 @@ class PathNormalisation:
 class HttpChain:
     """The HTTP connection manager of a filter chain: a route table by name (RDS) or inline, and its layers.
 
+    `ports` says which ports are taken off the authority, `strip_dot` whether a dot at its end is.
     `filters` are all HTTP filters, outermost first.
     """
 
@@ -37,6 +39,8 @@ class HttpChain:
     stat_prefix: str = ""
     hop: Hop = ENVOY
     replies: Rewordings = PLAIN_WORDS
+    ports: Ports = "keep"
+    strip_dot: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,8 +57,8 @@ def compile_target(action: Redirect, route: Route) -> Callable[[bytes], bytes]:
         return stripped if action.strip_query else lambda old: old
     change = compile_path(action.path_rewrite, route.match)
     if action.strip_query:
-        return lambda old: stripped(change(old))
-    return change
+        return lambda old: stripped(change(old) or old)
+    return lambda old: change(old) or old
 
 
 def query(path: bytes) -> bytes:

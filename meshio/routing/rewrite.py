@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from meshio.matching import Matcher, Path, PathPrefix, PathRegex, PathSeparatedPrefix
+from meshio.matching import BarePath, Matcher, Path, PathPrefix, PathRegex, PathSeparatedPrefix, Prefix
 from meshio.message import Headers, Request
 from meshio.routing.commands import request_value
 from meshio.routing.regex import compile_regex
@@ -77,7 +77,7 @@ ORIGINAL_PATH, ORIGINAL_HOST = b"x-envoy-original-path", b"x-envoy-original-host
 
 
 def compile_path(rewrite: PathRewrite, match: tuple[Matcher, ...]) -> ChangePath:
-    """The new path (query included) of an old one. Envoy: `RouteEntryImplBase::getRequestRewritePath`.
+    """The new path (query included) of an old one, b"" to leave it. Envoy: `RouteEntryImplBase::getRequestRewritePath`.
 
     `match` says which part of the path a prefix rewrite replaces.
     """
@@ -87,10 +87,19 @@ def compile_path(rewrite: PathRewrite, match: tuple[Matcher, ...]) -> ChangePath
     if isinstance(rewrite, TemplateRewrite):
         fill = compile_template(rewrite, match)
         return lambda path: on_path(path, fill)
+    for matcher in match:
+        if isinstance(matcher, BarePath) and not isinstance(matcher.matcher, PathRegex):
+            return behind(rewrite.value.encode(), matcher.matcher.value, matcher.matcher.ignore_case)
     value, size = rewrite.value.encode(), matched_size(match)
     if size is None:
         return lambda path: on_path(path, lambda whole: value)
     return lambda path: value + path[size:]
+
+
+def behind(value: bytes, prefix: bytes, ignore_case: bool) -> ChangePath:
+    """Replace what was matched, where the path begins with it even before its parameters are taken off."""
+    begins, size = Prefix(prefix, ignore_case).test(), len(prefix)
+    return lambda path: value + path[size:] if begins(path) else b""
 
 
 def matched_size(match: tuple[Matcher, ...]) -> int | None:
@@ -99,7 +108,7 @@ def matched_size(match: tuple[Matcher, ...]) -> int | None:
         match matcher:
             case PathPrefix(value) | PathSeparatedPrefix(value):
                 return len(value)
-            case Path() | PathRegex():
+            case Path() | PathRegex() | BarePath():
                 return None
     return 0
 

@@ -8,6 +8,7 @@ from meshio.balancing.hashing import HashPolicy
 from meshio.balancing.labels import Labels
 from meshio.errors import Rejected
 from meshio.matching import Matcher
+from meshio.matching.tree import Tree
 from meshio.resilience.descriptors import Limit
 from meshio.resilience.fault import Fraction
 from meshio.resilience.retry import Retry
@@ -23,7 +24,9 @@ ALWAYS = Fraction(100)
 class WeightedCluster:
     """One destination of a forward. Its mutations come before the route's.
 
+    name     "" for no cluster at all
     wanted   labels that hosts are to have, where the cluster chooses by them: the route's, and those of its own
+    header   the request header that names the cluster, instead of `name`
     """
 
     name: str
@@ -33,6 +36,22 @@ class WeightedCluster:
     host_rewrite: HostRewrite | None = None
     overrides: Overrides = ()
     wanted: Labels = ()
+    header: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ByHeader:
+    """A number in this request header decides among the weighted clusters; without one chance does."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ByHash:
+    """What the hash policies make of the request decides among the weighted clusters; without a hash chance does."""
+
+
+Draw: TypeAlias = ByHeader | ByHash
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +86,7 @@ class Forward:
     missing_cluster_status: int = 503
     rate_limits: tuple[Limit, ...] = ()
     include_host_limits: bool = False
+    draw: Draw | None = None
 
     def __post_init__(self) -> None:
         if not any(entry.weight > 0 for entry in self.clusters):
@@ -120,7 +140,7 @@ class Route:
     def clusters(self) -> Iterator[str]:
         """Every cluster this route may send to, mirrors included."""
         if isinstance(self.action, Forward):
-            yield from (cluster.name for cluster in self.action.clusters)
+            yield from (cluster.name for cluster in self.action.clusters if cluster.name)
             yield from (mirror.cluster for mirror in self.action.mirrors)
 
 
@@ -137,11 +157,24 @@ class VirtualHost:
     overrides: Overrides = ()
     rate_limits: tuple[Limit, ...] = ()
     answers_attempt_count: bool = False  # and comes back with the answer
+    secure: bool = False  # requests over plain HTTP are redirected
+    tree: Tree[tuple[Route, ...]] | None = None  # finds the routes, instead of `routes`
+
+    def every_route(self) -> Iterator[Route]:
+        """All routes that a request may take."""
+        yield from self.routes
+        if self.tree is not None:
+            for routes in self.tree.leaves():
+                yield from routes
 
 
 @dataclass(frozen=True, slots=True)
 class RouteTable:
-    """A RouteConfiguration."""
+    """A RouteConfiguration.
+
+    host_header       the request header that is looked at in place of the authority; without it there is no route
+    private_headers   request headers that nobody outside of the mesh's proxies may set: they are taken off
+    """
 
     name: str
     hosts: tuple[VirtualHost, ...]
@@ -150,7 +183,9 @@ class RouteTable:
     response_headers: HeaderMutation = NO_MUTATION
     most_specific_wins: bool = False
     overrides: Overrides = ()
+    host_header: str = ""
+    private_headers: tuple[str, ...] = ()
 
     def clusters(self) -> set[str]:
-        """Every cluster that any route may send to."""
-        return {name for host in self.hosts for route in host.routes for name in route.clusters()}
+        """Every cluster that any route may send to, but for those that requests name."""
+        return {name for host in self.hosts for route in host.every_route() for name in route.clusters()}

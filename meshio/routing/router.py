@@ -11,11 +11,16 @@ from typing import TypeAlias, TypeVar
 
 from meshio.errors import NoRoute
 from meshio.matching import Matcher, Path, PathPrefix
+from meshio.matching.tree import Tree
 from meshio.message import Request
+from meshio.routing.commands import request_value
 from meshio.routing.domains import REMEMBERED, index_domains
-from meshio.routing.route import Route, RouteTable, VirtualHost
+from meshio.routing.mutation import HeaderMutation, HeaderValue
+from meshio.routing.route import DirectResponse, Route, RouteTable, VirtualHost
 
 T = TypeVar("T")
+SAME_URL = HeaderValue("location", "https://%REQ(:AUTHORITY)%%REQ(:PATH)%", "overwrite")
+TO_HTTPS = Route((), DirectResponse(301), response_headers=HeaderMutation(add=(SAME_URL,)))
 Bind: TypeAlias = Callable[[RouteTable, VirtualHost, Route], T]
 Router: TypeAlias = Callable[[Request], T]
 Step: TypeAlias = Callable[[Request], T | None]
@@ -48,10 +53,24 @@ def compile_router(table: RouteTable, bind: Bind[T]) -> Router[T]:
         router = known.get(request.authority)
         return router(request) if router is not None else enter(request.authority)(request)
 
-    return route
+    name = table.host_header.encode()
+
+    def route_by_header(request: Request) -> T:
+        value = request_value(request, name)
+        if value is None:
+            raise NoRoute(f"route table {table.name!r} looks for its virtual host by header {table.host_header!r}")
+        return (known.get(value) or enter(value))(request)
+
+    return route_by_header if name else route
 
 
 def compile_host(table: RouteTable, host: VirtualHost, bind: Bind[T]) -> Router[T]:
+    """The decision of a virtual host."""
+    router = compile_tree(table, host, host.tree, bind) if host.tree is not None else compile_routes(table, host, bind)
+    return secured(router, bind(*securing(table, host))) if host.secure else router
+
+
+def compile_routes(table: RouteTable, host: VirtualHost, bind: Bind[T]) -> Router[T]:
     """The first route of a virtual host whose matchers all hold."""
     steps = list(compile_steps(host.routes, lambda route: bind(table, host, route)))
     if len(steps) == 1:
@@ -65,6 +84,34 @@ def compile_host(table: RouteTable, host: VirtualHost, bind: Bind[T]) -> Router[
         raise no_route(table, host, request)
 
     return first
+
+
+def compile_tree(table: RouteTable, host: VirtualHost, tree: Tree[tuple[Route, ...]], bind: Bind[T]) -> Router[T]:
+    """The routes that a tree leads to, and of those the first whose matchers all hold."""
+    find = tree.find(lambda routes: list(compile_steps(routes, lambda route: bind(table, host, route))))
+
+    def lead(request: Request) -> T:
+        for step in find(request) or ():
+            target = step(request)
+            if target is not None:
+                return target
+        raise no_route(table, host, request)
+
+    return lead
+
+
+def securing(table: RouteTable, host: VirtualHost) -> tuple[RouteTable, VirtualHost, Route]:
+    """The way of a request over plain HTTP where TLS is required. Nothing of the table's own applies to it."""
+    return RouteTable(table.name, ()), VirtualHost(host.name, (), ()), TO_HTTPS
+
+
+def secured(router: Router[T], redirect: T) -> Router[T]:
+    return lambda request: redirect if is_plain(request) else router(request)
+
+
+def is_plain(request: Request) -> bool:
+    """Whether a request goes over plain HTTP, by what an earlier proxy says or else by its URL."""
+    return (request.header(b"x-forwarded-proto") or request.scheme) != b"https"
 
 
 def alone(step: Step[T], table: RouteTable, host: VirtualHost) -> Router[T]:
@@ -147,21 +194,30 @@ class Miss:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """How a request finds its route. `host` is None without a virtual host, `route` None without a route."""
+    """How a request finds its route. `host` is None without a virtual host, `route` None without a route.
+
+    `redirected`: TLS is required, and the request goes over plain HTTP.
+    """
 
     host: VirtualHost | None = None
     domain: str = ""
     passed: tuple[Miss, ...] = ()
     route: Route | None = None
+    redirected: bool = False
 
 
 def trace_route(table: RouteTable, request: Request) -> Trace:
     """The router's decision, route by route, with the same lookup and the same matchers. Not for the hot path."""
-    claim = index_domains(table)(request.authority)
+    name = request_value(request, table.host_header.encode()) if table.host_header else request.authority
+    claim = index_domains(table)(name) if name is not None else None
     if claim is None:
         return Trace()
+    if claim.host.secure and is_plain(request):
+        return Trace(claim.host, claim.domain, route=TO_HTTPS, redirected=True)
     passed: list[Miss] = []
-    for route in claim.host.routes:
+    tree = claim.host.tree
+    routes = tree.find(lambda routes: routes)(request) or () if tree is not None else claim.host.routes
+    for route in routes:
         failed = next((matcher for matcher in route.match if not matcher.test()(request)), None)
         if failed is None:
             return Trace(claim.host, claim.domain, tuple(passed), route)

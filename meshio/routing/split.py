@@ -8,6 +8,8 @@ from random import random
 from typing import TypeVar
 
 from meshio.errors import Rejected
+from meshio.matching.header import decimal
+from meshio.message import Request
 
 T = TypeVar("T")
 LARGEST_TABLE = 1024  # copies; beyond it, cumulative sums are searched
@@ -25,6 +27,29 @@ def split(entries: list[tuple[T, int]]) -> Callable[[], T]:
         only = live[0][0]
         return lambda: only
     return small(live) if reduced_total(live) <= LARGEST_TABLE else large(live)
+
+
+def split_by(entries: list[tuple[T, int]], number: Callable[[Request], int | None]) -> Callable[[Request], T]:
+    """The same, but that a number of the request decides where it has one: two equal numbers get the same entry."""
+    live = [(entry, weight) for entry, weight in entries if weight > 0]
+    draw, table, sums = split(live), [entry for entry, _ in live], list(accumulate(weight for _, weight in live))
+
+    def choose(request: Request) -> T:
+        value = number(request)
+        return draw() if value is None else table[bisect_right(sums, value % sums[-1])]
+
+    return choose
+
+
+def header_number(name: bytes) -> Callable[[Request], int | None]:
+    """The number that a header holds, if it is there once and holds a whole number of at most 64 bits."""
+
+    def number(request: Request) -> int | None:
+        values = [value for key, value in request.headers if key == name]
+        value = decimal(values[0]) if len(values) == 1 else None
+        return value if value is not None and 0 <= value < 1 << 64 else None
+
+    return number
 
 
 def reduced_total(entries: list[tuple[T, int]]) -> int:

@@ -1,7 +1,6 @@
 """What a route does: forward, redirect, answer."""
 
 from meshio.balancing.hashing import HashCookie, HashHeader, HashPolicy, HashQuery, HashSourceIp
-from meshio.balancing.labels import Labels
 from meshio.matching import Matcher, PathTemplate
 from meshio.resilience.retry import Retry
 from meshio.routing.rewrite import (
@@ -14,15 +13,13 @@ from meshio.routing.rewrite import (
     PrefixRewrite,
     RegexRewrite,
 )
-from meshio.routing.route import ALWAYS, DirectResponse, Forward, Mirror, Redirect, WeightedCluster
+from meshio.routing.route import ALWAYS, DirectResponse, Forward, Mirror, Redirect
 from meshio.xds.body_format import translate_form
 from meshio.xds.content import content
 from meshio.xds.descriptors import translate_limits
+from meshio.xds.destination import destinations, draw
 from meshio.xds.duration import seconds
-from meshio.xds.labels import wanted_labels
-from meshio.xds.layers import translate_overrides
 from meshio.xds.matching import fraction, substitution
-from meshio.xds.mutation import request_mutation, response_mutation
 from meshio.xds.place import Place
 from meshio.xds.proto.envoy.config.route.v3 import (
     DirectResponseAction,
@@ -32,14 +29,12 @@ from meshio.xds.proto.envoy.config.route.v3 import (
     RouteActionClusterNotFoundResponseCode,
     RouteActionHashPolicy,
     RouteActionRequestMirrorPolicy,
-    WeightedClusterClusterWeight,
 )
 from meshio.xds.proto.envoy.type.matcher.v3 import RegexMatchAndSubstitute
 from meshio.xds.template import template_rewrite
 from meshio.xds.text import one_line, token
 
 DEFAULT_TIMEOUT = 15.0  # Envoy's, for a route without one
-LARGEST_SUM = 2**32 - 1
 REDIRECTS: dict[int, int] = {
     RedirectActionRedirectResponseCode.MOVED_PERMANENTLY: 301,
     RedirectActionRedirectResponseCode.FOUND: 302,
@@ -79,42 +74,9 @@ def translate_forward(
         hash_policies=tuple(hash_policy(place.at("hash_policy", i), each) for i, each in enumerate(action.hash_policy)),
         max_grpc_timeout=grpc_timeout(place, action),
         missing_cluster_status=status,
+        draw=draw(place, action.weighted_clusters),
         rate_limits=translate_limits(place, "rate_limits", action.rate_limits),
         include_host_limits=bool(action.include_vh_rate_limits),
-    )
-
-
-def destinations(place: Place, action: RouteAction) -> tuple[WeightedCluster, ...]:
-    """The one cluster, or the weighted ones (those of weight 0 get nothing and are left out)."""
-    if action.cluster is not None:
-        if not action.cluster:
-            raise place.rejected("has no name", "cluster")
-        return (WeightedCluster(action.cluster, wanted=wanted_labels(action.metadata_match)),)
-    if action.weighted_clusters is None:
-        raise place.rejected("names no cluster")
-    here = place.at("weighted_clusters")
-    weighted = action.weighted_clusters.clusters
-    total = sum(each.weight or 0 for each in weighted)
-    if not 0 < total <= LARGEST_SUM:
-        raise here.rejected(f"the sum of the weights is {total}", "clusters")
-    wanted = wanted_labels(action.metadata_match)
-    chosen = [(here.at("clusters", i), each) for i, each in enumerate(weighted) if each.weight]
-    return tuple(weighted_cluster(place, each, wanted) for place, each in chosen)
-
-
-def weighted_cluster(place: Place, each: WeightedClusterClusterWeight, wanted: Labels) -> WeightedCluster:
-    """One of several destinations; `wanted` are the labels that the route asks for."""
-    if not each.name:
-        raise place.rejected("has no name", "name")
-    host = each.host_rewrite_literal
-    return WeightedCluster(
-        each.name,
-        each.weight or 0,
-        request_mutation(place, each),
-        response_mutation(place, each),
-        HostLiteral(one_line(place.at("host_rewrite_literal"), host)) if host else None,
-        translate_overrides(place, each.typed_per_filter_config),
-        tuple(sorted((dict(wanted) | dict(wanted_labels(each.metadata_match))).items())),
     )
 
 

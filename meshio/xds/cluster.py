@@ -8,8 +8,8 @@ from meshio.balancing.policy import Policy
 from meshio.balancing.zone import FAIR
 from meshio.upstream.cluster import OVERRIDABLE, Aggregate, Cluster, Discovery, Eds, OriginalDestination, Static
 from meshio.upstream.endpoint import Health, LoadAssignment
-from meshio.xds.action import LARGEST_SUM
 from meshio.xds.custom import custom_discovery
+from meshio.xds.destination import LARGEST_SUM
 from meshio.xds.dns import check_resolver, translate_dns
 from meshio.xds.duration import positive
 from meshio.xds.endpoint import HEALTH, read_assignment

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from meshio import matching
-from meshio.matching import Matcher
+from meshio.matching import BarePath, Matcher, Path, PathPrefix, PathRegex, PathSeparatedPrefix
 from meshio.xds.matching import fraction, header_matcher, pattern, query_matcher
 from meshio.xds.notes import filter_state_matcher, metadata_matcher
 from meshio.xds.place import Place
@@ -14,9 +14,12 @@ from meshio.xds.template import path_template
 SEPARATED = re.compile(r"[^?#]+[^?#/]")
 
 
-def translate_match(place: Place, match: RouteMatch) -> tuple[Matcher, ...]:
-    """All conditions of a route, in Envoy's order but for the path, which comes first."""
-    return tuple(conditions(place, match))
+def translate_match(place: Place, match: RouteMatch, bare: bool = False) -> tuple[Matcher, ...]:
+    """All conditions of a route, the path first. `bare` compares it without parameters (`;x`)."""
+    path, *rest = conditions(place, match)
+    if bare and isinstance(path, Path | PathPrefix | PathSeparatedPrefix | PathRegex):
+        path = BarePath(path)
+    return (path, *rest)
 
 
 def conditions(place: Place, match: RouteMatch) -> Iterator[Matcher]:

@@ -1,5 +1,6 @@
 """Listeners -> `Listener`. Only outbound ones: this version has no server side."""
 
+from meshio.routing.authority import Ports
 from meshio.routing.listener import (
     ChainMatch,
     EscapedSlashes,
@@ -149,9 +150,20 @@ def http_chain(place: Place, raw: bytes, outbound: bool) -> HttpChain:
         filters=translate_filters(place, manager.http_filters),
         upgrades=frozenset(each.upgrade_type for each in manager.upgrade_configs if each.enabled is not False),
         stat_prefix=manager.stat_prefix,
+        ports=ports(place, manager),
+        strip_dot=manager.strip_trailing_host_dot,
         hop=translate_hop(place, manager, outbound),
         replies=translate_replies(place.at("local_reply_config"), manager.local_reply_config),
     )
+
+
+def ports(place: Place, manager: HttpConnectionManager) -> Ports:
+    """Which ports are taken off the authority."""
+    if manager.strip_any_host_port and manager.strip_matching_host_port:
+        raise place.rejected("excludes strip_matching_host_port", "strip_any_host_port")
+    if manager.strip_any_host_port:
+        return "any"
+    return "matching" if manager.strip_matching_host_port else "keep"
 
 
 def check_order(place: Place, manager: HttpConnectionManager) -> None:

@@ -25,12 +25,12 @@ def header_matcher(place: Place, header: HeaderMatcher) -> HeaderQuestion:
     """Without any condition it asks for presence (Envoy: HeaderUtility::createHeaderData)."""
     name, invert = header_name(place.at("name"), header.name), header.invert_match
     if header.present_match is not None:
-        return matching.HeaderPresent(name, header.present_match, invert)
+        return matching.HeaderPresent(name, header.present_match, invert, header.treat_missing_header_as_empty)
     if (wanted := header.range_match) is not None:
         return matching.HeaderRange(name, wanted.start, wanted.end, invert, header.treat_missing_header_as_empty)
     wanted_text = header_text(place, header)
     if wanted_text is None:
-        return matching.HeaderPresent(name, True, invert)
+        return matching.HeaderPresent(name, True, invert, header.treat_missing_header_as_empty)
     return matching.Header(name, wanted_text, invert, header.treat_missing_header_as_empty)
 
 

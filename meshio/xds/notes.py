@@ -1,6 +1,7 @@
 """Conditions on metadata and filter state of a request: what the application says beside it."""
 
 from ipaddress import ip_network
+from typing import Protocol
 
 from meshio.matching import FilterState, FilterStateAddress, Matcher, Metadata
 from meshio.matching.metadata import Boolean, Either, Null, Number, OneOf, Present, Value, Words
@@ -14,7 +15,6 @@ from meshio.xds.proto.envoy.type.matcher.v3 import (
     OrMatcher,
     ValueMatcher,
 )
-from meshio.xds.proto.xds.core.v3 import CidrRange
 
 
 def metadata_matcher(place: Place, wanted: MetadataMatcher) -> Matcher:
@@ -85,7 +85,14 @@ def filter_state_matcher(place: Place, wanted: FilterStateMatcher) -> Matcher:
     return FilterStateAddress(wanted.key, tuple(network(here.at("ranges", index), each) for index, each in ranges))
 
 
-def network(place: Place, block: CidrRange) -> str:
+class Block(Protocol):
+    """A CidrRange: there are two messages of that shape."""
+
+    address_prefix: str
+    prefix_len: int | None
+
+
+def network(place: Place, block: Block) -> str:
     """`10.0.0.0/8`. Host bits are cut off and a length beyond the address is its end, as in Envoy."""
     try:
         whole = ip_network(block.address_prefix)

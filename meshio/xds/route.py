@@ -8,8 +8,9 @@ from collections.abc import Generator
 from dataclasses import dataclass
 
 from meshio.matching import Matcher
+from meshio.matching.tree import Tree
 from meshio.resilience.retry import Retry
-from meshio.routing.route import Action, Route, RouteTable, VirtualHost
+from meshio.routing.route import Action, Forward, Route, RouteTable, VirtualHost, WeightedCluster
 from meshio.xds.action import translate_direct, translate_forward, translate_redirect
 from meshio.xds.condition import translate_match
 from meshio.xds.descriptors import translate_limits
@@ -18,15 +19,22 @@ from meshio.xds.layers import translate_overrides
 from meshio.xds.metadata import istio_text
 from meshio.xds.mutation import request_mutation, response_mutation
 from meshio.xds.place import Place
-from meshio.xds.proto.envoy.config.route.v3 import Decorator, RetryPolicy, RouteConfiguration
+from meshio.xds.proto.envoy.config.route.v3 import (
+    Decorator,
+    RetryPolicy,
+    RouteConfiguration,
+    VirtualHostTlsRequirementType,
+)
 from meshio.xds.proto.envoy.config.route.v3 import Route as RouteMessage
 from meshio.xds.proto.envoy.config.route.v3 import VirtualHost as VirtualHostMessage
 from meshio.xds.retry import translate_retry
 from meshio.xds.shared import shared
 from meshio.xds.text import one_line
+from meshio.xds.tree import translate_tree
 from meshio.xds.wire import Malformed, bytes_key, join, split
 
 VIRTUAL_HOST = bytes_key(2)
+TLS_REQUIREMENTS = frozenset(VirtualHostTlsRequirementType)
 PORTION = 64  # known virtual hosts between two turns of the loop
 DIRECT_RESPONSE_LIMIT = 4096  # bytes, Envoy's default
 
@@ -107,14 +115,30 @@ class Table:
             request_headers=request_mutation(place, config),
             response_headers=response_mutation(place, config),
             most_specific_wins=config.most_specific_header_mutations_wins,
+            host_header=one_line(place.at("vhost_header"), config.vhost_header).lower(),
+            private_headers=private_headers(place, config.internal_only_headers),
             overrides=translate_overrides(place, config.typed_per_filter_config),
         )
+
+
+def private_headers(place: Place, names: list[str]) -> tuple[str, ...]:
+    """Raises Rejected for the parts of a request without which it is none; Envoy would take them off, too."""
+    for name in names:
+        if name.startswith(":") or name.lower() == "host":
+            raise place.rejected(f"{name!r} is no header that can be taken off", "internal_only_headers")
+    return tuple(one_line(place.at("internal_only_headers"), name).lower() for name in names)
 
 
 def translate_host(place: Place, config: RouteConfiguration, host: VirtualHostMessage) -> VirtualHost:
     """One virtual host of a table."""
     if not host.domains or not all(host.domains):
         raise place.rejected("must name at least one domain, and no empty one", "domains")
+    for index, domain in enumerate(host.domains):
+        one_line(place.at("domains", index), domain)
+    if not host.name:
+        raise place.rejected("is required", "name")
+    if host.routes and host.matcher is not None:
+        raise place.rejected("routes and matcher exclude each other", "matcher")
     level = Level(config, host, retry_of(place, host.retry_policy, buffer_limit(host)))
     return VirtualHost(
         name=host.name,
@@ -126,7 +150,16 @@ def translate_host(place: Place, config: RouteConfiguration, host: VirtualHostMe
         overrides=translate_overrides(place, host.typed_per_filter_config),
         rate_limits=translate_limits(place, "rate_limits", host.rate_limits),
         answers_attempt_count=host.include_attempt_count_in_response,
+        secure=secure(place, host.require_tls),
+        tree=tree(place, level) if host.matcher is not None else None,
     )
+
+
+def secure(place: Place, requirement: int) -> bool:
+    """Whether plain HTTP is redirected. EXTERNAL_ONLY is the same here: no request counts as internal."""
+    if requirement not in TLS_REQUIREMENTS:
+        raise place.rejected(f"{requirement} is unknown", "require_tls")
+    return requirement != VirtualHostTlsRequirementType.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +171,23 @@ class Level:
     retry: Retry | None
 
 
+def tree(place: Place, level: Level) -> Tree[tuple[Route, ...]]:
+    """The matcher of a virtual host, which it has instead of routes."""
+    assert level.host.matcher is not None
+
+    def read(here: Place, route: RouteMessage) -> Route:
+        return translate_route(here, level, route)
+
+    return translate_tree(place.at("matcher"), level.host.matcher, read)
+
+
 def translate_route(place: Place, level: Level, route: RouteMessage) -> Route:
     """One route."""
     if route.match is None:
         raise place.rejected("has no match", "match")
-    match = shared(translate_match(place.at("match"), route.match))
+    match = shared(
+        translate_match(place.at("match"), route.match, level.config.ignore_path_parameters_in_path_matching)
+    )
     return Route(
         match=match,
         action=translate_action(place, level, route, match),
@@ -180,6 +225,8 @@ def translate_action(place: Place, level: Level, route: RouteMessage, match: tup
         longest = level.config.max_direct_response_body_size_bytes
         limit = DIRECT_RESPONSE_LIMIT if longest is None else longest
         return translate_direct(place.at("direct_response"), route.direct_response, limit)
+    if route.filter_action is not None or route.non_forwarding_action is not None:
+        return Forward((WeightedCluster(""),), timeout=None)  # in Envoy's router such a route has no cluster
     raise place.rejected("has no action")
 
 

@@ -7,6 +7,7 @@ from betterproto2 import Message
 from meshio.xds.proto.envoy.config.route.v3 import (
     Decorator,
     DirectResponseAction,
+    FilterAction,
     FilterConfig,
     HeaderMatcher,
     NonForwardingAction,
@@ -25,6 +26,7 @@ from meshio.xds.proto.envoy.config.route.v3 import (
     RouteActionMaxStreamDuration,
     RouteActionRequestMirrorPolicy,
     RouteConfiguration,
+    RouteList,
     RouteMatch,
     RouteMatchConnectMatcher,
     RouteMatchGrpcRouteMatchOptions,
@@ -39,6 +41,7 @@ HEADERS = (
     *("request_headers_to_add", "request_headers_to_remove"),
     *("response_headers_to_add", "response_headers_to_remove"),
 )
+PLUGIN = "an extension of others' making would choose the cluster"
 CORS = "an older form of the filter's policy, which is supported in typed_per_filter_config"
 STATISTICS = "names of statistics only"
 TRACING = "no spans are made in this version"
@@ -49,8 +52,9 @@ ROUTE_FIELDS: dict[type[Message], Rules] = {
         **read("name", "virtual_hosts", *HEADERS, "most_specific_header_mutations_wins"),
         **read("max_direct_response_body_size_bytes", "request_mirror_policies", "ignore_port_in_host_matching"),
         **read("typed_per_filter_config"),
-        **rejected("", "vhds", "internal_only_headers", "cluster_specifier_plugins", "vhost_header"),
-        **rejected("", "ignore_path_parameters_in_path_matching"),
+        **read("internal_only_headers", "vhost_header", "ignore_path_parameters_in_path_matching"),
+        **rejected("virtual hosts by discovery: istiod sends whole tables", "vhds"),
+        **rejected(PLUGIN, "cluster_specifier_plugins"),
         **only((False,), "a cluster that does not exist is answered with 503", "validate_clusters"),
         **ignored("Istio's note of where it comes from", "metadata"),
     },
@@ -58,8 +62,8 @@ ROUTE_FIELDS: dict[type[Message], Rules] = {
         **read("name", "domains", "routes", *HEADERS, "typed_per_filter_config", "include_request_attempt_count"),
         **read("retry_policy", "per_request_buffer_limit_bytes", "request_body_buffer_limit"),
         **read("request_mirror_policies"),
-        **rejected("", "matcher", "require_tls", "retry_policy_typed_config", "hedge_policy"),
-        **read("include_attempt_count_in_response"),
+        **rejected("", "retry_policy_typed_config", "hedge_policy"),
+        **read("include_attempt_count_in_response", "matcher", "require_tls"),
         **rejected("", "include_is_timeout_retry_header"),
         **read("rate_limits"),
         **ignored(STATISTICS, "virtual_clusters"),
@@ -69,14 +73,15 @@ ROUTE_FIELDS: dict[type[Message], Rules] = {
     Route: {
         **read("name", "match", "route", "redirect", "direct_response", "metadata", "decorator", *HEADERS),
         **read("typed_per_filter_config", "per_request_buffer_limit_bytes", "request_body_buffer_limit"),
-        **rejected("", "filter_action"),
-        **rejected("a route for servers; this version has no server side", "non_forwarding_action"),
+        **read("filter_action", "non_forwarding_action"),  # that it is set: Envoy's router answers 503
         **ignored(TRACING, "tracing"),
         **ignored(STATISTICS, "stat_prefix"),
     },
     Decorator: read("operation", "propagate"),
     FilterConfig: read("config", "is_optional", "disabled"),
     NonForwardingAction: {},
+    FilterAction: ignored("for a filter that takes the router's place; Envoy's router answers 503", "action"),
+    RouteList: read("routes"),
     RouteMatch: {
         **read("prefix", "path", "safe_regex", "path_separated_prefix", "case_sensitive", "runtime_fraction"),
         **read("headers", "query_parameters", "connect_matcher", "path_match_policy", "grpc", "tls_context"),
@@ -95,8 +100,8 @@ ROUTE_FIELDS: dict[type[Message], Rules] = {
         **read("host_rewrite_literal", "auto_host_rewrite", "host_rewrite_header", "host_rewrite_path_regex"),
         **read("timeout", "retry_policy", "request_mirror_policies", "hash_policy"),
         **ignored(GRPC, "max_grpc_timeout"),
-        **read("max_stream_duration", "metadata_match"),
-        **rejected("", "cluster_header", "cluster_specifier_plugin", "inline_cluster_specifier_plugin"),
+        **read("max_stream_duration", "metadata_match", "cluster_header"),
+        **rejected(PLUGIN, "cluster_specifier_plugin", "inline_cluster_specifier_plugin"),
         **read("path_rewrite_policy"),
         **rejected("", "path_rewrite", "host_rewrite", "append_x_forwarded_host"),
         **rejected("", "retry_policy_typed_config", "grpc_timeout_offset", "upgrade_configs", "hedge_policy"),
@@ -129,14 +134,13 @@ ROUTE_FIELDS: dict[type[Message], Rules] = {
     RouteActionHashPolicyConnectionProperties: read("source_ip"),
     RouteActionHashPolicyQueryParameter: read("name"),
     WeightedCluster: {
-        **read("clusters"),
+        **read("clusters", "header_name", "use_hash_policy"),
         **ignored("the sum of the weights counts, as in Envoy", "total_weight"),
-        **rejected("", "runtime_key_prefix", "header_name"),
-        **only((False,), "", "use_hash_policy"),
+        **ignored("meshio has no runtime layer: the weights always hold", "runtime_key_prefix"),
     },
     WeightedClusterClusterWeight: {
         **read("name", "weight", "metadata_match", *HEADERS, "host_rewrite_literal", "typed_per_filter_config"),
-        **rejected("", "cluster_header"),
+        **read("cluster_header"),
     },
     RedirectAction: read(
         *("https_redirect", "scheme_redirect", "host_redirect", "port_redirect", "path_redirect", "prefix_rewrite"),

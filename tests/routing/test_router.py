@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshio.errors import NoRoute
-from meshio.matching import Path, PathPrefix, PathRegex, PathSeparatedPrefix
+from meshio.matching import BarePath, Exact, Path, PathPrefix, PathRegex, PathSeparatedPrefix
+from meshio.matching.tree import Asked, HeaderInput, InTurn, Leaf
 from meshio.message import Request
-from meshio.routing.route import DirectResponse, Route, RouteTable, VirtualHost
+from meshio.routing.route import DirectResponse, Forward, Route, RouteTable, VirtualHost, WeightedCluster
 from meshio.routing.router import compile_router, trace_route
 
 
@@ -221,3 +222,69 @@ def test_the_domain_is_the_best_of_all_that_match(drawn, authority):
     ranked = [entry for entry in ranked if entry[0] is not None]
     best = max(ranked, key=lambda entry: entry[:2])[2] if ranked else None
     assert trace_route(table, ask(authority.encode())).host is best
+
+
+LEADING = InTurn(
+    (
+        (
+            Asked(HeaderInput(b"x"), Exact(b"1")),
+            Leaf((answer("only", PathPrefix(b"/only")), answer("two", Path(b"/2")))),
+        ),
+    ),
+    Leaf((answer("otherwise"),)),
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "winner"),
+    [
+        (b"/", [], "otherwise"),
+        (b"/only/x", [(b"x", b"1")], "only"),
+        (b"/2", [(b"x", b"1")], "two"),
+        (b"/3", [(b"x", b"1")], None),
+    ],
+)
+def test_a_tree_finds_the_routes(path, headers, winner):
+    table = RouteTable("t", (VirtualHost("v", ("*",), (), tree=LEADING),))
+    request = Request(b"GET", b"svc", path, headers)
+    trace = trace_route(table, request)
+    assert (trace.route.name if trace.route else None) == winner
+    if winner is None:
+        with pytest.raises(NoRoute, match="no route"):
+            found(table, request)
+    else:
+        assert found(table, request) == winner
+
+
+def test_the_clusters_of_a_tree_are_the_tables():
+    routes = (Route((), Forward((WeightedCluster("a"), WeightedCluster("", header="x")))),)
+    assert RouteTable("t", (VirtualHost("v", ("*",), (), tree=Leaf(routes)),)).clusters() == {"a"}
+
+
+def test_a_header_can_name_the_virtual_host():
+    table = RouteTable("t", (host("one", "one"), host("any", "*")), host_header="x-vh")
+    named = [Request(b"GET", b"one", b"/", [(b"x-vh", value)]) for value in (b"ONE", b"two", b"")]
+    assert [found(table, request) for request in named] == ["one", "any", "any"]
+    assert [trace_route(table, request).host.name for request in named] == ["one", "any", "any"]
+    with pytest.raises(NoRoute, match="x-vh"):
+        found(table, ask(b"one"))
+    assert trace_route(table, ask(b"one")).host is None
+
+
+def test_plain_http_is_sent_to_https_where_it_is_required():
+    table = RouteTable("t", (VirtualHost("v", ("*",), (answer("r"),), secure=True),))
+    assert found(table, ask()) == "" == trace_route(table, ask()).route.name
+    assert trace_route(table, ask()).redirected
+    secure = Request(b"GET", b"svc", b"/", [], scheme=b"https")
+    behind = Request(b"GET", b"svc", b"/", [(b"x-forwarded-proto", b"https")])
+    assert found(table, secure) == found(table, behind) == "r"
+
+
+def test_parameters_of_segments_are_left_out_where_they_do_not_count():
+    bare = (answer("path", BarePath(Path(b"/a/b"))), answer("prefix", BarePath(PathPrefix(b"/p/x"))), answer("rest"))
+    table = RouteTable("t", (VirtualHost("v", ("*",), bare),))
+    paths = [b"/a/b", b"/a;x/b;y?q", b"/a;x", b"/p;a/x/z", b"/a/c;b"]
+    requests = [ask(path=path) for path in paths]
+    assert [found(table, request) for request in requests] == ["path", "path", "rest", "prefix", "rest"]
+    assert [request.path for request in requests] == paths
+    assert str(bare[0].match[0]) == "path is exactly '/a/b', without parameters"

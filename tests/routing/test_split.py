@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshio.errors import Rejected
+from meshio.message import Request
 from meshio.routing.route import Forward, WeightedCluster
-from meshio.routing.split import split
+from meshio.routing.split import header_number, split, split_by
 
 DRAWS = 20_000
 
@@ -47,3 +48,22 @@ def test_the_edge_of_a_draw_belongs_to_the_next_entry(monkeypatch):
         monkeypatch.setattr("meshio.routing.split.random", lambda draws=draws: next(draws))
         draw = split(list(enumerate(weights)))
         assert [draw() for _ in range(4)] == [0, 0, 1, 1]
+
+
+def test_a_number_decides_as_in_envoy():
+    choose = split_by([("a", 10), ("b", 20), ("c", 0)], header_number(b"n"))
+    numbers = [b"0", b"9", b"10", b"29", b"30", b"31", b"4294967296", b"18446744073709551615", b"+5", b" 5", b"05"]
+    chosen = [choose(Request(b"GET", b"h", b"/", [(b"n", number)])) for number in numbers]
+    assert "".join(chosen) == "aabbaabbaaa"
+
+
+@pytest.mark.parametrize("values", [(), (b"",), (b"x",), (b"-1",), (b"18446744073709551616",), (b"0x5",), (b"5", b"5")])
+def test_what_is_no_number_decides_nothing(values):
+    request = Request(b"GET", b"h", b"/", [(b"n", value) for value in values])
+    assert header_number(b"n")(request) is None
+    choose = split_by([("a", 1), ("b", 1)], header_number(b"n"))
+    assert {choose(request) for _ in range(100)} == {"a", "b"}
+
+
+def test_an_absurd_number_is_none():
+    assert header_number(b"n")(Request(b"GET", b"h", b"/", [(b"n", b"9" * 10_000)])) is None

@@ -10,7 +10,8 @@ from meshio.balancing.policy import Policy
 from meshio.controlplane.compile import compile_snapshot
 from meshio.controlplane.documents import load
 from meshio.errors import Rejected
-from meshio.matching import Matcher
+from meshio.matching import Matcher, PathPrefix
+from meshio.matching.tree import Tree
 from meshio.mesh.snapshot import Name
 from meshio.routing.filters import Override
 from meshio.routing.listener import Listener
@@ -23,7 +24,7 @@ from meshio.xds.encode import Encodable, encode
 from meshio.xds.proto.envoy.config.route.v3 import RedirectActionRedirectResponseCode
 from meshio.xds.types import ASSIGNMENT, CLUSTER, LISTENER, NAMES, ROUTES
 from tests.xds.recordings import GOLDEN, read
-from tests.xds.values import ASSIGNED, CLUSTERS, LISTENERS, NAMES_TABLE, POLICY, RARE, ROUTE, TABLE
+from tests.xds.values import ASSIGNED, CLUSTERS, LISTENERS, NAMES_TABLE, POLICY, RARE, ROUTE, TABLE, TREE
 
 
 def kind_and_name(value: Encodable) -> tuple[str, str]:
@@ -37,6 +38,9 @@ def kind_and_name(value: Encodable) -> tuple[str, str]:
         case LoadAssignment():
             return ASSIGNMENT, value.cluster
     return NAMES, ""
+
+
+NOWHERE = Forward((WeightedCluster(""),), timeout=None)
 
 
 def there_and_back(value: Encodable) -> object:
@@ -54,6 +58,18 @@ def test_routes_survive(value: Route):
 def test_rare_conditions_survive(value: tuple[Matcher, ...]):
     route = Route(value, DirectResponse(200))
     table = RouteTable("80", (VirtualHost("any", ("*",), (route,)),))
+    assert there_and_back(table) == table
+
+
+@settings(max_examples=50)
+@given(TREE)
+def test_trees_survive(value: Tree[tuple[Route, ...]]):
+    table = RouteTable("80", (VirtualHost("any", ("*",), (), tree=value),))
+    assert there_and_back(table) == table
+
+
+def test_a_route_to_nowhere_survives():
+    table = RouteTable("80", (VirtualHost("any", ("*",), (Route((PathPrefix(b"/"),), NOWHERE),)),))
     assert there_and_back(table) == table
 
 

@@ -111,7 +111,6 @@ REFUSED = {
         "weighted_clusters.clusters",
         "sum of the weights",
     ),
-    "a cluster by header": (table(Route(match=ANY, route=RouteAction(cluster_header="x"))), "cluster_header", "not su"),
     "a negative timeout": (table(action(timeout=timedelta(-1))), "route.timeout", "negative"),
     "two rewrites": (table(action(prefix_rewrite="/", regex_rewrite=rewrite("a", "b"))), "regex_rewrite", "both"),
     "a group too many": (table(action(regex_rewrite=rewrite("a", r"\1"))), "regex_rewrite", "group"),
@@ -181,7 +180,6 @@ REFUSED = {
     "an abort without status": (filtered(Any.pack(HttpFault(abort=FaultAbort()))), "abort.http_status", "200 to 599"),
     "a delay of nothing": (filtered(Any.pack(HttpFault(delay=FaultDelay()))), "delay.fixed_delay", "no delay"),
     "a second line in a host": (table(action(host_rewrite_literal="a\nb")), "host_rewrite_literal", "CR or LF"),
-    "TLS only": (table(require_tls=1), "require_tls", "not supported"),
 }
 
 

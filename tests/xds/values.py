@@ -19,6 +19,7 @@ from meshio.balancing.subset import Selector, Subset
 from meshio.balancing.uniform import Random
 from meshio.balancing.zone import FAIR, ZoneAware
 from meshio.matching import (
+    BarePath,
     Connect,
     Contains,
     Exact,
@@ -43,6 +44,19 @@ from meshio.matching import (
 )
 from meshio.matching import Path as WholePath
 from meshio.matching.metadata import Boolean, Either, Null, Number, OneOf, Present, Words
+from meshio.matching.tree import Asked as AskedOf
+from meshio.matching.tree import (
+    ByValue,
+    Every,
+    HashShare,
+    HeaderInput,
+    InNetworks,
+    InTurn,
+    Leaf,
+    Not,
+    Some,
+    StateInput,
+)
 from meshio.mesh.snapshot import Name
 from meshio.resilience.fault import Fault, Fraction
 from meshio.resilience.limits import Limits, RetryBudget
@@ -65,6 +79,8 @@ from meshio.routing.rewrite import (
     RegexRewrite,
 )
 from meshio.routing.route import (
+    ByHash,
+    ByHeader,
     DirectResponse,
     Forward,
     Mirror,
@@ -121,7 +137,7 @@ PATH = st.one_of(
 NAME = LOWER.map(str.encode)
 HEADERS = st.one_of(
     st.builds(Header, NAME, TEXT, FLAG, FLAG),
-    st.builds(HeaderPresent, NAME, FLAG, FLAG),
+    st.builds(HeaderPresent, NAME, FLAG, FLAG, FLAG),
     st.builds(HeaderRange, NAME, st.integers(-9, 9), st.integers(10, 99), FLAG, FLAG),
 )
 QUERIES = st.builds(Query, BYTES, TEXT) | st.builds(QueryPresent, BYTES, FLAG)
@@ -142,6 +158,7 @@ MATCH = st.tuples(PATH.map(lambda path: (path,)), several(CHANCE, 1), several(HE
 )
 CERTIFICATE = st.builds(PeerCertificate, st.none() | FLAG, st.none() | FLAG)
 RARE = st.one_of(
+    st.one_of(*(st.builds(kind, BYTES, FLAG) for kind in (WholePath, PathPrefix))).map(lambda path: (BarePath(path),)),
     st.builds(PathTemplate, TEMPLATE).map(lambda path: (path,)),
     st.tuples(st.just(Connect())),
     st.tuples(st.just(PathPrefix(b"/")), st.one_of(st.just(Grpc()), CERTIFICATE, NOTES)),
@@ -208,7 +225,7 @@ WEIGHTED = st.builds(
     st.none() | st.builds(HostLiteral, WORD),
     OVERRIDES,
     LABELS,
-)
+) | st.builds(WeightedCluster, st.just(""), st.integers(1, 1000), MUTATION, header=LOWER)
 HASHED = st.one_of(
     st.builds(HashHeader, LOWER, FLAG) | st.builds(HashHeader, LOWER, FLAG, REGEX, WORD),
     st.builds(HashCookie, WORD, MAYBE_SECONDS, WORD, FLAG),
@@ -238,6 +255,7 @@ FORWARD = st.builds(
     hash_policies=several(HASHED, 2),
     max_grpc_timeout=st.none() | st.just(0.0) | SECONDS,
     missing_cluster_status=st.sampled_from([503, 404, 500]),
+    draw=st.none() | st.builds(ByHeader, LOWER) | st.just(ByHash()),
 )
 REDIRECT = st.builds(
     Redirect,
@@ -327,10 +345,34 @@ VIRTUAL_HOST = st.builds(
     response_headers=MUTATION,
     attempt_count=FLAG,
     answers_attempt_count=FLAG,
+    secure=FLAG,
 )
 TABLE = st.builds(
-    RouteTable, WORD, st.lists(VIRTUAL_HOST, max_size=2).map(domains_apart), FLAG, MUTATION, MUTATION, FLAG
+    RouteTable, WORD, st.lists(VIRTUAL_HOST, max_size=2).map(domains_apart), FLAG, MUTATION, MUTATION, FLAG,
+    host_header=st.just("") | LOWER, private_headers=several(LOWER, 2),
+)  # fmt: skip
+INPUT = st.builds(HeaderInput, NAME) | st.builds(StateInput, WORD)
+QUESTION = st.one_of(
+    TEXT,
+    st.builds(InNetworks, several(st.sampled_from(["10.0.0.0/8", "fd00::/16"]), 2, 1)),
+    st.builds(HashShare, st.integers(0, 100), st.sampled_from([100, 10_000]), st.integers(0, 9)),
 )
+ASKED = st.builds(AskedOf, INPUT, QUESTION)
+PREDICATE = ASKED | st.one_of(
+    st.builds(Not, ASKED), st.builds(Every, several(ASKED, 2, 2)), st.builds(Some, several(ASKED, 2, 2))
+)
+LEAF = several(st.builds(Route, st.just((PathPrefix(b"/"),)), DIRECT, WORD), 2).map(Leaf)
+TREE = st.recursive(
+    LEAF,
+    lambda inner: st.one_of(
+        st.builds(InTurn, several(st.tuples(PREDICATE, inner), 2, 1), st.none() | inner),
+        st.builds(
+            ByValue, INPUT, st.dictionaries(BYTES, inner, min_size=1, max_size=2).map(lambda d: tuple(d.items())), FLAG,
+            st.none() | inner,
+        ),
+    ),
+    max_leaves=4,
+)  # fmt: skip
 
 HEALTH = st.sampled_from(["unknown", "healthy", "unhealthy", "draining", "timeout", "degraded"])
 ZONE_AWARE = st.builds(ZoneAware, PERCENT, COUNT, FLAG, st.none() | COUNT, FLAG)

@@ -13,7 +13,7 @@ from meshio.routing.rewrite import (
     PrefixRewrite,
     RegexRewrite,
 )
-from meshio.routing.route import Forward, Mirror, WeightedCluster
+from meshio.routing.route import ByHash, ByHeader, Forward, Mirror, WeightedCluster
 from meshio.routing.template import TemplateRewrite
 from meshio.xds.encode.filters import encode_overrides
 from meshio.xds.encode.labels import with_labels
@@ -54,18 +54,27 @@ def encode_forward(forward: Forward) -> RouteAction:
         hash_policy=[encode_hash_policy(policy) for policy in forward.hash_policies],
         cluster_not_found_response_code=MISSING_CLUSTER[forward.missing_cluster_status],
     )
-    set_clusters(encoded, forward.clusters)
+    set_clusters(encoded, forward)
     set_path_rewrite(encoded, forward.path_rewrite)
     set_host_rewrite(encoded, forward.host_rewrite)
     return encoded
 
 
-def set_clusters(encoded: RouteAction, clusters: tuple[WeightedCluster, ...]) -> None:
+def set_clusters(encoded: RouteAction, forward: Forward) -> None:
     """A single cluster without anything of its own is named directly, as istiod does."""
-    if len(clusters) == 1 and clusters[0] == WeightedCluster(clusters[0].name):
-        encoded.cluster = clusters[0].name
+    only = forward.clusters[0] if len(forward.clusters) == 1 and forward.draw is None else None
+    if only is not None and only == WeightedCluster(only.name):
+        encoded.cluster = only.name
+    elif only is not None and only == WeightedCluster("", header=only.header):
+        encoded.cluster_header = only.header
     else:
-        encoded.weighted_clusters = WeightedClusterMessage(clusters=[encode_cluster(each) for each in clusters])
+        clusters = [encode_cluster(each) for each in forward.clusters]
+        encoded.weighted_clusters = WeightedClusterMessage(clusters=clusters)
+        match forward.draw:
+            case ByHeader(name):
+                encoded.weighted_clusters.header_name = name
+            case ByHash():
+                encoded.weighted_clusters.use_hash_policy = True
 
 
 def encode_cluster(cluster: WeightedCluster) -> WeightedClusterClusterWeight:
@@ -73,6 +82,7 @@ def encode_cluster(cluster: WeightedCluster) -> WeightedClusterClusterWeight:
     requests, responses = cluster.request_headers, cluster.response_headers
     encoded = WeightedClusterClusterWeight(
         name=cluster.name,
+        cluster_header=cluster.header,
         weight=cluster.weight,
         request_headers_to_add=headers_to_add(requests),
         request_headers_to_remove=list(requests.remove),

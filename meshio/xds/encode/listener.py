@@ -103,6 +103,8 @@ def encode_prefix(prefix: str) -> CidrRange:
 def encode_http(chain: HttpChain) -> HttpConnectionManager:
     encoded = HttpConnectionManager(
         stat_prefix=chain.stat_prefix,
+        strip_matching_host_port=chain.ports == "matching",
+        strip_trailing_host_dot=chain.strip_dot,
         http_filters=[encode_filter(each) for each in chain.filters],
         normalize_path=chain.paths.normalize,
         merge_slashes=chain.paths.merge_slashes,
@@ -114,6 +116,8 @@ def encode_http(chain: HttpChain) -> HttpConnectionManager:
     )
     set_hop(encoded, chain.hop)
     encoded.local_reply_config = encode_replies(chain.replies)
+    if chain.ports == "any":
+        encoded.strip_any_host_port = True
     if isinstance(chain.routes, RouteTable):
         encoded.route_config = encode_table(chain.routes)
     else:

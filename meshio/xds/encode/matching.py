@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from meshio.errors import Rejected
 from meshio.matching import (
+    BarePath,
     Connect,
     FilterState,
     FilterStateAddress,
@@ -57,6 +58,8 @@ def add_matcher(match: RouteMatch, matcher: Matcher) -> None:
     match matcher:
         case Path() | PathPrefix() | PathSeparatedPrefix() | PathRegex():
             set_path(match, matcher)
+        case BarePath(inner):
+            set_path(match, inner)
         case PathTemplate(template):
             match.path_match_policy = extension(MATCH_TEMPLATE, UriTemplateMatchConfig(path_template=template))
         case Connect():
@@ -103,6 +106,7 @@ def encode_header(matcher: Header | HeaderPresent | HeaderRange) -> HeaderMatche
             encoded.treat_missing_header_as_empty = matcher.treat_missing_as_empty
         case HeaderPresent():
             encoded.present_match = matcher.present
+            encoded.treat_missing_header_as_empty = matcher.treat_missing_as_empty
         case HeaderRange():
             encoded.range_match = Int64Range(start=matcher.start, end=matcher.end)
             encoded.treat_missing_header_as_empty = matcher.treat_missing_as_empty

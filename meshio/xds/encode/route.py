@@ -1,20 +1,33 @@
 """RouteTable -> RouteConfiguration."""
 
+from meshio.matching import BarePath
 from meshio.resilience.retry import Retry
 from meshio.routing.rewrite import PrefixRewrite, RegexRewrite
-from meshio.routing.route import Action, DirectResponse, Forward, Redirect, Route, RouteTable, VirtualHost
+from meshio.routing.route import (
+    Action,
+    DirectResponse,
+    Forward,
+    Redirect,
+    Route,
+    RouteTable,
+    VirtualHost,
+    WeightedCluster,
+)
 from meshio.xds.encode.filters import encode_overrides
 from meshio.xds.encode.forward import encode_forward
 from meshio.xds.encode.matching import encode_match
 from meshio.xds.encode.parts import headers_to_add, metadata, substitution
 from meshio.xds.encode.replies import encode_form
+from meshio.xds.encode.tree import encode_tree
 from meshio.xds.proto.envoy.config.core.v3 import DataSource
 from meshio.xds.proto.envoy.config.route.v3 import (
     Decorator,
     DirectResponseAction,
+    NonForwardingAction,
     RedirectAction,
     RedirectActionRedirectResponseCode,
     RouteConfiguration,
+    VirtualHostTlsRequirementType,
 )
 from meshio.xds.proto.envoy.config.route.v3 import Route as RouteMessage
 from meshio.xds.proto.envoy.config.route.v3 import VirtualHost as VirtualHostMessage
@@ -40,10 +53,18 @@ def encode_table(table: RouteTable) -> RouteConfiguration:
         response_headers_to_add=headers_to_add(table.response_headers),
         response_headers_to_remove=list(table.response_headers.remove),
         most_specific_header_mutations_wins=table.most_specific_wins,
+        vhost_header=table.host_header,
+        internal_only_headers=list(table.private_headers),
+        ignore_path_parameters_in_path_matching=any(map(asks_bare, table.hosts)),
         validate_clusters=False,
         max_direct_response_body_size_bytes=LARGEST_DIRECT_RESPONSE,
         typed_per_filter_config=encode_overrides(table.overrides),
     )
+
+
+def asks_bare(host: VirtualHost) -> bool:
+    """Whether routes compare paths without parameters: in xDS a table says it for all of its routes."""
+    return any(isinstance(matcher, BarePath) for route in host.every_route() for matcher in route.match)
 
 
 def encode_host(host: VirtualHost) -> VirtualHostMessage:
@@ -56,6 +77,8 @@ def encode_host(host: VirtualHost) -> VirtualHostMessage:
         response_headers_to_add=headers_to_add(host.response_headers),
         response_headers_to_remove=list(host.response_headers.remove),
         include_request_attempt_count=host.attempt_count,
+        require_tls=VirtualHostTlsRequirementType.ALL if host.secure else VirtualHostTlsRequirementType.NONE,
+        matcher=encode_tree(host.tree, encode_route) if host.tree is not None else None,
         typed_per_filter_config=encode_overrides(host.overrides),
         include_attempt_count_in_response=host.answers_attempt_count,
     )
@@ -85,6 +108,8 @@ def encode_decorator(route: Route) -> Decorator | None:
 
 def set_action(encoded: RouteMessage, action: Action) -> None:
     match action:
+        case Forward((WeightedCluster("", header=""),)):
+            encoded.non_forwarding_action = NonForwardingAction()
         case Forward():
             encoded.route = encode_forward(action)
             if action.retry and action.retry.buffer_limit != USUAL_BUFFER_LIMIT:
