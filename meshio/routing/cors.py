@@ -74,7 +74,7 @@ class Cors:
         exposed = said(("expose-headers", self.exposed))
 
         async def asked(request: Request) -> Response:
-            origin = request.header(b"origin")
+            origin = b",".join([value for name, value in request.headers if name == b"origin"])
             if not origin or not share.draw():
                 return await send(request)
             allowed = allows(origin)

@@ -5,7 +5,14 @@ from betterproto2 import Message
 from meshio.xds.listener_fields import LOGS, STATISTICS, TRACING
 from meshio.xds.proto.envoy.config.common.mutation_rules.v3 import HeaderMutation as Mutation
 from meshio.xds.proto.envoy.config.common.mutation_rules.v3 import HeaderMutationRemoveOnMatch
-from meshio.xds.proto.envoy.config.core.v3 import KeyValueAppend, KeyValueMutation, KeyValuePair
+from meshio.xds.proto.envoy.config.core.v3 import (
+    KeyValueAppend,
+    KeyValueMutation,
+    KeyValuePair,
+    RuntimeFeatureFlag,
+    RuntimePercent,
+    RuntimeUInt32,
+)
 from meshio.xds.proto.envoy.config.rbac.v3 import (
     Permission,
     PermissionSet,
@@ -37,6 +44,18 @@ from meshio.xds.proto.envoy.extensions.filters.common.fault.v3 import (
     FaultRateLimitFixedLimit,
     FaultRateLimitHeaderLimit,
 )
+from meshio.xds.proto.envoy.extensions.filters.http.adaptive_concurrency.v3 import (
+    AdaptiveConcurrency,
+    GradientControllerConfig,
+    GradientControllerConfigConcurrencyLimitCalculationParams,
+    GradientControllerConfigMinimumRttCalculationParams,
+)
+from meshio.xds.proto.envoy.extensions.filters.http.admission_control.v3 import (
+    AdmissionControl,
+    AdmissionControlSuccessCriteria,
+    AdmissionControlSuccessCriteriaGrpcCriteria,
+    AdmissionControlSuccessCriteriaHttpCriteria,
+)
 from meshio.xds.proto.envoy.extensions.filters.http.buffer.v3 import Buffer, BufferPerRoute
 from meshio.xds.proto.envoy.extensions.filters.http.cors.v3 import Cors, CorsPolicy
 from meshio.xds.proto.envoy.extensions.filters.http.fault.v3 import FaultAbort, FaultAbortHeaderAbort, HttpFault
@@ -62,6 +81,24 @@ from meshio.xds.rule import Rules, ignored, read, rejected
 NO_RUNTIME = "meshio has no runtime layer: what is configured always holds"
 
 FILTER_FIELDS: dict[type[Message], Rules] = {
+    AdaptiveConcurrency: read("gradient_controller_config", "enabled", "concurrency_limit_exceeded_status"),
+    GradientControllerConfig: read("sample_aggregate_percentile", "concurrency_limit_params", "min_rtt_calc_params"),
+    GradientControllerConfigConcurrencyLimitCalculationParams: read(
+        "max_concurrency_limit", "concurrency_update_interval"
+    ),
+    GradientControllerConfigMinimumRttCalculationParams: read(
+        *("interval", "fixed_value", "request_count", "jitter", "min_concurrency", "buffer")
+    ),
+    AdmissionControl: read(
+        *("enabled", "success_criteria", "sampling_window", "aggression", "sr_threshold", "rps_threshold"),
+        "max_rejection_probability",
+    ),
+    AdmissionControlSuccessCriteria: read("http_criteria", "grpc_criteria"),
+    AdmissionControlSuccessCriteriaHttpCriteria: read("http_success_status"),
+    AdmissionControlSuccessCriteriaGrpcCriteria: read("grpc_success_status"),
+    RuntimeFeatureFlag: {**read("default_value"), **ignored(NO_RUNTIME, "runtime_key")},
+    RuntimePercent: {**read("default_value"), **ignored(NO_RUNTIME, "runtime_key")},
+    RuntimeUInt32: {**read("default_value"), **ignored(NO_RUNTIME, "runtime_key")},
     Rbac: {
         **read("rules"),
         **ignored(STATISTICS, "rules_stat_prefix", "shadow_rules_stat_prefix", "track_per_rule_stats"),

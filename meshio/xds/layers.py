@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from meshio.message import Layer
 from meshio.routing.filters import Filter, Override, Overrides
-from meshio.xds import access, alteration, buffering, rate_limit
+from meshio.xds import access, admission, alteration, buffering, rate_limit
 from meshio.xds.cors import translate_cors, translate_policy
 from meshio.xds.extension import TYPED_STRUCTS, open_message, type_of
 from meshio.xds.fault import translate_fault
@@ -42,6 +42,8 @@ class Known(NamedTuple):
 
 
 FILTERS: dict[str, Known] = {
+    "envoy.extensions.filters.http.adaptive_concurrency.v3.AdaptiveConcurrency": Known(admission.translate_concurrency),
+    "envoy.extensions.filters.http.admission_control.v3.AdmissionControl": Known(admission.translate_admission),
     ROUTER: Known(check_router),
     FAULT: Known(translate_fault),
     "envoy.extensions.filters.http.buffer.v3.Buffer": Known(buffering.translate_buffer),

@@ -37,6 +37,7 @@ __all__ = (
     "RuntimeDouble",
     "RuntimeFeatureFlag",
     "RuntimeFractionalPercent",
+    "RuntimePercent",
     "RuntimeUInt32",
     "SocketAddress",
     "SocketAddressProtocol",
@@ -857,6 +858,20 @@ class RuntimeFractionalPercent(betterproto2.Message):
 
 default_message_pool.register_message(
     "envoy.config.core.v3", "RuntimeFractionalPercent", RuntimeFractionalPercent
+)
+
+
+@dataclass(eq=False, repr=False)
+class RuntimePercent(betterproto2.Message):
+    default_value: "___type__v3__.Percent | None" = betterproto2.field(
+        1, betterproto2.TYPE_MESSAGE, optional=True
+    )
+
+    runtime_key: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+
+default_message_pool.register_message(
+    "envoy.config.core.v3", "RuntimePercent", RuntimePercent
 )
 
 
