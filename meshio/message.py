@@ -21,7 +21,7 @@ DEFAULT_PORTS = {b"http": 80, b"https": 443}
 
 
 class Private:
-    """A request body that whoever brings the connection sends itself, and that nobody else may touch."""
+    """A body that passes over a connection that the mesh does not see into; nobody else may touch it."""
 
     __slots__ = ()
 

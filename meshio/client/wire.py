@@ -14,7 +14,7 @@ from aiohttp.tracing import Trace
 
 from meshio.client.exchange import Exchange
 from meshio.errors import ConnectFailed, ConnectTimedOut, ProtocolBroken, RequestError, Reset
-from meshio.message import Body, Done, Request, Response
+from meshio.message import Body, Done, Private, Request, Response
 from meshio.transport.connection import Connection, Owner
 from meshio.transport.dial import Target, reach
 from meshio.transport.host_pool import HostPool
@@ -125,7 +125,7 @@ class Wire(ResponseHandler):
             lease.end(judged(error, self.peer))
 
 
-class Lease(Body):
+class Lease(Body, Private):
     """The mesh's view of an exchange whose bytes it does not see: the response's status, and its end.
 
     response   gets the status as soon as it is known

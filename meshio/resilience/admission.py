@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from random import random
 
 from meshio.errors import NotAdmitted, RequestError
-from meshio.message import Request, Response, Send
+from meshio.message import Private, Request, Response, Send
 
 GRAIN = 1.0  # seconds that one slot of the window stands for
 ACCURACY = 10_000
@@ -107,13 +107,20 @@ class Admission:
 
     def _judge(self, response: Response) -> None:
         """Count the outcome when it is known: of gRPC that may be only at the end."""
-        if response.status == 200 and (response.header(b"content-type") or b"").startswith(GRPC):
+        if isinstance(response.body, Private):
+            response.body.when_done(lambda error: self._counted(response))
+        elif response.status == 200 and (response.header(b"content-type") or b"").startswith(GRPC):
             said = response.header(b"grpc-status")
             if said is None:
                 response.body.when_done(lambda error: self._record(self.good(value_of(response.body.trailers))))
             else:
                 self._record(self.good(said))
         else:
+            self._record(any(response.status in each for each in self.statuses))
+
+    def _counted(self, response: Response) -> None:
+        """What came over a connection that the mesh does not see into: its status is known at the end, if at all."""
+        if response.status:
             self._record(any(response.status in each for each in self.statuses))
 
     def _record(self, success: bool) -> None:

@@ -4,7 +4,7 @@ A route says how to make them (`Limit`); each is a list of key and value. An act
 request makes no descriptor at all, unless it says that it may be left out.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Literal, Protocol, TypeAlias
@@ -35,7 +35,7 @@ class Action(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """The same for every request (generic_key, and metadata that nothing sets)."""
+    """The same for every request (generic_key)."""
 
     key: str
     value: bytes
@@ -46,14 +46,25 @@ class Fixed:
 
 
 @dataclass(frozen=True, slots=True)
-class Silent:
-    """Nothing to say of any request."""
+class OfMetadata:
+    """A text in the request's metadata, where `path` leads to, or `default` where that is not empty."""
 
+    path: tuple[str, ...]
+    key: str
+    default: str = ""
     optional: bool = False
 
     def say(self, caller: Caller) -> Say:
-        missing = absent(self.optional)
-        return lambda request: missing
+        key, default, missing = self.key, self.default.encode(), absent(self.optional)
+
+        def say(request: Request) -> Entry | Literal["nothing", "left out"]:
+            found: object = request.notes.metadata if request.notes is not None else None
+            for step in self.path:
+                found = found.get(step) if isinstance(found, Mapping) else None
+            value = found.encode() if isinstance(found, str) else b""
+            return (key, value or default) if value or default else missing
+
+        return say
 
 
 @dataclass(frozen=True, slots=True)

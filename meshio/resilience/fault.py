@@ -8,7 +8,7 @@ from random import random
 from typing import TypeAlias
 
 from meshio.errors import FaultInjected
-from meshio.message import Layer, Request, Response, Send
+from meshio.message import Layer, Private, Request, Response, Send
 from meshio.resilience.gauge import Gauge
 from meshio.resilience.question import Question
 from meshio.resilience.site import Site
@@ -103,7 +103,7 @@ class Fault:
             except BaseException:
                 active.leave()
                 raise
-            if speed:
+            if speed and not isinstance(response.body, Private):
                 response.body = Throttled(response.body, speed)
             active.leave_with(response.body)
             return response

@@ -18,8 +18,9 @@ from meshio.access.term import (
 from meshio.xds.cidr import cidr
 from meshio.xds.extension import open_message
 from meshio.xds.matching import header_matcher, text
+from meshio.xds.notes import filter_state_matcher, metadata_matcher
 from meshio.xds.place import Place
-from meshio.xds.proto.envoy.config.rbac.v3 import Permission, Principal, RbacAction
+from meshio.xds.proto.envoy.config.rbac.v3 import MetadataSource, Permission, Principal, RbacAction, SourcedMetadata
 from meshio.xds.proto.envoy.config.rbac.v3 import Policy as PolicyMessage
 from meshio.xds.proto.envoy.config.rbac.v3 import Rbac as RulesMessage
 from meshio.xds.proto.envoy.extensions.filters.http.rbac.v3 import Rbac, RbacPerRoute
@@ -85,6 +86,10 @@ def permission(place: Place, message: Permission) -> Term:
         return Port(range(port, port + 1))
     if message.destination_port_range is not None:
         return port_range(place.at("destination_port_range"), message.destination_port_range)
+    if message.metadata is not None:
+        return Asked(metadata_matcher(place.at("metadata"), message.metadata))
+    if message.sourced_metadata is not None:
+        return sourced(place.at("sourced_metadata"), message.sourced_metadata)
     if message.requested_server_name is not None:
         return ServerName(text(place.at("requested_server_name"), message.requested_server_name))
     raise place.rejected("says no permission")
@@ -118,6 +123,12 @@ def principal(place: Place, message: Principal) -> Term:
         return Asked(header_matcher(place.at("header"), message.header))
     if message.url_path is not None:
         return url_path(place.at("url_path"), message.url_path)
+    if message.metadata is not None:
+        return Asked(metadata_matcher(place.at("metadata"), message.metadata))
+    if message.sourced_metadata is not None:
+        return sourced(place.at("sourced_metadata"), message.sourced_metadata)
+    if message.filter_state is not None:
+        return Asked(filter_state_matcher(place.at("filter_state"), message.filter_state))
     raise place.rejected("says no principal")
 
 
@@ -131,6 +142,15 @@ def anything(place: Place, said: bool) -> Anything:
     if not said:
         raise place.rejected("must be true", "any")
     return Anything()
+
+
+def sourced(place: Place, message: SourcedMetadata) -> Asked:
+    """Of the request's metadata, not the route's."""
+    if message.metadata_source != MetadataSource.DYNAMIC:
+        raise place.rejected("a route's metadata is not asked about", "metadata_source")
+    if message.metadata_matcher is None:
+        raise place.rejected("is required", "metadata_matcher")
+    return Asked(metadata_matcher(place.at("metadata_matcher"), message.metadata_matcher))
 
 
 def url_path(place: Place, message: PathMatcher) -> UrlPath:

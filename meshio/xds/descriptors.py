@@ -8,8 +8,8 @@ from meshio.resilience.descriptors import (
     OfCluster,
     OfHeader,
     OfMatch,
+    OfMetadata,
     OfQuery,
-    Silent,
 )
 from meshio.xds.matching import header_matcher, query_matcher
 from meshio.xds.place import Place
@@ -120,15 +120,16 @@ def masked(place: Place, mask: RateLimitActionMaskedRemoteAddress) -> OfAddress:
 
 
 def of_metadata(place: Place, metadata: RateLimitActionMetaData) -> Action:
-    """No filter here sets dynamic metadata, so that what is left is the default."""
+    """Of the request's metadata, not the route's."""
     if metadata.source != RateLimitActionMetaDataSource.DYNAMIC:
         raise place.rejected("a route's metadata is not counted by", "source")
     key = needed(place, "descriptor_key", metadata.descriptor_key)
     if metadata.metadata_key is None:
         raise place.rejected("is required", "metadata_key")
-    if metadata.default_value:
-        return Fixed(key, metadata.default_value.encode())
-    return Silent(metadata.skip_if_absent)
+    steps = [metadata.metadata_key.key, *(step.key or "" for step in metadata.metadata_key.path)]
+    if len(steps) < 2 or not all(steps):
+        raise place.rejected("must have a key and a path, and nothing empty in it", "metadata_key")
+    return OfMetadata(tuple(steps), key, metadata.default_value, metadata.skip_if_absent)
 
 
 def needed(place: Place, field: str, value: str) -> str:

@@ -20,6 +20,7 @@ from meshio.xds.proto.envoy.config.rbac.v3 import (
     Principal,
     PrincipalAuthenticated,
     PrincipalSet,
+    SourcedMetadata,
 )
 from meshio.xds.proto.envoy.config.rbac.v3 import Rbac as RbacRules
 from meshio.xds.proto.envoy.config.route.v3 import (
@@ -74,7 +75,7 @@ from meshio.xds.proto.envoy.extensions.filters.http.stateful_session.v3 import (
 from meshio.xds.proto.envoy.extensions.http.stateful_session.cookie.v3 import CookieBasedSessionState
 from meshio.xds.proto.envoy.extensions.http.stateful_session.header.v3 import HeaderBasedSessionState
 from meshio.xds.proto.envoy.type.http.v3 import Cookie, CookieAttribute
-from meshio.xds.proto.envoy.type.metadata.v3 import MetadataKey
+from meshio.xds.proto.envoy.type.metadata.v3 import MetadataKey, MetadataKeyPathSegment
 from meshio.xds.proto.envoy.type.v3 import HttpStatus, TokenBucket
 from meshio.xds.rule import Rules, ignored, read, rejected
 
@@ -114,25 +115,25 @@ FILTER_FIELDS: dict[type[Message], Rules] = {
     },
     Permission: {
         **read("and_rules", "or_rules", "any", "header", "url_path", "destination_port", "destination_port_range"),
-        **read("not_rule", "requested_server_name"),
+        **read("not_rule", "requested_server_name", "metadata", "sourced_metadata"),
         **rejected("the address that the application connected to is not known", "destination_ip"),
-        **rejected("no filter here sets metadata", "metadata", "sourced_metadata"),
         **rejected("", "matcher", "uri_template"),
     },
     PermissionSet: read("rules"),
     Principal: {
         **read("and_ids", "or_ids", "any", "authenticated", "source_ip", "direct_remote_ip", "remote_ip", "header"),
-        **read("url_path", "not_id"),
-        **rejected("no filter here sets metadata", "metadata", "sourced_metadata", "filter_state"),
+        **read("url_path", "not_id", "metadata", "sourced_metadata", "filter_state"),
         **rejected("", "custom"),
     },
     PrincipalSet: read("ids"),
+    SourcedMetadata: read("metadata_matcher", "metadata_source"),
     PrincipalAuthenticated: ignored("an application has no certificate, whatever its name", "principal_name"),
     Router: {
         **ignored(STATISTICS, "dynamic_stats", "suppress_grpc_request_failure_code_stats"),
         **ignored(TRACING, "start_child_span"),
         **ignored(LOGS, "upstream_log", "upstream_log_options"),
-        **rejected("", "strict_check_headers", "respect_expected_rq_timeout", "upstream_http_filters"),
+        **rejected("", "strict_check_headers", "respect_expected_rq_timeout"),
+        **rejected("filters behind the choice of a host are not supported", "upstream_http_filters"),
         **rejected("", "suppress_envoy_headers"),
     },
     Buffer: read("max_request_bytes"),
@@ -209,7 +210,8 @@ FILTER_FIELDS: dict[type[Message], Rules] = {
         "descriptor_key", "descriptor_value", "expect_match", "query_parameters"
     ),
     RateLimitActionMetaData: read("descriptor_key", "metadata_key", "default_value", "source", "skip_if_absent"),
-    MetadataKey: ignored("no filter here sets metadata: there is nothing under any key", "key", "path"),
+    MetadataKey: read("key", "path"),
+    MetadataKeyPathSegment: read("key"),
     Mutation: read("remove", "append", "remove_on_match"),
     HeaderMutationRemoveOnMatch: read("key_matcher"),
     KeyValueMutation: read("append", "remove"),

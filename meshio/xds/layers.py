@@ -62,6 +62,7 @@ FILTERS: dict[str, Known] = {
 
 REFUSED: dict[str, str] = {
     "envoy.extensions.common.matching.v3.ExtensionWithMatcher": "filters under a condition are not supported",
+    "envoy.extensions.filters.http.composite.v3.Composite": "filters under a condition are not supported",
 }
 """HTTP filters that are refused, optional or not, and why."""
 

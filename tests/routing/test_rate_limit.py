@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from meshio.errors import RateLimited
-from meshio.message import Body, Request, Response
+from meshio.message import Body, Notes, Request, Response
 from meshio.resilience.bucket import TokenBucket
-from meshio.resilience.descriptors import Fixed, Limit, OfAddress, Silent
+from meshio.resilience.descriptors import Fixed, Limit, OfAddress, OfMetadata
 from meshio.resilience.fault import Fraction
 from meshio.resilience.site import Site
 from meshio.routing.rate_limit import LocalRateLimit
@@ -71,6 +71,26 @@ def test_networks_of_both_families(address: str, entry: bytes) -> None:
 
 
 def test_an_action_without_anything_to_say_makes_no_descriptor() -> None:
-    limits = (Limit((Silent(), Fixed("k", b"v"))), Limit((Silent(optional=True), Fixed("k", b"v"))))
+    silent, optional = OfMetadata(("f", "k"), "m"), OfMetadata(("f", "k"), "m", optional=True)
+    limits = (Limit((silent, Fixed("k", b"v"))), Limit((optional, Fixed("k", b"v"))))
     limit = LocalRateLimit(None, (((("k", b"v"),), TokenBucket(2, 1, 60.0)),), limits=limits, enabled=ALL, enforced=ALL)
     assert [passes(limit) for _ in range(3)] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "counted"),
+    [({"f": {"k": {"user": "jason"}}}, True), ({"f": {"k": "jason"}}, False), ({"f": {"k": {"user": 7}}}, False)],
+)
+def test_counting_by_what_the_application_says_beside_the_request(metadata: dict[str, object], counted: bool) -> None:
+    actions = (OfMetadata(("f", "k", "user"), "user"),)
+    descriptor = (("user", b"jason"),)
+    limit = LocalRateLimit(
+        None, ((descriptor, TokenBucket(0, 1, 60.0)),), limits=(Limit(actions),), enabled=ALL, enforced=ALL
+    )
+    request = Request(b"GET", b"a", b"/", [])
+    request.notes = Notes(metadata)  # type: ignore[arg-type]
+    if counted:
+        with pytest.raises(RateLimited):
+            asyncio.run(limit.around(fine)(request))
+    else:
+        assert asyncio.run(limit.around(fine)(request)).status == 200

@@ -6,10 +6,18 @@ from meshio.errors import Rejected
 from meshio.xds.access import translate_access
 from meshio.xds.place import Place
 from meshio.xds.proto.envoy.config.core.v3 import CidrRange, TypedExtensionConfig
-from meshio.xds.proto.envoy.config.rbac.v3 import Permission, PermissionSet, Policy, Principal, PrincipalSet
+from meshio.xds.proto.envoy.config.rbac.v3 import (
+    MetadataSource,
+    Permission,
+    PermissionSet,
+    Policy,
+    Principal,
+    PrincipalSet,
+    SourcedMetadata,
+)
 from meshio.xds.proto.envoy.config.rbac.v3 import Rbac as Rules
 from meshio.xds.proto.envoy.extensions.filters.http.rbac.v3 import Rbac
-from meshio.xds.proto.envoy.type.matcher.v3 import FilterStateMatcher, MetadataMatcher
+from meshio.xds.proto.envoy.type.matcher.v3 import MetadataMatcher
 from meshio.xds.proto.xds.type.matcher.v3 import Matcher
 
 ANY, ANYONE = Permission(any=True), Principal(any=True)
@@ -23,7 +31,16 @@ def allowing(permission: Permission = ANY, principal: Principal = ANYONE, **more
 REFUSED = {
     "a condition": (allowing(condition=b"x"), "policies[p].condition", "CEL"),
     "a checked condition": (allowing(checked_condition=b"x"), "policies[p].checked_condition", "CEL"),
-    "metadata": (allowing(Permission(metadata=MetadataMatcher("x"))), "permissions[0].metadata", "sets metadata"),
+    "a route's metadata": (
+        allowing(Permission(sourced_metadata=SourcedMetadata(MetadataMatcher("f"), MetadataSource.ROUTE))),
+        "sourced_metadata.metadata_source",
+        "route's metadata",
+    ),
+    "metadata without a path": (
+        allowing(Permission(metadata=MetadataMatcher("f"))),
+        "permissions[0].metadata.path",
+        "at least one key",
+    ),
     "a destination": (allowing(Permission(destination_ip=CidrRange("10.0.0.0", 8))), "destination_ip", "not known"),
     "an extension deep inside": (
         allowing(
@@ -34,10 +51,10 @@ REFUSED = {
         "permissions[0].not_rule.and_rules.rules[0].matcher",
         "not supported",
     ),
-    "filter state of who calls": (
-        allowing(principal=Principal(or_ids=PrincipalSet(ids=[Principal(filter_state=FilterStateMatcher("x"))]))),
-        "principals[0].or_ids.ids[0].filter_state",
-        "metadata",
+    "an extension of who calls": (
+        allowing(principal=Principal(or_ids=PrincipalSet(ids=[Principal(custom=TypedExtensionConfig("x"))]))),
+        "principals[0].or_ids.ids[0].custom",
+        "not supported",
     ),
     "a matcher tree": (Rbac(matcher=Matcher()), "matcher", "tree"),
     "an unknown action": (Rbac(rules=Rules(action=9)), "rules.action", "unknown"),  # type: ignore[arg-type]

@@ -4,6 +4,7 @@
 # This file has been @generated
 
 __all__ = (
+    "MetadataSource",
     "Permission",
     "PermissionSet",
     "Policy",
@@ -12,6 +13,7 @@ __all__ = (
     "PrincipalSet",
     "Rbac",
     "RbacAction",
+    "SourcedMetadata",
 )
 
 from dataclasses import dataclass
@@ -22,6 +24,12 @@ from .....message_pool import default_message_pool
 
 _COMPILER_VERSION = "0.10.1"
 betterproto2.check_compiler_version(_COMPILER_VERSION)
+
+
+class MetadataSource(betterproto2.Enum):
+    DYNAMIC = 0
+
+    ROUTE = 1
 
 
 class RbacAction(betterproto2.Enum):
@@ -93,8 +101,8 @@ class Permission(betterproto2.Message):
         13, betterproto2.TYPE_MESSAGE, optional=True, group="rule"
     )
 
-    sourced_metadata: "bytes | None" = betterproto2.field(
-        14, betterproto2.TYPE_BYTES, optional=True, group="rule"
+    sourced_metadata: "SourcedMetadata | None" = betterproto2.field(
+        14, betterproto2.TYPE_MESSAGE, optional=True, group="rule"
     )
 
 
@@ -198,8 +206,8 @@ class Principal(betterproto2.Message):
         8, betterproto2.TYPE_MESSAGE, optional=True, group="identifier"
     )
 
-    sourced_metadata: "bytes | None" = betterproto2.field(
-        13, betterproto2.TYPE_BYTES, optional=True, group="identifier"
+    sourced_metadata: "SourcedMetadata | None" = betterproto2.field(
+        13, betterproto2.TYPE_MESSAGE, optional=True, group="identifier"
     )
 
     custom: "__core__v3__.TypedExtensionConfig | None" = betterproto2.field(
@@ -254,6 +262,22 @@ class Rbac(betterproto2.Message):
 
 
 default_message_pool.register_message("envoy.config.rbac.v3", "RBAC", Rbac)
+
+
+@dataclass(eq=False, repr=False)
+class SourcedMetadata(betterproto2.Message):
+    metadata_matcher: "___type__matcher__v3__.MetadataMatcher | None" = (
+        betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
+    )
+
+    metadata_source: "MetadataSource" = betterproto2.field(
+        2, betterproto2.TYPE_ENUM, default_factory=lambda: MetadataSource(0)
+    )
+
+
+default_message_pool.register_message(
+    "envoy.config.rbac.v3", "SourcedMetadata", SourcedMetadata
+)
 
 
 from ....type import v3 as ___type__v3__

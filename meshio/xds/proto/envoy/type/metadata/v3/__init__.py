@@ -3,7 +3,10 @@
 # plugin: python-betterproto2
 # This file has been @generated
 
-__all__ = ("MetadataKey",)
+__all__ = (
+    "MetadataKey",
+    "MetadataKeyPathSegment",
+)
 
 from dataclasses import dataclass
 
@@ -19,9 +22,30 @@ betterproto2.check_compiler_version(_COMPILER_VERSION)
 class MetadataKey(betterproto2.Message):
     key: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
-    path: "list[bytes]" = betterproto2.field(2, betterproto2.TYPE_BYTES, repeated=True)
+    path: "list[MetadataKeyPathSegment]" = betterproto2.field(
+        2, betterproto2.TYPE_MESSAGE, repeated=True
+    )
 
 
 default_message_pool.register_message(
     "envoy.type.metadata.v3", "MetadataKey", MetadataKey
+)
+
+
+@dataclass(eq=False, repr=False)
+class MetadataKeyPathSegment(betterproto2.Message):
+    """
+
+
+    Oneofs:
+        - segment:
+    """
+
+    key: "str | None" = betterproto2.field(
+        1, betterproto2.TYPE_STRING, optional=True, group="segment"
+    )
+
+
+default_message_pool.register_message(
+    "envoy.type.metadata.v3", "MetadataKey.PathSegment", MetadataKeyPathSegment
 )
