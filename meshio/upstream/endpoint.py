@@ -49,6 +49,8 @@ class Endpoint:
     @property
     def hash_key(self) -> str:
         """What the endpoint wants to be known by in consistent hashing; "" leaves it to its address."""
+        if not self.labels:
+            return ""
         return next((value for name, value in self.labels if name == "hash_key" and isinstance(value, str)), "")
 
 
