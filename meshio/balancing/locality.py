@@ -25,7 +25,7 @@ FULL = 100
 class Group(Generic[C]):
     """The hosts of one locality at one priority: all, and those of them that are healthy or degraded.
 
-    excluded   those that count for nothing yet: neither as fit nor as unfit
+    excluded   those that count for nothing, neither as fit nor as unfit: hosts that drain
     place      the locality
     """
 

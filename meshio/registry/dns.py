@@ -9,6 +9,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from random import random
 
 from meshio.mesh.names import is_address
@@ -102,12 +103,13 @@ async def resolve_locality(group: LocalityEndpoints, settings: Dns) -> LocalityE
 async def resolve_endpoint(endpoint: Endpoint, settings: Dns) -> list[Endpoint]:
     """STRICT_DNS: an endpoint per address. LOGICAL_DNS: one endpoint, the first address."""
     host, port = endpoint.address
+    name = endpoint.hostname or host
     if is_address(host):
-        return [endpoint]
+        return [replace(endpoint, hostname=name)]
     found = await look_up(host, port, settings.family)
     chosen = found if settings.strict else found[:1]
     return [
-        Endpoint(address, endpoint.weight, endpoint.health, endpoint.tls_mode, endpoint.workload, hostname=host)
+        Endpoint(address, endpoint.weight, endpoint.health, endpoint.tls_mode, endpoint.workload, hostname=name)
         for address in chosen
     ]
 

@@ -172,12 +172,10 @@ class H1(asyncio.Protocol):
         if self._request is not None and self._incoming.eof():
             self._finish()
         else:
-            half = self._incoming.started or self._incoming.headed
-            fault = ProtocolBroken if half else Reset  # as Envoy's codec has it
-            self._fail(fault(f"{self._peer} closed the connection{self._progress()}"))
+            self._fail(self._lost(f"{self._peer} closed the connection{self._progress()}"))
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._fail(Reset(f"the connection to {self._peer} was lost{self._progress()}: {error or 'closed'}"))
+        self._fail(self._lost(f"the connection to {self._peer} was lost{self._progress()}: {error or 'closed'}"))
         self._incoming.release()
         self._owner.lost(self)
 
@@ -241,6 +239,10 @@ class H1(asyncio.Protocol):
         self._transport.abort()
         if self._upload is not None:
             self._upload.cancel()
+
+    def _lost(self, words: str) -> RequestError:
+        """Half a response is a protocol error, however the connection ended (codec_client.cc)."""
+        return ProtocolBroken(words) if self._incoming.started or self._incoming.headed else Reset(words)
 
     def _progress(self) -> str:
         """How far the response had come, for error texts."""

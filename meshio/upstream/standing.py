@@ -33,7 +33,8 @@ def sort_by_condition(hosts: tuple[Host, ...], weight: int, place: Locality = NO
         return Group(hosts, hosts, (), weight, (), place)
     healthy = tuple(host for host, condition in zip(hosts, conditions, strict=True) if condition is FIT)
     degraded = tuple(host for host, condition in zip(hosts, conditions, strict=True) if condition is DEGRADED)
-    return Group(hosts, healthy, degraded, weight, (), place)
+    leaving = tuple(host for host in hosts if host.endpoint.health == "draining")
+    return Group(hosts, healthy, degraded, weight, leaving, place)
 
 
 def senders(groups: Groups, place: Locality) -> Senders | None:

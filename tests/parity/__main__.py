@@ -51,7 +51,7 @@ def parsed() -> argparse.Namespace:
 
 def tell(verdict: Verdict) -> None:
     if verdict.kind == "unexplained":
-        out.print(f"[red]{verdict.case}[/red]", *verdict.words(), sep="\n    ", soft_wrap=True, markup=True)
+        out.print(str(verdict.case), *verdict.words(), sep="\n    ", soft_wrap=True, markup=False)
 
 
 def show(verdicts: list[Verdict], seconds: float) -> None:

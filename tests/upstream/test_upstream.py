@@ -141,8 +141,8 @@ def test_hosts_that_the_control_plane_calls_unfit_are_not_picked(health: Health)
 
 
 def test_in_panic_they_are() -> None:
-    upstream = serving(at(1), at(2, "unhealthy"), at(3, "draining"), panic_threshold=50.0)
-    assert len(picks(upstream)) == 3
+    upstream = serving(at(1), at(2, "unhealthy"), at(3, "timeout"), at(4, "draining"), panic_threshold=50.0)
+    assert len(picks(upstream)) == 4
     assert {words for _, words in upstream.candidates()} == {"takes requests: panic, too few hosts are healthy"}
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 CASES = Path(__file__).parents[1] / "cases"
+FORM = 3  # of outcomes: goes up when what is recorded of a case changes
 COMPARE = ("exact", "counts", "distribution")
 FIELDS = {
     "name", "routes", "http", "listener", "clusters", "upstreams", "requests", "compare", "known", "rejected", "settle",
@@ -78,7 +79,7 @@ class Case:
     def digest(self) -> str:
         """Changes with anything that could change an answer."""
         asked = {name: value for name, value in self.told.items() if name != "known"}
-        return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
+        return hashlib.sha256(json.dumps([FORM, asked], sort_keys=True).encode()).hexdigest()[:16]
 
 
 def ask_of(case: Case, told: Any) -> Ask:
@@ -107,7 +108,7 @@ def load(topic: str) -> list[Case]:
     text = (CASES / f"{topic}.yaml").read_text()
     told = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     defaults = told.get("defaults", {})
-    cases = [Case(topic, each["name"], {**defaults, **each}) for each in told["cases"]]
+    cases = [Case(topic, str(each["name"]), {**defaults, **each}) for each in told["cases"]]
     names = [case.name for case in cases]
     if twice := {name for name in names if names.count(name) > 1}:
         raise ValueError(f"{topic}: two cases of one name: {', '.join(sorted(twice))}")

@@ -8,7 +8,16 @@ from harness.case import Ask, Case
 from harness.outcome import Answer, Exchange
 from harness.upstream import Seen
 
+PATIENCE = 5.0  # seconds
 Send: TypeAlias = Callable[[Ask], Awaitable[Answer]]
+
+
+async def in_time(sending: Awaitable[Answer]) -> Answer:
+    """A client loses patience at last, whatever the routes say."""
+    try:
+        return await asyncio.wait_for(sending, PATIENCE)
+    except TimeoutError:
+        return Answer(0, [], "", broken=True, note="no answer")
 
 
 async def drive(case: Case, send: Send, seen: list[Seen]) -> list[list[Exchange]]:
@@ -16,7 +25,7 @@ async def drive(case: Case, send: Send, seen: list[Seen]) -> list[list[Exchange]
 
     async def exchange(ask: Ask, times: int) -> Exchange:
         seen.clear()
-        answers = await asyncio.gather(*(send(ask) for _ in range(times)))
+        answers = await asyncio.gather(*(in_time(send(ask)) for _ in range(times)))
         if case.settle:
             await asyncio.sleep(case.settle)
         return Exchange(list(answers), list(seen))

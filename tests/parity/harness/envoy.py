@@ -20,6 +20,7 @@ from meshio.testing.control_plane import ControlPlane
 
 PATIENCE = 10.0  # seconds
 HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+RUNTIME = {"re2.max_program_size.error_level": 32768}  # as in Istio's bootstrap
 ARGUMENTS = ("--concurrency", "1", "--use-dynamic-base-id", "-l", "warn", "--file-flush-interval-msec", "4",
              "--drain-time-s", "1", "--drain-strategy", "immediate")  # fmt: skip
 
@@ -64,7 +65,7 @@ class Envoy:
                 break
             await asyncio.sleep(0.004)
         for answer in answers:
-            answer.note = told.get(answer.note, "")
+            answer.note = told.get(answer.note, "nothing logged")
 
     def close(self) -> None:
         self._lines.close()
@@ -87,11 +88,18 @@ async def ask_at(front: tuple[str, int], ask: Ask) -> Answer:
     head: list[bytes] = []
     try:
         writer.write(request_bytes(ask))
-        return answer_of(await read_message(reader, ask.method == "HEAD", head), port)
+        return answer_of(await final_message(reader, ask.method == "HEAD", head), port)
     except (asyncio.IncompleteReadError, ConnectionError):
         return answer_of(b"".join(head), port, broken=True)
     finally:
         writer.close()
+
+
+async def final_message(reader: asyncio.StreamReader, bodiless: bool, came: list[bytes]) -> bytes:
+    """The response after those that only inform."""
+    while (raw := await read_message(reader, bodiless, came)).startswith((b"HTTP/1.1 100", b"HTTP/1.1 103")):
+        came.clear()
+    return raw
 
 
 def request_bytes(ask: Ask) -> bytes:
@@ -145,6 +153,7 @@ def bootstrap(port: int) -> Json:
             "ads_config": {"api_type": "GRPC", "transport_api_version": "V3", "grpc_services": services},
         },
         "static_resources": {"clusters": [control]},
+        "layered_runtime": {"layers": [{"name": "istio", "static_layer": RUNTIME}]},
     }
 
 

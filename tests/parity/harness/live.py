@@ -3,6 +3,7 @@
 import asyncio
 import json
 import tempfile
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,7 @@ LANES = 3  # Envoys at a time: cases with timeouts mostly wait
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a case. `found` are differences, whether known or not."""
+    """What became of a case. `found`: differences, known or not. `envoy` is empty where it gave no answer."""
 
     case: Case
     envoy: Json
@@ -26,7 +27,7 @@ class Verdict:
 
     @property
     def kind(self) -> str:
-        if "refused" in self.envoy and not self.case.rejected:
+        if not self.envoy or ("refused" in self.envoy) != self.case.rejected:
             return "unexplained"
         if bool(self.found) != bool(self.case.known):
             return "unexplained"
@@ -35,7 +36,7 @@ class Verdict:
     def words(self) -> list[str]:
         if not self.found and self.case.known:
             return [f"they agree: this is no difference any more: {self.case.known}"]
-        return self.found or ["Envoy refuses the resources, and the case does not say `rejected: true`"]
+        return self.found or ["`rejected` does not say what Envoy does with the resources"]
 
 
 @dataclass
@@ -63,9 +64,8 @@ class Bench:
 async def judged(case: Case, envoy: Envoy) -> Verdict:
     try:
         theirs, ours = json.loads(json.dumps([await envoy.run(case), await live(case)]))
-    except Exception as error:
-        error.add_note(f"in {case}")
-        raise
+    except Exception:  # noqa: BLE001  (the others go on; whatever it is, it is no answer)
+        return Verdict(case, {}, traceback.format_exc().splitlines()[-3:])
     return Verdict(case, theirs, differences(case, theirs, ours))
 
 
@@ -73,5 +73,5 @@ def keep(verdicts: Sequence[Verdict], cases: Sequence[Case], version: str) -> No
     """Record a topic: what its cases gave now, and what is kept of before."""
     topic = cases[0].topic
     entries = recorded.read(topic)
-    entries |= {each.case.name: {"digest": each.case.digest, "envoy": each.envoy} for each in verdicts}
+    entries |= {each.case.name: {"digest": each.case.digest, "envoy": each.envoy} for each in verdicts if each.envoy}
     recorded.write(topic, list(cases), entries, version)

@@ -12,7 +12,6 @@ from harness.upstream import Seen
 
 HOP = "says something about one hop, and every hop says its own"
 CLOCK = "only a clock knows it"
-PROXY = "Envoy as a proxy adds it for the connection that it accepts; a client has none"
 ANSWER_LEFT_OUT: Mapping[str, str] = {
     "connection": HOP,
     "date": CLOCK,
@@ -24,7 +23,6 @@ SEEN_LEFT_OUT: Mapping[str, str] = {
     "connection": HOP,
     "content-length": "how a body is framed is up to each client; the body is compared",
     "transfer-encoding": HOP,
-    "x-forwarded-for": PROXY,
 }
 # What every request has, and so is not written down: only what is otherwise is, or that it is missing.
 USUAL = {
@@ -32,7 +30,9 @@ USUAL = {
     "x-request-id": re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
 }
 MISSING = "(missing)"
+JOINED = ("accept", "x-forwarded-for")  # Envoy stores these once; several lines say the same (RFC 9110, 5.3)
 REMAINING = "x-envoy-expected-rq-timeout-ms"  # of a later attempt: what the clock left
+SHADOW = ("x-envoy-internal", "true")  # on it, x-forwarded-for is the machine's own address
 
 
 @dataclass
@@ -86,8 +86,17 @@ def message(seen: Seen, attempt: int) -> Json:
     first, *lines = head.decode("latin-1").split("\r\n")
     headers = [(name.lower(), value.strip(" ")) for name, _, value in (line.partition(":") for line in lines)]
     masked = [(name, "*" if attempt and name == REMAINING else value) for name, value in headers]
-    told = plain(unusual(masked), SEEN_LEFT_OUT)
+    if SHADOW in masked:
+        masked = [pair for pair in masked if pair[0] != "x-forwarded-for"]
+    told = plain(unusual(joined(masked)), SEEN_LEFT_OUT)
     return {"to": seen.upstream, "line": first, "headers": told, "body": body.decode("latin-1")}
+
+
+def joined(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """With one line for what Envoy keeps in one."""
+    kept = [pair for pair in headers if pair[0] not in JOINED]
+    values = {name: [value for key, value in headers if key == name] for name in JOINED}
+    return kept + [(name, ",".join(each)) for name, each in values.items() if each]
 
 
 def unusual(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -99,5 +108,5 @@ def unusual(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
 
 def plain(headers: list[tuple[str, str]], left_out: Mapping[str, str]) -> list[Any]:
     """Sorted by name; the order of equal names is kept."""
-    kept = [[name, value] for name, value in headers if name not in left_out]
+    kept = [[name, value.strip(" ")] for name, value in headers if name not in left_out]
     return sorted(kept, key=lambda pair: pair[0])

@@ -85,5 +85,5 @@ class Plane:
             self._wanted[ask.type_url] = frozenset(ask.names)
             self._asked.set()
             _, taken = self._waiting.get(ask.nonce, ("", None))
-            if taken is not None and not taken.done():
-                taken.set_result(not ask.error)
+            if taken is not None and not taken.done() and (ask.error or ask.version == ask.nonce):
+                taken.set_result(not ask.error)  # what says neither is a change of subscription

@@ -11,7 +11,7 @@ from harness.outcome import Answer, outcome, refused
 from harness.shorthand import Place, scripts
 from harness.upstream import serving
 from harness.world import World, world_of
-from meshio import Mesh, RequestError
+from meshio import BadRequest, Mesh, RequestError
 from meshio.mesh.resolve import resolve
 from meshio.mesh.snapshot import Identity, Snapshot
 from meshio.mesh.source import Source
@@ -63,11 +63,16 @@ async def through_mesh(case: Case, source: Source) -> Json:
 
     async def send(ask: Ask) -> Answer:
         request = request_of(ask, place)
-        response = await mesh.send(request)
+        own, given = request.headers, list(request.headers)
+        try:
+            response = await mesh.send(request)
+        except BadRequest as error:
+            return Answer(0, [], "", broken=True, note=f"BadRequest {error}")
         try:
             body, broken = await response.body.read(), False
         except RequestError:
             body, broken = b"", True
+        assert own == given, "the caller's own list was changed"
         note = f"{','.join(request.record.flags) or '-'} {request.record.details}"
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers]
         return Answer(response.status, headers, body.decode("latin-1"), broken, note)

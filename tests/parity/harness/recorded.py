@@ -6,7 +6,8 @@ from pathlib import Path
 from harness.case import Case, Json
 
 RECORDED = Path(__file__).parents[1] / "recorded"
-OK: Json = {"status": 200, "headers": [["content-length", "2"]], "body": "ok", "note": "- via_upstream"}
+HEADERS = [["content-length", "2"], ["server", "envoy"]]
+OK: Json = {"status": 200, "headers": HEADERS, "body": "ok", "note": "- via_upstream"}
 USUAL = [["host", "svc"], ["x-envoy-expected-rq-timeout-ms", "15000"]]
 END = " HTTP/1.1"
 

@@ -61,6 +61,8 @@ class Upstream:
         if delay := reply.get("delay"):
             await abandoned(reader, float(delay))
         if reply.get("reset"):
+            writer.write(str(reply.get("raw", "")).encode("latin-1"))
+            await asyncio.sleep(0.05 if "raw" in reply else 0)
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             writer.transport.abort()
             return False
@@ -106,11 +108,16 @@ async def read_message(reader: asyncio.StreamReader, bodiless: bool = False, cam
     if b"transfer-encoding: chunked" not in head.lower():
         return head + (b"" if not head.startswith(b"HTTP/1.") else await reader.read())
     body = b""
-    while (size := await reader.readuntil(b"\r\n")) != b"0\r\n":
-        body += (await reader.readexactly(int(size, 16) + 2))[:-2]
+    while size := await chunk_size(reader):
+        body += (await reader.readexactly(size + 2))[:-2]
     while await reader.readline() not in (b"\r\n", b""):
         pass
     return head + body
+
+
+async def chunk_size(reader: asyncio.StreamReader) -> int:
+    line = await reader.readuntil(b"\r\n")
+    return int(line.partition(b";")[0], 16)
 
 
 @asynccontextmanager

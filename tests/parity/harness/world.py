@@ -61,7 +61,6 @@ def listener_of(case: Case, place: Place, name: str, table: str, log: str) -> Js
         "@type": MANAGER,
         "stat_prefix": "parity",
         "rds": {"config_source": ADS, "route_config_name": table},
-        "server_header_transformation": "PASS_THROUGH",
         "access_log": [{"name": "envoy.access_loggers.file", "typed_config": own_line}],
         **http,
         "http_filters": filters,
