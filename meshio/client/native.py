@@ -64,7 +64,10 @@ def build(
     """The request as the mesh takes it. Raises BadRequest."""
     (scheme, host, port, authority), path = split_url(url, params)
     pairs = encode_headers(headers)
-    given = [name for name, _ in pairs if name in WATCHED]
+    given: list[bytes] = []
+    for name, _ in pairs:
+        if name in WATCHED:
+            given.append(name)
     if b"host" in given:
         named, pairs = take_host(pairs)
         authority = named or authority

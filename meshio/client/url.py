@@ -114,8 +114,10 @@ def encode_headers(headers: HeaderTypes | None) -> Headers:
         return []
     if type(headers) is dict or isinstance(headers, Mapping):
         headers = headers.items()
+    else:
+        headers = ((name, value) for name, value in headers)
     try:
-        return [PAIRS[name, value] for name, value in headers]
+        return list(map(pair_of, headers))
     except UnicodeEncodeError as error:
         raise BadRequest(f"a header holds text that is not Latin-1, give it as bytes: {error.object!r}") from None
     except (AttributeError, TypeError):
@@ -151,4 +153,5 @@ def encode_method(method: str) -> bytes:
         raise BadRequest(f"not a method: {method!r}") from None
 
 
-METHODS, SPLIT, PAIRS = Short(encode_method), Short(split), Pairs()
+METHODS, SPLIT = Short(encode_method), Short(split)
+pair_of = Pairs().__getitem__
