@@ -15,7 +15,7 @@ from time import perf_counter
 
 import httpx
 import uvloop
-from figures import ROUNDS, Figures
+from figures import Figures, Measured, turns
 
 from meshio.balancing.round_robin import RoundRobin
 from meshio.client.httpx import MeshTransport
@@ -102,7 +102,7 @@ async def timed(get: Callable[[], Awaitable[object]], times: int) -> float:
     return median(taken)
 
 
-async def measure(port: int) -> dict[str, float]:
+async def measure(port: int) -> dict[str, Measured]:
     mesh = Direct(port)
     transport, bare = await asyncio.get_running_loop().create_connection(Bare, "127.0.0.1", port)
     url = f"http://127.0.0.1:{port}/reviews/1"
@@ -113,15 +113,13 @@ async def measure(port: int) -> dict[str, float]:
             "httpx over the mesh": (lambda: meshed.get("http://site/reviews/1"), REQUESTS // 4),
             "httpx": (lambda: stock.get(url), REQUESTS // 4),
         }
-        for get, times in ways.values():
-            await timed(get, times // 4)
         results: dict[str, list[float]] = {name: [] for name in ways}
-        for _ in range(ROUNDS):
+        for _ in turns():
             for name, (get, times) in ways.items():
                 results[name].append(await timed(get, times))
     transport.close()
     await mesh.pools.aclose()
-    return {name: median(taken) for name, taken in results.items()}
+    return {name: Measured.of(taken[1:]) for name, taken in results.items()}
 
 
 def main() -> int:

@@ -30,7 +30,7 @@ from time import perf_counter, process_time
 import aiohttp
 import httpx
 import uvloop
-from figures import ROUNDS, Figures
+from figures import Figures, Measured, turns
 from h1 import Bare, serve
 
 import meshio
@@ -74,6 +74,16 @@ spec:
     - {{destination: {{host: {host}, subset: v1}}, weight: 80}}
     - {{destination: {{host: {host}, subset: v2}}, weight: 20}}
 """
+
+BARS = (
+    ("native", "floor", 1, 1.8),
+    ("native", "floor", MANY, 2.5),
+    ("native", "aiohttp", 1, 0.5),
+    ("native", "aiohttp", MANY, 0.45),
+    ("MeshConnector", "aiohttp", 1, 1.15),
+    ("MeshTransport", "httpx", 1, 0.3),
+    ("MeshTransport", "httpx", MANY, 0.2),
+)
 
 Get = Callable[[], Awaitable[object]]
 
@@ -138,16 +148,16 @@ async def together(clients: list[Get], times: int) -> float:
     return (process_time() - began) / (times * len(clients)) * 1e6
 
 
-async def measure(port: int, folder: str) -> dict[tuple[str, int], float]:
+async def measure(port: int, folder: str) -> dict[tuple[str, int], Measured]:
     async with ways(port, folder) as makers:
         taken: dict[tuple[str, int], list[float]] = {(name, count): [] for name in makers for count in (1, MANY)}
-        for _ in range(ROUNDS + 1):
+        for _ in turns():
             for name, figure in (await alone({name: make() for name, make in makers.items()})).items():
                 taken[name, 1].append(figure)
             for name, make in makers.items():
                 figure = await together([make() for _ in range(MANY)], ONE // 10 // SLOWER[name])
                 taken[name, MANY].append(figure)
-        return {key: median(figures[1:]) for key, figures in taken.items()}  # the first round warms up
+        return {key: Measured.of(figures[1:]) for key, figures in taken.items()}  # the first round warms up
 
 
 def main() -> int:
@@ -166,28 +176,10 @@ def main() -> int:
         alone, each = taken[name, 1], taken[name, MANY]
         ratios = {"times floor": alone / taken["floor", 1], "CPU times floor": each / taken["floor", MANY]}
         figures.add(name, alone, {"CPU at 32": each, **ratios})
-    figures.bar("native, one at a time, against the floor", taken["native", 1] / taken["floor", 1], 2.5)
-    figures.bar("MeshTransport against httpx", taken["MeshTransport", 1] / taken["httpx", 1], 0.4)
-    for name, value, aim in aims(taken):
-        figures.aim(name, value, aim)
+    for one, other, count, most in BARS:
+        what = "one at a time" if count == 1 else f"CPU at {count}"
+        figures.bar(f"{one} against {other}, {what}", taken[one, count] / taken[other, count], most)
     return figures.finish()
-
-
-def aims(taken: dict[tuple[str, int], float]) -> list[tuple[str, float, float]]:
-    """Where the next version has to be."""
-
-    def ratio(one: str, other: str, count: int) -> float:
-        return taken[one, count] / taken[other, count]
-
-    return [
-        ("native against the floor, one at a time", ratio("native", "floor", 1), 1.8),
-        ("native against the floor, CPU at 32", ratio("native", "floor", MANY), 2.5),
-        ("native against aiohttp, one at a time", ratio("native", "aiohttp", 1), 0.5),
-        ("native against aiohttp, CPU at 32", ratio("native", "aiohttp", MANY), 0.45),
-        ("MeshConnector against aiohttp, one at a time", ratio("MeshConnector", "aiohttp", 1), 1.15),
-        ("MeshTransport against httpx, one at a time", ratio("MeshTransport", "httpx", 1), 0.3),
-        ("MeshTransport against httpx, CPU at 32", ratio("MeshTransport", "httpx", MANY), 0.2),
-    ]
 
 
 if __name__ == "__main__":
