@@ -12,7 +12,7 @@ from meshio.client.reply import Reply
 from meshio.client.url import METHODS, HeaderTypes, ParamTypes, encode_headers, split_url, take_host
 from meshio.errors import BadRequest, RequestError
 from meshio.memo import Memo
-from meshio.mesh.branch import failed, signed
+from meshio.mesh.branch import failed
 from meshio.message import DEFAULT_PORTS, Content, Request, Response, Send
 from meshio.resilience.deadlines import Deadlines
 
@@ -139,7 +139,7 @@ class Client:
         return self._begin(method, url, options)
 
     def _begin(self, method: str, url: str, options: Options) -> Answer:
-        limit = options.pop("timeout", None)
+        limit = options.pop("timeout", None) if "timeout" in options else None
         parts: Parts = options
         request = build(method, url, **parts)
         return self._answer(request) if limit is None else self._in_time(request, limit)
@@ -162,7 +162,7 @@ class Client:
         except RequestError as error:
             reply = Reply(await failed(request, error))
         else:
-            reply = Reply(signed(request, response))
+            reply = Reply(response, request)
         if not reply.complete:
             await reply.read()
         return reply

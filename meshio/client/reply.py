@@ -5,7 +5,8 @@ from typing import Any
 
 import orjson
 
-from meshio.message import Body, Headers, Response
+from meshio.mesh.branch import signed
+from meshio.message import Body, Headers, Request, Response
 from meshio.record import Record
 
 
@@ -46,10 +47,12 @@ class Reply:
     mesh       the Record: flags, route, cluster, endpoint, attempts
     """
 
-    __slots__ = ("_content", "_response")
+    __slots__ = ("_content", "_response", "_unsigned")
 
-    def __init__(self, response: Response) -> None:
+    def __init__(self, response: Response, unsigned: Request | None = None) -> None:
+        """With the request where the connection manager's last word is still due: most never ask for a header."""
         self._response = response
+        self._unsigned = unsigned
         body = response.body
         self._content: bytes | None = body.data if type(body) is Body else None
 
@@ -59,6 +62,9 @@ class Reply:
 
     @property
     def headers(self) -> ReplyHeaders:
+        if self._unsigned is not None:
+            signed(self._unsigned, self._response)
+            self._unsigned = None
         return ReplyHeaders(self._response.headers)
 
     @property
