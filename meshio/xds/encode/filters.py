@@ -1,18 +1,27 @@
 """HTTP filters, and what route tables say of them."""
 
+from betterproto2 import Message
+
+from meshio.access.rules import Access
 from meshio.errors import Rejected
-from meshio.matching import Header, HeaderPresent, HeaderRange
 from meshio.message import Layer
+from meshio.resilience.admission import Admission
+from meshio.resilience.buffering import Buffer
+from meshio.resilience.concurrency import Concurrency
 from meshio.resilience.fault import Fault
-from meshio.resilience.question import Question
+from meshio.routing.alteration import Alteration
 from meshio.routing.cors import Cors
 from meshio.routing.filters import Filter, Override, Overrides
+from meshio.routing.rate_limit import LocalRateLimit
 from meshio.routing.session import StatefulSession
-from meshio.xds.encode.matching import encode_header
+from meshio.xds.encode.access import encode_access, encode_asked
+from meshio.xds.encode.alteration import encode_mutations
+from meshio.xds.encode.limits import encode_rate_limit
 from meshio.xds.encode.parts import packed, runtime_share, seconds, share
 from meshio.xds.encode.session import encode_route_session, encode_session
+from meshio.xds.encode.shedding import encode_admission, encode_concurrency
 from meshio.xds.encode.text import encode_text
-from meshio.xds.proto.envoy.config.route.v3 import FilterConfig, HeaderMatcher
+from meshio.xds.proto.envoy.config.route.v3 import FilterConfig
 from meshio.xds.proto.envoy.extensions.filters.common.fault.v3 import (
     FaultDelay,
     FaultDelayHeaderDelay,
@@ -20,9 +29,13 @@ from meshio.xds.proto.envoy.extensions.filters.common.fault.v3 import (
     FaultRateLimitFixedLimit,
     FaultRateLimitHeaderLimit,
 )
+from meshio.xds.proto.envoy.extensions.filters.http.buffer.v3 import Buffer as BufferMessage
+from meshio.xds.proto.envoy.extensions.filters.http.buffer.v3 import BufferPerRoute
 from meshio.xds.proto.envoy.extensions.filters.http.cors.v3 import Cors as CorsMessage
 from meshio.xds.proto.envoy.extensions.filters.http.cors.v3 import CorsPolicy
 from meshio.xds.proto.envoy.extensions.filters.http.fault.v3 import FaultAbort, FaultAbortHeaderAbort, HttpFault
+from meshio.xds.proto.envoy.extensions.filters.http.header_mutation.v3 import HeaderMutation, HeaderMutationPerRoute
+from meshio.xds.proto.envoy.extensions.filters.http.rbac.v3 import RbacPerRoute
 from meshio.xds.proto.envoy.extensions.filters.http.router.v3 import Router
 from meshio.xds.proto.envoy.extensions.filters.network.http_connection_manager.v3 import HttpFilter
 from meshio.xds.proto.google.protobuf import Any
@@ -38,17 +51,39 @@ WITHOUT_LAYER = {
 
 def encode_filter(each: Filter) -> HttpFilter:
     """A filter of a listener. Those without effect on a client are optional, so that a plain Envoy passes over them."""
-    if isinstance(each.layer, Cors):
-        return HttpFilter(name=each.name, typed_config=packed(CorsMessage()), disabled=each.disabled)
-    if isinstance(each.layer, StatefulSession):
-        return HttpFilter(name=each.name, typed_config=packed(encode_session(each.layer)), disabled=each.disabled)
     if each.layer is not None:
-        return HttpFilter(name=each.name, typed_config=encode_layer(each.layer), disabled=each.disabled)
+        return HttpFilter(name=each.name, typed_config=packed(encode_config(each.layer)), disabled=each.disabled)
     config = WITHOUT_LAYER.get(each.name)
     if config is not None:
         return HttpFilter(name=each.name, typed_config=config, disabled=each.disabled)
     stand_in = packed(TypedStruct(type_url=f"meshio/{each.name}"))
     return HttpFilter(name=each.name, typed_config=stand_in, is_optional=True, disabled=each.disabled)
+
+
+def encode_config(layer: Layer) -> Message:
+    """What a listener says of a filter. Raises Rejected for a layer of our own."""
+    match layer:
+        case Fault():
+            return encode_fault(layer)
+        case Cors():
+            return CorsMessage()
+        case Buffer(limit):
+            return BufferMessage(max_request_bytes=limit)
+        case Alteration():
+            return HeaderMutation(
+                mutations=encode_mutations(layer), most_specific_header_mutations_wins=layer.most_specific_wins
+            )
+        case LocalRateLimit():
+            return encode_rate_limit(layer)
+        case Access():
+            return encode_access(layer)
+        case Admission():
+            return encode_admission(layer)
+        case Concurrency():
+            return encode_concurrency(layer)
+        case StatefulSession():
+            return encode_session(layer)
+    raise Rejected(type(layer).__name__, "layers", "xDS has no such filter")
 
 
 def encode_overrides(overrides: Overrides) -> dict[str, Any]:
@@ -58,17 +93,30 @@ def encode_overrides(overrides: Overrides) -> dict[str, Any]:
 def encode_override(override: Override) -> Any:
     if override.disabled or override.layer is None:
         return packed(FilterConfig(disabled=True))
-    return encode_layer(override.layer)
+    return packed(encode_level(override.layer))
 
 
-def encode_layer(layer: Layer) -> Any:
-    """What a route table says of a filter. Raises Rejected for a layer of our own."""
-    if isinstance(layer, Fault):
-        return packed(encode_fault(layer))
-    if isinstance(layer, Cors):
-        return packed(encode_cors(layer))
-    if isinstance(layer, StatefulSession):
-        return packed(encode_route_session(layer))
+def encode_level(layer: Layer) -> Message:
+    """What a level of a route table says of a filter. Raises Rejected for a layer that has no levels."""
+    match layer:
+        case Fault():
+            return encode_fault(layer)
+        case Cors():
+            return encode_cors(layer)
+        case Buffer(None):
+            return BufferPerRoute(disabled=True)
+        case Buffer(limit):
+            return BufferPerRoute(buffer=BufferMessage(max_request_bytes=limit))
+        case Alteration():
+            return HeaderMutationPerRoute(mutations=encode_mutations(layer))
+        case LocalRateLimit():
+            return encode_rate_limit(layer)
+        case Access(None):
+            return RbacPerRoute()
+        case Access():
+            return RbacPerRoute(rbac=encode_access(layer))
+        case StatefulSession():
+            return encode_route_session(layer)
     raise Rejected(type(layer).__name__, "layers", "xDS has no such filter")
 
 
@@ -92,17 +140,10 @@ def encode_fault(fault: Fault) -> HttpFault:
         abort=encode_abort(fault),
         response_rate_limit=encode_rate(fault),
         upstream_cluster=fault.cluster,
-        headers=[encode_question(each) for each in fault.headers],
+        headers=[encode_asked(each) for each in fault.headers],
         downstream_nodes=sorted(fault.nodes),
         max_active_faults=fault.most,
     )
-
-
-def encode_question(question: Question) -> HeaderMatcher:
-    """Raises Rejected for a matcher of our own."""
-    if isinstance(question, Header | HeaderPresent | HeaderRange):
-        return encode_header(question)
-    raise Rejected(str(question), "headers", "xDS has no such matcher")
 
 
 def encode_delay(fault: Fault) -> FaultDelay | None:

@@ -17,6 +17,7 @@ from meshio.routing.route import ByHash, ByHeader, Forward, Mirror, WeightedClus
 from meshio.routing.template import TemplateRewrite
 from meshio.xds.encode.filters import encode_overrides
 from meshio.xds.encode.labels import with_labels
+from meshio.xds.encode.limits import encode_limit
 from meshio.xds.encode.parts import extension, headers_to_add, never_none, packed, runtime_share, seconds, substitution
 from meshio.xds.proto.envoy.config.route.v3 import (
     RetryPolicy,
@@ -53,6 +54,8 @@ def encode_forward(forward: Forward) -> RouteAction:
         request_mirror_policies=[encode_mirror(mirror) for mirror in forward.mirrors],
         hash_policy=[encode_hash_policy(policy) for policy in forward.hash_policies],
         cluster_not_found_response_code=MISSING_CLUSTER[forward.missing_cluster_status],
+        rate_limits=[encode_limit(each) for each in forward.rate_limits],
+        include_vh_rate_limits=True if forward.include_host_limits else None,
     )
     set_clusters(encoded, forward)
     set_path_rewrite(encoded, forward.path_rewrite)

@@ -111,3 +111,15 @@ def encode_header(matcher: Header | HeaderPresent | HeaderRange) -> HeaderMatche
             encoded.range_match = Int64Range(start=matcher.start, end=matcher.end)
             encoded.treat_missing_header_as_empty = matcher.treat_missing_as_empty
     return encoded
+
+
+def encode_question(question: object) -> HeaderMatcher | QueryParameterMatcher:
+    """A condition of a filter. Raises Rejected for what xDS has no words for."""
+    match question:
+        case Header() | HeaderPresent() | HeaderRange():
+            return encode_header(question)
+        case Query(name, asked):
+            return QueryParameterMatcher(name=text(name), string_match=encode_text(asked))
+        case QueryPresent(name, present):
+            return QueryParameterMatcher(name=text(name), present_match=present)
+    raise Rejected(str(question), "headers", "xDS has no such matcher")

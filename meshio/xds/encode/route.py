@@ -15,6 +15,7 @@ from meshio.routing.route import (
 )
 from meshio.xds.encode.filters import encode_overrides
 from meshio.xds.encode.forward import encode_forward
+from meshio.xds.encode.limits import encode_limit
 from meshio.xds.encode.matching import encode_match
 from meshio.xds.encode.parts import headers_to_add, metadata, substitution
 from meshio.xds.encode.replies import encode_form
@@ -80,6 +81,7 @@ def encode_host(host: VirtualHost) -> VirtualHostMessage:
         require_tls=VirtualHostTlsRequirementType.ALL if host.secure else VirtualHostTlsRequirementType.NONE,
         matcher=encode_tree(host.tree, encode_route) if host.tree is not None else None,
         typed_per_filter_config=encode_overrides(host.overrides),
+        rate_limits=[encode_limit(each) for each in host.rate_limits],
         include_attempt_count_in_response=host.answers_attempt_count,
     )
 
