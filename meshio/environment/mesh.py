@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from meshio.client.attempt import Lines, attempts
 from meshio.client.native import Client, build
+from meshio.client.probe import Prober, first_checks
 from meshio.errors import Closed, ConfigError, NotReady
 from meshio.mesh.branch import Branch
 from meshio.mesh.dataplane import Dataplane
@@ -28,7 +29,7 @@ from meshio.upstream.upstream import Upstream
 
 log = logging.getLogger("meshio")
 
-WARM = 2.0  # seconds that a snapshot waits for the first look-up of a DNS cluster that it adds
+WARM = 2.0  # seconds that a snapshot waits for the first look-ups, and the first one for the first health checks
 PENDING = "pending"
 RUNNING = "running"
 ENDED = "closed"
@@ -53,6 +54,7 @@ class Mesh(Client):
         self._pools = Pools(self._located)
         self._plane = Dataplane(self._sources[0].identity, attempts(self._pools), self._pools)
         self._resolver = Refresher(self._resolved)
+        self._prober = Prober(self._pools, self._plane.examined)
         self._latest: dict[Source, Snapshot] = {}
         self._changed = asyncio.Event()
         self._ready: asyncio.Future[None] | None = None
@@ -181,6 +183,7 @@ class Mesh(Client):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._resolver.aclose()
+        await self._prober.aclose()
         await self._plane.aclose()
         await self._pools.aclose()
 
@@ -226,7 +229,9 @@ class Mesh(Client):
         self._pools.drain(self._plane.publish(snapshot))
         for name, assignment in found.items():
             self._resolved(name, assignment)
+        checks = self._prober.follow(self.upstreams.values())
         if self._ready is not None and not self._ready.done():
+            await first_checks(checks, WARM)
             self._ready.set_result(None)
 
     def _located(self, host: str) -> tuple[str, ...]:
@@ -234,3 +239,4 @@ class Mesh(Client):
 
     def _resolved(self, name: str, assignment: LoadAssignment) -> None:
         self._pools.drain(self._plane.resolved(name, assignment))
+        self._prober.follow(self.upstreams.values())

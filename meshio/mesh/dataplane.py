@@ -20,7 +20,7 @@ from meshio.routing.regex import compile_regex
 from meshio.upstream.aggregate import Aggregated
 from meshio.upstream.cluster import Aggregate, Cluster, Dns, Eds, Static
 from meshio.upstream.endpoint import LoadAssignment
-from meshio.upstream.host import Host
+from meshio.upstream.host import UNFIT, Host
 from meshio.upstream.roster import Roster
 from meshio.upstream.standing import senders
 from meshio.upstream.upstream import Upstream
@@ -155,6 +155,14 @@ class Dataplane(Branch):
             if self.connections is not None:
                 self.connections.drain(left)
 
+    def examined(self, upstream: Upstream, host: Host) -> None:
+        """A health check has changed how a host stands."""
+        left = upstream.examined(host)
+        if self.connections is not None:
+            self.connections.drain(left)
+            if not left and host.condition is UNFIT:
+                self.connections.renew(host)
+
     def _locate_senders(self) -> None:
         """The local cluster has changed, or others are new: zones are compared anew."""
         local = self.upstreams.get(self.identity.local_cluster)
@@ -200,6 +208,8 @@ class Dataplane(Branch):
             if upstream is not None and isinstance(upstream, Aggregated) != isinstance(cluster.discovery, Aggregate):
                 left += upstream.retire()
                 upstream, self._replaced = None, True
+            elif upstream is not None and (upstream.cluster.health_check is None) != (cluster.health_check is None):
+                self._replaced = True
             if upstream is None:
                 upstream = self.upstreams[name] = self._made(cluster)
             assignment = assignment_of(cluster, new) or resolved_before(cluster, upstream)

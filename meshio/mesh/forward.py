@@ -49,6 +49,7 @@ from meshio.routing.route import (
 )
 from meshio.routing.session import StatefulSession
 from meshio.routing.split import header_number, split, split_by
+from meshio.upstream.checkups import give_up
 from meshio.upstream.upstream import Upstream
 
 Number: TypeAlias = Callable[[Request], int | None]
@@ -187,6 +188,8 @@ class Composer:
         rewrite = entry.host_rewrite or action.host_rewrite
         avoid = retry.host_attempts if retry is not None and retry.avoid_previous else 0
         send = self.attempt(upstream, Manner(avoid, isinstance(rewrite, HostOfEndpoint), session))
+        if upstream.cluster.health_check is not None:
+            send = confessed(send, upstream)
         if retry is None:
             return send
         return retry.around(begun(send, prepare_retry(host, action, monotonic)), upstream)
@@ -223,6 +226,18 @@ def started(send: Send) -> Send:
         return send(request)
 
     return start
+
+
+def confessed(send: Send, upstream: Upstream) -> Send:
+    """An answer may say that its host is ill: it is, then, until a health check says otherwise (Envoy: router.cc)."""
+
+    async def watching(request: Request) -> Response:
+        response = await send(request)
+        if response.header(b"x-envoy-immediate-health-check-fail") is not None:
+            give_up(upstream, request.record.endpoint)
+        return response
+
+    return watching
 
 
 def layered(send: Send, layers: Layers) -> Send:

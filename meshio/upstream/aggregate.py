@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from itertools import accumulate
 from random import random
 
-from meshio.balancing.locality import FULL, Spread, Tier, spread_loads
-from meshio.balancing.policy import Pick
+from meshio.balancing.arrange import arrange_by
+from meshio.balancing.locality import FULL, Spread, Tier, spread_loads, tier_pick
+from meshio.balancing.policy import Pick, finished
 from meshio.errors import NoHealthyHost
 from meshio.message import Request
 from meshio.resilience.outlier import Origin
@@ -68,7 +69,7 @@ class Aggregated(Upstream):
         for load, degraded in ((loads.healthy, False), (loads.degraded, True)):
             for (member, priority, *_), share in zip(line, load, strict=False):
                 if share:
-                    self._lots.append((member, member.pick_at(priority, degraded)))
+                    self._lots.append((member, pick_at(member, priority, degraded)))
                     shares.append(share)
         self._bounds = list(accumulate(shares))
         self._serving = any(pick is not None for _, pick in self._lots)
@@ -109,6 +110,15 @@ class Aggregated(Upstream):
     def candidates(self) -> list[tuple[Host, str]]:
         """The hosts of the clusters in it, each as it stands there."""
         return [each for member in self._members for each in member.candidates()]
+
+
+def pick_at(upstream: Upstream, priority: int, degraded: bool) -> Pick[Host] | None:
+    """The pick over one priority, of its healthy hosts or of its degraded ones; None when it has none."""
+    grouped, spread = upstream.standing()
+    panic, which = spread_loads(grouped, spread).panic, (priority, degraded)
+    policy = upstream.cluster.policy
+    steps = arrange_by(lambda each: tier_pick(each, grouped, spread, panic, which), policy, upstream)
+    return finished(steps)
 
 
 def size(tier: Tier[Host]) -> int:

@@ -8,6 +8,7 @@ from meshio.balancing.zone import FAIR, ZoneAware
 from meshio.resilience.limits import DEFAULT_LIMITS, Limits
 from meshio.resilience.outlier import OutlierDetection
 from meshio.upstream.endpoint import Health, LoadAssignment
+from meshio.upstream.health_check import HealthCheck
 
 Family: TypeAlias = Literal["auto", "v4", "v6", "v4_preferred", "all"]
 
@@ -110,6 +111,7 @@ class Cluster:
     locality_weighted  localities get load by their weight, not by the number of their hosts
     zone_aware         how the zone of this process is preferred, where the mesh knows its own cluster
     overridable        the health of hosts that a request may ask for by name, whatever the policy would pick
+    health_check       how hosts are asked whether they are well; None: they are not
     close_on_change    when hosts come or go, connections to all of them end as they become idle
     alt_stat_name      the cluster's name in Envoy's statistics
     subset, services   Istio's metadata: the DestinationRule subset; (host, namespace) of the services
@@ -132,6 +134,7 @@ class Cluster:
     zone_aware: ZoneAware = FAIR
     overridable: frozenset[Health] = OVERRIDABLE
     close_on_change: bool = False
+    health_check: HealthCheck | None = None
     alt_stat_name: str = ""
     subset: str = ""
     services: tuple[tuple[str, str], ...] = ()

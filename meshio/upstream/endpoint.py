@@ -25,6 +25,24 @@ NOWHERE = Locality()
 
 
 @dataclass(frozen=True, slots=True)
+class CheckedAt:
+    """Where and how an endpoint is asked for its health, where that is not as for requests.
+
+    port, address   0 and None: those of the endpoint
+    hostname        comes before the health check's own
+    disabled        the endpoint is not asked, and taken for well
+    """
+
+    port: int = 0
+    hostname: str = ""
+    address: Address | None = None
+    disabled: bool = False
+
+
+AS_REQUESTS = CheckedAt()
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """One place where a cluster can be reached.
 
@@ -34,6 +52,7 @@ class Endpoint:
     hostname   the name that `auto_host_rewrite` gives requests to it; "" for none
     tunnel     metadata `envoy.transport_socket_match`.tunnel: "http" for HBONE
     labels     metadata `envoy.lb`, by which balancing policies choose
+    check      what active health checks do otherwise than requests
     """
 
     address: Address
@@ -45,6 +64,7 @@ class Endpoint:
     others: tuple[Address, ...] = ()
     tunnel: str = ""
     labels: Labels = ()
+    check: CheckedAt = AS_REQUESTS
 
     @property
     def hash_key(self) -> str:

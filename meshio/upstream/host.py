@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from meshio.balancing.labels import Labels
+from meshio.resilience.checkup import Checkup
 from meshio.resilience.outlier import Streaks
 from meshio.upstream.cluster import ClientTls
 from meshio.upstream.endpoint import NOWHERE, Endpoint, Health, Locality
@@ -24,14 +25,15 @@ class Host:
     requests, failures   since it was first seen; a failure is a 5xx or a failure of the connection
     ejected, streaks     outlier detection; no streaks before the first failure
     home        the cluster it belongs to, where it is picked for another one too
+    checkup     what active health checks say; None where there are none
     used        when a request last ended, for original destinations
     tls         what the cluster's transport sockets say for this endpoint; None is plaintext
     pool, tls_pools      owned by `transport`
     """
 
     __slots__ = (
-        "ejected", "endpoint", "failures", "home", "inflight", "latency", "locality", "name", "pool", "priority",
-        "rated", "requests", "streaks", "tls", "tls_pools", "used", "weight",
+        "checkup", "ejected", "endpoint", "failures", "home", "inflight", "latency", "locality", "name", "pool",
+        "priority", "rated", "requests", "streaks", "tls", "tls_pools", "used", "weight",
     )  # fmt: skip
 
     def __init__(self, endpoint: Endpoint, tls: ClientTls | None = None) -> None:
@@ -48,6 +50,7 @@ class Host:
         self.ejected = False
         self.streaks: Streaks | None = None
         self.used: float | None = None
+        self.checkup: Checkup | None = None
         self.home: Upstream | None = None
         self.pool: object | None = None
         self.tls_pools: dict[str, object] | None = None
@@ -91,7 +94,10 @@ class Host:
     @property
     def condition(self) -> str:
         """FIT, DEGRADED or UNFIT: what the balancer makes of health status and ejection (Envoy's coarse health)."""
-        return UNFIT if self.ejected else CONDITIONS.get(self.endpoint.health, UNFIT)
+        checkup, told = self.checkup, CONDITIONS.get(self.endpoint.health, UNFIT)
+        if self.ejected or (checkup is not None and checkup.failed):
+            return UNFIT
+        return DEGRADED if checkup is not None and checkup.degraded and told is FIT else told
 
     @property
     def health(self) -> Health:

@@ -29,11 +29,12 @@ def once_each(groups: Groups) -> Groups:
 
 def sort_by_condition(hosts: tuple[Host, ...], weight: int, place: Locality = NOWHERE) -> Group[Host]:
     conditions = [host.condition for host in hosts]
-    if all(condition is FIT for condition in conditions):
+    excluded = tuple(host for host in hosts if host.checkup is not None and host.checkup.uncounted)
+    if not excluded and all(condition is FIT for condition in conditions):
         return Group(hosts, hosts, (), weight, (), place)
     healthy = tuple(host for host, condition in zip(hosts, conditions, strict=True) if condition is FIT)
     degraded = tuple(host for host, condition in zip(hosts, conditions, strict=True) if condition is DEGRADED)
-    leaving = tuple(host for host in hosts if host.endpoint.health == "draining")
+    leaving = tuple(host for host in hosts if host.endpoint.health == "draining" or host in excluded)
     return Group(hosts, healthy, degraded, weight, leaving, place)
 
 
@@ -72,6 +73,8 @@ def standing(host: Host, healthy: int, degraded: int, panic: bool) -> str:
         return "takes requests: panic, too few hosts are healthy" if load else idle
     if host.ejected:
         return "ejected by outlier detection"
+    if host.checkup is not None and host.checkup.failed:
+        return str(host.checkup)
     if host.condition is UNFIT:
         return f"{host.endpoint.health}, says the control plane"
     words = "takes requests" + (", degraded" if host.condition is DEGRADED else "")

@@ -6,20 +6,21 @@ rebuilt after an update, an ejection or a return, never per request.
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from random import random
 from typing import NoReturn, TypeAlias
 
-from meshio.balancing.arrange import Gradual, arrange, arrange_by, reads_keys
+from meshio.balancing.arrange import Gradual, arrange, reads_keys
 from meshio.balancing.hashing import HashPolicy, Key, compile_hash
-from meshio.balancing.locality import Spread, Tier, spread_loads, tier_pick
-from meshio.balancing.policy import Pick, finished
+from meshio.balancing.locality import Spread, Tier
+from meshio.balancing.policy import Pick
 from meshio.balancing.slow_start import slow_start_of
 from meshio.balancing.zone import Senders
-from meshio.errors import AllDropped, ConfigError, Dropped, NoHealthyHost, Overloaded
+from meshio.errors import ConfigError, NoHealthyHost, Overloaded
 from meshio.message import Request
 from meshio.resilience.outlier import Origin, Outliers
+from meshio.upstream.checkups import examine, forgotten, passes, without
 from meshio.upstream.cluster import ClientTls, Cluster, OriginalDestination
 from meshio.upstream.destinations import Destinations
+from meshio.upstream.drops import dropping
 from meshio.upstream.endpoint import Address, LoadAssignment
 from meshio.upstream.host import Host
 from meshio.upstream.reports import Reports, reports_for
@@ -65,9 +66,9 @@ class Upstream:
     """
 
     __slots__ = (
-        "_awake", "_building", "_destinations", "_former", "_groups", "_hosts", "_max_requests", "_senders", "_serving",
-        "active", "assignment", "cluster", "connections", "followers", "key", "keyed", "later", "name", "outliers",
-        "pending", "pick", "reports", "retries", "warmup",
+        "_awake", "_building", "_destinations", "_examined", "_former", "_groups", "_hosts", "_max_requests",
+        "_senders", "_serving", "active", "assignment", "cluster", "connections", "followers", "key", "keyed", "later",
+        "name", "outliers", "pending", "pick", "reports", "retries", "warmup",
     )  # fmt: skip
 
     cluster: Cluster
@@ -86,7 +87,7 @@ class Upstream:
         self._former: Pick[Host] = self.pick
         self.followers: tuple[Callable[[], None], ...] = ()
         self._senders: Senders | None = None
-        self._awake = True
+        self._awake, self._examined = True, False
         self._hosts: dict[Address, Host] = {}
         self._serving = False
         self._destinations: Destinations | None = None
@@ -142,6 +143,9 @@ class Upstream:
 
     def _enlist(self, roster: Roster) -> list[Host]:
         self._awake = True
+        if self.cluster.health_check is not None or self._examined:
+            self._examined = self.cluster.health_check is not None
+            examine(self.cluster, roster)
         self._hosts, self._groups = roster.hosts, roster.groups
         for host, endpoint, group in roster.renewed:
             host.describe(endpoint, group.locality, group.priority)
@@ -241,13 +245,17 @@ class Upstream:
         """The hosts by priority, and what their load spreads by."""
         return tiers(self.groups), self._spread()
 
-    def pick_at(self, priority: int, degraded: bool) -> Pick[Host] | None:
-        """The pick over one priority, of its healthy hosts or of its degraded ones; None when it has none."""
-        grouped, spread = self.standing()
-        panic = spread_loads(grouped, spread).panic
-        which = (priority, degraded)
-        steps = arrange_by(lambda policy: tier_pick(policy, grouped, spread, panic, which), self.cluster.policy, self)
-        return finished(steps)
+    def examined(self, host: Host) -> list[Host]:
+        """A health check has changed how a host stands. Returns the host when it leaves for that."""
+        left, outliers = [], self.outliers
+        if host.ejected and passes(host) and outliers is not None and outliers.settings.unejects:
+            outliers.restore(host)
+        if forgotten(self._hosts, host):
+            del self._hosts[host.endpoint.address]
+            self._groups, left = without(self._groups, host), [host]
+            self._watch()
+        self.rebuild_pick()
+        return left
 
     def compare(self, senders: Senders | None) -> None:
         """Take over what the local cluster looks like now."""
@@ -376,16 +384,3 @@ class Upstream:
 def size(assignment: LoadAssignment) -> int:
     """How many endpoints."""
     return sum(len(group.endpoints) for group in assignment.localities)
-
-
-def dropping(pick: Pick[Host], share: float) -> Pick[Host]:
-    """Drop a share of the requests (EDS `drop_overloads`); a retry is not asked again."""
-
-    error = AllDropped if share >= 1 else Dropped
-
-    def drop_or_pick(request: Request) -> Host:
-        if not request.record.attempts and random() < share:
-            raise error(f"the control plane asks for {share:.0%} of the requests to be dropped")
-        return pick(request)
-
-    return drop_or_pick

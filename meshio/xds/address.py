@@ -4,15 +4,16 @@ import socket
 
 from betterproto2 import Message
 
-from meshio.upstream.endpoint import Address
+from meshio.upstream.endpoint import AS_REQUESTS, Address, CheckedAt
 from meshio.xds.place import Place
 from meshio.xds.proto.envoy.config.core.v3 import Address as AddressMessage
 from meshio.xds.proto.envoy.config.core.v3 import SocketAddress
-from meshio.xds.proto.envoy.config.endpoint.v3 import Endpoint, EndpointAdditionalAddress
+from meshio.xds.proto.envoy.config.endpoint.v3 import Endpoint, EndpointAdditionalAddress, EndpointHealthCheckConfig
 from meshio.xds.strict import fields, refuse, text
 from meshio.xds.wire import bytes_key, number_key, sole, split
 
-ADDRESS, HOSTNAME, ADDITIONAL = bytes_key(1), bytes_key(3), bytes_key(4)
+ADDRESS, CHECK, HOSTNAME, ADDITIONAL = bytes_key(1), bytes_key(2), bytes_key(3), bytes_key(4)
+CHECK_PORT, CHECK_HOSTNAME, CHECK_ADDRESS, CHECK_DISABLED = number_key(1), bytes_key(2), bytes_key(3), number_key(4)
 HOST, PORT = bytes_key(2), number_key(3)
 
 HERE = Place("")
@@ -20,11 +21,11 @@ HERE = Place("")
 AT_ENDPOINT, AT_ADDRESS = HERE.at("endpoint"), HERE.at("endpoint.address")
 
 
-def whereabouts(value: int | bytes, named: bool) -> tuple[Address, str, tuple[Address, ...]]:
-    """Address, host name and further addresses of an `Endpoint` message."""
+def whereabouts(value: int | bytes, named: bool) -> tuple[Address, str, tuple[Address, ...], CheckedAt]:
+    """Address, host name, further addresses and health check of an `Endpoint` message."""
     if isinstance(value, bytes) and (only := sole(value, ADDRESS)) is not None:
-        return address_of(only, named), "", ()
-    address, hostname = None, ""
+        return address_of(only, named), "", (), AS_REQUESTS
+    address, hostname, check = None, "", AS_REQUESTS
     others: list[Address] = []
     for key, part in fields(AT_ENDPOINT, value):
         if key == ADDRESS and address is None:
@@ -33,11 +34,33 @@ def whereabouts(value: int | bytes, named: bool) -> tuple[Address, str, tuple[Ad
             hostname = text(AT_ENDPOINT, part)
         elif key == ADDITIONAL:
             others.append(additional_address(part, named))
+        elif key == CHECK and isinstance(part, bytes):
+            check = checked_at(part)
         else:
             refuse(AT_ENDPOINT, Endpoint, key, part)
     if address is None:
         raise AT_ENDPOINT.rejected("is required", "address")
-    return address, hostname, tuple(others)
+    return address, hostname, tuple(others), check
+
+
+def checked_at(raw: bytes) -> CheckedAt:
+    """An endpoint's `HealthCheckConfig`."""
+    place = AT_ENDPOINT.at("health_check_config")
+    port, hostname, address, disabled = 0, "", None, False
+    for key, part in fields(place, raw):
+        if key == CHECK_PORT and isinstance(part, int):
+            port = part
+        elif key == CHECK_HOSTNAME:
+            hostname = text(place, part)
+        elif key == CHECK_ADDRESS and address is None:
+            address = address_of(part, named=False)
+        elif key == CHECK_DISABLED and isinstance(part, int):
+            disabled = bool(part)
+        else:
+            refuse(place, EndpointHealthCheckConfig, key, part)
+    if port > 65535:
+        raise place.rejected("is not a port", "port_value")
+    return CheckedAt(port, hostname, address, disabled)
 
 
 def additional_address(value: int | bytes, named: bool) -> Address:

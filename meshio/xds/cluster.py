@@ -14,6 +14,7 @@ from meshio.xds.dns import check_resolver, translate_dns
 from meshio.xds.duration import positive
 from meshio.xds.endpoint import HEALTH, read_assignment
 from meshio.xds.extension import open_message
+from meshio.xds.health_check import translate_health_check
 from meshio.xds.limits import translate_limits
 from meshio.xds.metadata import istio_flag, istio_services, istio_text
 from meshio.xds.network import PEERS, refuse_others
@@ -46,7 +47,7 @@ def translate_cluster(name: str, raw: bytes) -> Cluster:
     if isinstance(found, Static) and reads_keys(policy):
         check_weights(place.at("load_assignment"), found.assignment)
     timeout, sni = message.connect_timeout, http.upstream_http_protocol_options
-    common = message.common_lb_config or ClusterCommonLbConfig()
+    common, options = message.common_lb_config or ClusterCommonLbConfig(), http_options(place, message, http)
     return Cluster(
         name=message.name,
         discovery=found,
@@ -56,12 +57,13 @@ def translate_cluster(name: str, raw: bytes) -> Cluster:
         connect_timeout=positive(place.at("connect_timeout"), timeout) if timeout is not None else 5.0,
         tls=translate_socket(place.at("transport_socket"), message.transport_socket, sni),
         tls_matches=translate_matches(place, message.transport_socket_matches, sni),
-        http=shared(http_options(place, message, http)),
+        http=shared(options),
         panic_threshold=panic_threshold(place, message),
         locality_weighted=localities.weighted,
         zone_aware=FAIR if reads_keys(policy) else shared(localities.zone_aware),
         overridable=overridable(place, message),
         close_on_change=common.close_connections_on_host_set_change,
+        health_check=translate_health_check(place, message, options.version != "http/1.1"),
         alt_stat_name=message.alt_stat_name,
         subset=istio_text(message.metadata, "subset"),
         services=istio_services(message.metadata),

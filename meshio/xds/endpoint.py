@@ -10,7 +10,17 @@ from collections.abc import Generator
 from dataclasses import replace
 
 from meshio.errors import Rejected
-from meshio.upstream.endpoint import NOWHERE, Address, Endpoint, Health, LoadAssignment, Locality, LocalityEndpoints
+from meshio.upstream.endpoint import (
+    AS_REQUESTS,
+    NOWHERE,
+    Address,
+    CheckedAt,
+    Endpoint,
+    Health,
+    LoadAssignment,
+    Locality,
+    LocalityEndpoints,
+)
 from meshio.xds.address import HERE, whereabouts
 from meshio.xds.duration import positive
 from meshio.xds.extension import open_message
@@ -112,7 +122,7 @@ class AssignmentReader:
             raise (here if error.field == WHOLE else here.at(error.field)).rejected(error.reason) from None
 
     def _parts(self, raw: bytes) -> Endpoint:
-        where: tuple[Address, str, tuple[Address, ...]] | None = None
+        where: tuple[Address, str, tuple[Address, ...], CheckedAt] | None = None
         health, weight, traits = HEALTH[0], 1, NO_TRAITS
         for key, value in split(raw):
             if key == ENDPOINT and where is None:
@@ -127,8 +137,9 @@ class AssignmentReader:
                 refuse(HERE, LbEndpoint, key, value)
         if where is None or weight < 1:
             raise HERE.rejected("needs an endpoint, and a weight of at least 1")
-        address, hostname, others = where
-        return Endpoint(address, weight, health, traits.tls_mode, traits.workload, hostname, others, *traits[2:])
+        address, hostname, others, check = where
+        found = Endpoint(address, weight, health, traits.tls_mode, traits.workload, hostname, others, *traits[2:])
+        return found if check is AS_REQUESTS else replace(found, check=check)
 
     def _traits_of(self, value: int | bytes) -> Traits:
         """Endpoints of one workload say the same: it is read once."""

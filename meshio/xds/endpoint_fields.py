@@ -2,6 +2,7 @@
 
 from betterproto2 import Message
 
+from meshio.xds.health_fields import HEALTH_FIELDS
 from meshio.xds.proto.envoy.config.core.v3 import Locality
 from meshio.xds.proto.envoy.config.endpoint.v3 import (
     ClusterLoadAssignment,
@@ -38,10 +39,10 @@ ENDPOINT_FIELDS: dict[type[Message], Rules] = {
         **rejected("endpoints by name", "endpoint_name"),
     },
     Endpoint: {
-        **read("address", "hostname", "additional_addresses"),
-        **ignored("there are no active health checks in this version", "health_check_config"),
+        **read("address", "hostname", "additional_addresses", "health_check_config"),
     },
     EndpointAdditionalAddress: read("address"),
+    **HEALTH_FIELDS,
     NameTable: read("table"),
     NameTableNameInfo: {
         **read("ips", "shortname", "namespace", "alt_hosts"),

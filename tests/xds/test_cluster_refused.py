@@ -319,7 +319,6 @@ REFUSED = {
     ),
     "an address to bind to": (cluster(upstream_bind_config=BindConfig()), "upstream_bind_config", "cannot be bound"),
     "an unknown filter": (cluster(filters=[Filter("moon", UNKNOWN)]), "filters[0]", "moon"),
-    "active health checks": (cluster(health_checks=[b"x"]), "health_checks", "active health checks"),
     "unknown protocol options": (
         cluster(typed_extension_protocol_options={"x": UNKNOWN}),
         "typed_extension_protocol_options[x]",

@@ -102,7 +102,15 @@ from meshio.upstream.cluster import (
     Static,
     TlsMatch,
 )
-from meshio.upstream.endpoint import Endpoint, LoadAssignment, Locality, LocalityEndpoints
+from meshio.upstream.endpoint import (
+    AS_REQUESTS,
+    CheckedAt,
+    Endpoint,
+    LoadAssignment,
+    Locality,
+    LocalityEndpoints,
+)
+from meshio.upstream.health_check import AddedHeader, HealthCheck, HttpProbe, TcpProbe
 
 WORD = st.text("abcXYZ-_.9", min_size=1, max_size=8)
 LOWER = st.text("abcxyz-9", min_size=1, max_size=8)
@@ -377,6 +385,7 @@ TREE = st.recursive(
 HEALTH = st.sampled_from(["unknown", "healthy", "unhealthy", "draining", "timeout", "degraded"])
 ZONE_AWARE = st.builds(ZoneAware, PERCENT, COUNT, FLAG, st.none() | COUNT, FLAG)
 ADDRESS = st.tuples(st.sampled_from(["10.0.0.1", "127.0.0.1", "::1"]), PORT)
+CHECKED_AT = st.just(AS_REQUESTS) | st.builds(CheckedAt, PORT, st.just("") | WORD, st.none() | ADDRESS, FLAG)
 ENDPOINT = st.builds(
     Endpoint,
     ADDRESS,
@@ -388,6 +397,7 @@ ENDPOINT = st.builds(
     several(ADDRESS, 2),
     st.sampled_from(["", "http"]),
     LABELS,
+    CHECKED_AT,
 )
 LOCALITY = st.just(Locality()) | st.builds(Locality, WORD, WORD, st.just("") | WORD)
 GROUP = st.builds(LocalityEndpoints, several(ENDPOINT), LOCALITY, st.integers(0, 128), COUNT)
@@ -439,6 +449,20 @@ SUBSET = st.builds(
     Subset, POLICY, several(SELECTOR, 2), st.sampled_from(["none", "any", "default"]), LABELS, *[FLAG] * 6
 )
 POLICY = POLICY | SUBSET | st.builds(OverrideHost, POLICY, several(LOWER, 2, 1))
+STATUSES = st.tuples(st.integers(100, 200), st.integers(201, 600))
+PROBE = st.one_of(
+    st.builds(
+        HttpProbe, WORD, st.just("") | WORD, st.sampled_from(["POST", "PUT"]), st.binary(max_size=3),
+        several(STATUSES).filter(len), several(STATUSES), several(st.binary(min_size=1, max_size=3)), st.just(1024),
+        st.none() | st.builds(Prefix, BYTES),
+        several(st.builds(AddedHeader, LOWER, WORD, st.sampled_from(["append", "overwrite"]), FLAG)), several(LOWER),
+    ),
+    st.builds(TcpProbe, st.binary(max_size=3), several(st.binary(min_size=1, max_size=3))),
+)  # fmt: skip
+HEALTH_CHECK = st.builds(
+    HealthCheck, PROBE, SECONDS, SECONDS, COUNT, COUNT, SECONDS, SECONDS, SECONDS, SECONDS, SECONDS,
+    st.just(0.0) | SECONDS, st.just(0.0) | SECONDS, PERCENT, FLAG, FLAG, FLAG,
+)  # fmt: skip
 PROVIDED = st.just(OriginalDestination()) | st.builds(Aggregate, several(WORD).filter(len))
 WHERE_AND_HOW = st.tuples(DISCOVERY, POLICY) | st.tuples(PROVIDED, st.just(ClusterProvided()))
 
@@ -481,6 +505,7 @@ CLUSTERS = PLACED.flatmap(
         panic_threshold=PERCENT.map(float),
         overridable=st.frozensets(HEALTH),
         close_on_change=FLAG,
+        health_check=st.none() | HEALTH_CHECK,
         alt_stat_name=WORD,
         subset=st.just("") | WORD,
         services=several(st.tuples(WORD, WORD), 2),

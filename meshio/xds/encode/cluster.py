@@ -15,6 +15,7 @@ from meshio.upstream.cluster import (
 )
 from meshio.upstream.endpoint import Health
 from meshio.xds.encode.endpoint import HEALTH, encode_assignment
+from meshio.xds.encode.health_check import encode_health_check
 from meshio.xds.encode.parts import metadata, never_none, over_ads, packed, seconds
 from meshio.xds.encode.policy import set_policy
 from meshio.xds.encode.tls import automatic_in, encode_socket, encode_socket_match
@@ -72,6 +73,8 @@ def encode_cluster(cluster: Cluster) -> ClusterMessage:
         transport_socket_matches=[encode_socket_match(match, automatic) for match in cluster.tls_matches],
         typed_extension_protocol_options=encode_http(cluster.http, automatic),
         common_lb_config=encode_common(cluster),
+        health_checks=[encode_health_check(cluster.health_check)] if cluster.health_check else [],
+        ignore_health_on_host_removal=cluster.health_check is not None and cluster.health_check.leave_at_once,
         metadata=encode_origin(cluster),
         upstream_connection_options=encode_keepalive(cluster.tcp_keepalive) if cluster.tcp_keepalive else None,
     )
@@ -160,6 +163,7 @@ def encode_common(cluster: Cluster) -> ClusterCommonLbConfig:
         healthy_panic_threshold=Percent(value=cluster.panic_threshold),
         override_host_status=encode_statuses(overridable) if overridable != OVERRIDABLE else None,
         close_connections_on_host_set_change=cluster.close_on_change,
+        ignore_new_hosts_until_first_hc=cluster.health_check is not None and cluster.health_check.exclude_new,
     )
 
 

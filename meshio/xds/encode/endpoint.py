@@ -1,6 +1,7 @@
 """LoadAssignment -> ClusterLoadAssignment."""
 
 from meshio.upstream.endpoint import NOWHERE, Endpoint, Health, LoadAssignment, LocalityEndpoints
+from meshio.xds.encode.health_check import encode_checked_at
 from meshio.xds.encode.labels import with_labels
 from meshio.xds.encode.parts import address, metadata, seconds
 from meshio.xds.proto.envoy.config.core.v3 import HealthStatus
@@ -75,6 +76,7 @@ def encode_endpoint(endpoint: Endpoint) -> LbEndpoint:
         endpoint=EndpointMessage(
             address=address(*endpoint.address),
             hostname=endpoint.hostname,
+            health_check_config=encode_checked_at(endpoint.check),
             additional_addresses=[EndpointAdditionalAddress(address=address(*other)) for other in endpoint.others],
         ),
         health_status=HEALTH[endpoint.health],

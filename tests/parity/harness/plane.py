@@ -36,7 +36,7 @@ class Plane:
         taken = await self._clusters(world)
         if not all(taken.values()):
             return [WORDS[type_url] for type_url, well in taken.items() if not well]
-        taken[LISTENER] = await self._tell(LISTENER)
+        taken[LISTENER] = await self._when_asked(LISTENER, frozenset())
         if taken[LISTENER]:
             taken[ROUTES] = await self._when_asked(ROUTES, frozenset({world.table}))
         return [WORDS[type_url] for type_url, well in taken.items() if not well]
@@ -64,7 +64,7 @@ class Plane:
         await self._tell(CLUSTER)
 
     async def _when_asked(self, type_url: str, names: frozenset[str]) -> bool:
-        while not names <= self._wanted.get(type_url, frozenset()):
+        while type_url not in self._wanted or not names <= self._wanted[type_url]:
             self._asked.clear()
             await self._asked.wait()
         return await self._tell(type_url)

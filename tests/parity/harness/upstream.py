@@ -24,6 +24,13 @@ WORDS: Mapping[str, Mapping[str, Any]] = {
 """Replies by name. As a mapping: status, headers, body, delay (seconds before it), chunked, close (after it), raw."""
 
 
+CHECKER = b"\r\nuser-agent: envoy/hc"
+
+
+def is_health(told: Any) -> bool:
+    return isinstance(told, dict) and "health" in told
+
+
 @dataclass(frozen=True)
 class Seen:
     """One request as an upstream got it."""
@@ -36,8 +43,10 @@ class Seen:
 class Upstream:
     name: str
     script: list[Any]
+    health: list[Any]
     seen: list[Seen]
     served: int = 0
+    checked: int = 0
     open: dict[asyncio.Task[None] | None, asyncio.StreamWriter] = field(default_factory=dict)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -54,6 +63,8 @@ class Upstream:
     async def exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """One request and its reply; tells whether the connection goes on."""
         raw = await read_message(reader)
+        if CHECKER in raw.lower():
+            return await self.check(raw, reader, writer)
         self.seen.append(Seen(self.name, raw))
         told = self.script[min(self.served, len(self.script) - 1)]
         self.served += 1
@@ -69,6 +80,22 @@ class Upstream:
         writer.write(written(reply, raw.startswith(b"HEAD ")))
         await writer.drain()
         return "raw" not in reply and not reply.get("close")
+
+    async def check(self, raw: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Health checks are not counted, as how many there are is up to clocks. What a good one has to look like is
+        said by `asked`; without `health`, all are well."""
+        told = self.health[min(self.checked, len(self.health) - 1)] if self.health else {}
+        self.checked += 1
+        if told == "close":
+            return False
+        if told == "stall":
+            await abandoned(reader, 3600)
+        asked = told.get("asked")
+        if asked is not None and any(part.encode("latin-1") not in raw for part in asked):
+            told = {"status": 500}
+        writer.write(written(told, raw.startswith(b"HEAD ")))
+        await writer.drain()
+        return not told.get("close")
 
 
 async def abandoned(reader: asyncio.StreamReader, seconds: float) -> None:
@@ -125,13 +152,15 @@ async def serving(place: Place, scripts: Mapping[str, list[Any]]) -> AsyncIterat
     """All upstreams of a case. Gives the list of what they see, in the order it comes."""
     seen: list[Seen] = []
     async with AsyncExitStack() as stack:
-        for name, script in scripts.items():
+        for name, whole in scripts.items():
+            script = [each for each in whole if not is_health(each)] or ["ok"]
+            health = next((each["health"] for each in whole if is_health(each)), [])
             if script == ["refuse"]:
                 continue
             if script == ["deaf"]:
                 stack.enter_context(deaf(place.at(name)))
                 continue
-            await stack.enter_async_context(listening(Upstream(name, script, seen), place.at(name)))
+            await stack.enter_async_context(listening(Upstream(name, script, health, seen), place.at(name)))
         yield seen
 
 

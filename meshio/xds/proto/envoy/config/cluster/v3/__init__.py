@@ -278,8 +278,8 @@ class Cluster(betterproto2.Message):
         betterproto2.field(33, betterproto2.TYPE_MESSAGE, optional=True)
     )
 
-    health_checks: "list[bytes]" = betterproto2.field(
-        8, betterproto2.TYPE_BYTES, repeated=True
+    health_checks: "list[__core__v3__.HealthCheck]" = betterproto2.field(
+        8, betterproto2.TYPE_MESSAGE, repeated=True
     )
 
     max_requests_per_connection: "int | None" = betterproto2.field(

@@ -17,6 +17,11 @@ __all__ = (
     "HeaderValue",
     "HeaderValueOption",
     "HeaderValueOptionHeaderAppendAction",
+    "HealthCheck",
+    "HealthCheckGrpcHealthCheck",
+    "HealthCheckHttpHealthCheck",
+    "HealthCheckPayload",
+    "HealthCheckTcpHealthCheck",
     "HealthStatus",
     "HealthStatusSet",
     "Http1ProtocolOptions",
@@ -33,6 +38,7 @@ __all__ = (
     "Metadata",
     "Node",
     "Pipe",
+    "RequestMethod",
     "RoutingPriority",
     "RuntimeDouble",
     "RuntimeFeatureFlag",
@@ -108,6 +114,28 @@ class KeyValueAppendKeyValueAppendAction(betterproto2.Enum):
     OVERWRITE_IF_EXISTS_OR_ADD = 2
 
     OVERWRITE_IF_EXISTS = 3
+
+
+class RequestMethod(betterproto2.Enum):
+    METHOD_UNSPECIFIED = 0
+
+    GET = 1
+
+    HEAD = 2
+
+    POST = 3
+
+    PUT = 4
+
+    DELETE = 5
+
+    CONNECT = 6
+
+    OPTIONS = 7
+
+    TRACE = 8
+
+    PATCH = 9
 
 
 class RoutingPriority(betterproto2.Enum):
@@ -394,6 +422,272 @@ class HeaderValueOption(betterproto2.Message):
 
 default_message_pool.register_message(
     "envoy.config.core.v3", "HeaderValueOption", HeaderValueOption
+)
+
+
+@dataclass(eq=False, repr=False)
+class HealthCheck(betterproto2.Message):
+    """
+
+
+    Oneofs:
+        - health_checker:
+    """
+
+    timeout: "datetime.timedelta | None" = betterproto2.field(
+        1,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: ____google__protobuf__.Duration,
+        optional=True,
+    )
+
+    interval: "datetime.timedelta | None" = betterproto2.field(
+        2,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: ____google__protobuf__.Duration,
+        optional=True,
+    )
+
+    initial_jitter: "datetime.timedelta | None" = betterproto2.field(
+        20,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: ____google__protobuf__.Duration,
+        optional=True,
+    )
+
+    interval_jitter: "datetime.timedelta | None" = betterproto2.field(
+        3,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: ____google__protobuf__.Duration,
+        optional=True,
+    )
+
+    interval_jitter_percent: "int" = betterproto2.field(18, betterproto2.TYPE_UINT32)
+
+    unhealthy_threshold: "int | None" = betterproto2.field(
+        4,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: ____google__protobuf__.UInt32Value,
+        optional=True,
+    )
+
+    healthy_threshold: "int | None" = betterproto2.field(
+        5,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: ____google__protobuf__.UInt32Value,
+        optional=True,
+    )
+
+    alt_port: "int | None" = betterproto2.field(
+        6,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: ____google__protobuf__.UInt32Value,
+        optional=True,
+    )
+
+    reuse_connection: "bool | None" = betterproto2.field(
+        7,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: ____google__protobuf__.BoolValue,
+        optional=True,
+    )
+
+    http_health_check: "HealthCheckHttpHealthCheck | None" = betterproto2.field(
+        8, betterproto2.TYPE_MESSAGE, optional=True, group="health_checker"
+    )
+
+    tcp_health_check: "HealthCheckTcpHealthCheck | None" = betterproto2.field(
+        9, betterproto2.TYPE_MESSAGE, optional=True, group="health_checker"
+    )
+
+    grpc_health_check: "HealthCheckGrpcHealthCheck | None" = betterproto2.field(
+        11, betterproto2.TYPE_MESSAGE, optional=True, group="health_checker"
+    )
+
+    custom_health_check: "bytes | None" = betterproto2.field(
+        13, betterproto2.TYPE_BYTES, optional=True, group="health_checker"
+    )
+
+    no_traffic_interval: "datetime.timedelta | None" = betterproto2.field(
+        12,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: ____google__protobuf__.Duration,
+        optional=True,
+    )
+
+    no_traffic_healthy_interval: "datetime.timedelta | None" = betterproto2.field(
+        24,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: ____google__protobuf__.Duration,
+        optional=True,
+    )
+
+    unhealthy_interval: "datetime.timedelta | None" = betterproto2.field(
+        14,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: ____google__protobuf__.Duration,
+        optional=True,
+    )
+
+    unhealthy_edge_interval: "datetime.timedelta | None" = betterproto2.field(
+        15,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: ____google__protobuf__.Duration,
+        optional=True,
+    )
+
+    healthy_edge_interval: "datetime.timedelta | None" = betterproto2.field(
+        16,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: ____google__protobuf__.Duration,
+        optional=True,
+    )
+
+    event_log_path: "str" = betterproto2.field(17, betterproto2.TYPE_STRING)
+
+    event_logger: "list[TypedExtensionConfig]" = betterproto2.field(
+        25, betterproto2.TYPE_MESSAGE, repeated=True
+    )
+
+    event_service: "bytes | None" = betterproto2.field(
+        22, betterproto2.TYPE_BYTES, optional=True
+    )
+
+    always_log_health_check_failures: "bool" = betterproto2.field(
+        19, betterproto2.TYPE_BOOL
+    )
+
+    always_log_health_check_success: "bool" = betterproto2.field(
+        26, betterproto2.TYPE_BOOL
+    )
+
+    tls_options: "bytes | None" = betterproto2.field(
+        21, betterproto2.TYPE_BYTES, optional=True
+    )
+
+    transport_socket_match_criteria: "____google__protobuf__.Struct | None" = (
+        betterproto2.field(23, betterproto2.TYPE_MESSAGE, optional=True)
+    )
+
+
+default_message_pool.register_message(
+    "envoy.config.core.v3", "HealthCheck", HealthCheck
+)
+
+
+@dataclass(eq=False, repr=False)
+class HealthCheckGrpcHealthCheck(betterproto2.Message):
+    service_name: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    authority: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    initial_metadata: "list[HeaderValueOption]" = betterproto2.field(
+        3, betterproto2.TYPE_MESSAGE, repeated=True
+    )
+
+
+default_message_pool.register_message(
+    "envoy.config.core.v3", "HealthCheck.GrpcHealthCheck", HealthCheckGrpcHealthCheck
+)
+
+
+@dataclass(eq=False, repr=False)
+class HealthCheckHttpHealthCheck(betterproto2.Message):
+    host: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    path: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    send: "HealthCheckPayload | None" = betterproto2.field(
+        3, betterproto2.TYPE_MESSAGE, optional=True
+    )
+
+    receive: "list[HealthCheckPayload]" = betterproto2.field(
+        4, betterproto2.TYPE_MESSAGE, repeated=True
+    )
+
+    response_buffer_size: "int | None" = betterproto2.field(
+        14,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: ____google__protobuf__.UInt64Value,
+        optional=True,
+    )
+
+    request_headers_to_add: "list[HeaderValueOption]" = betterproto2.field(
+        6, betterproto2.TYPE_MESSAGE, repeated=True
+    )
+
+    request_headers_to_remove: "list[str]" = betterproto2.field(
+        8, betterproto2.TYPE_STRING, repeated=True
+    )
+
+    expected_statuses: "list[___type__v3__.Int64Range]" = betterproto2.field(
+        9, betterproto2.TYPE_MESSAGE, repeated=True
+    )
+
+    retriable_statuses: "list[___type__v3__.Int64Range]" = betterproto2.field(
+        12, betterproto2.TYPE_MESSAGE, repeated=True
+    )
+
+    codec_client_type: "___type__v3__.CodecClientType" = betterproto2.field(
+        10,
+        betterproto2.TYPE_ENUM,
+        default_factory=lambda: ___type__v3__.CodecClientType(0),
+    )
+
+    service_name_matcher: "___type__matcher__v3__.StringMatcher | None" = (
+        betterproto2.field(11, betterproto2.TYPE_MESSAGE, optional=True)
+    )
+
+    method: "RequestMethod" = betterproto2.field(
+        13, betterproto2.TYPE_ENUM, default_factory=lambda: RequestMethod(0)
+    )
+
+
+default_message_pool.register_message(
+    "envoy.config.core.v3", "HealthCheck.HttpHealthCheck", HealthCheckHttpHealthCheck
+)
+
+
+@dataclass(eq=False, repr=False)
+class HealthCheckPayload(betterproto2.Message):
+    """
+
+
+    Oneofs:
+        - payload:
+    """
+
+    text: "str | None" = betterproto2.field(
+        1, betterproto2.TYPE_STRING, optional=True, group="payload"
+    )
+
+    binary: "bytes | None" = betterproto2.field(
+        2, betterproto2.TYPE_BYTES, optional=True, group="payload"
+    )
+
+
+default_message_pool.register_message(
+    "envoy.config.core.v3", "HealthCheck.Payload", HealthCheckPayload
+)
+
+
+@dataclass(eq=False, repr=False)
+class HealthCheckTcpHealthCheck(betterproto2.Message):
+    send: "HealthCheckPayload | None" = betterproto2.field(
+        1, betterproto2.TYPE_MESSAGE, optional=True
+    )
+
+    receive: "list[HealthCheckPayload]" = betterproto2.field(
+        2, betterproto2.TYPE_MESSAGE, repeated=True
+    )
+
+    proxy_protocol_config: "bytes | None" = betterproto2.field(
+        3, betterproto2.TYPE_BYTES, optional=True
+    )
+
+
+default_message_pool.register_message(
+    "envoy.config.core.v3", "HealthCheck.TcpHealthCheck", HealthCheckTcpHealthCheck
 )
 
 

@@ -9,6 +9,7 @@ __all__ = (
     "ClusterLoadAssignmentPolicyDropOverload",
     "Endpoint",
     "EndpointAdditionalAddress",
+    "EndpointHealthCheckConfig",
     "LbEndpoint",
     "LocalityLbEndpoints",
 )
@@ -102,8 +103,8 @@ class Endpoint(betterproto2.Message):
         1, betterproto2.TYPE_MESSAGE, optional=True
     )
 
-    health_check_config: "bytes | None" = betterproto2.field(
-        2, betterproto2.TYPE_BYTES, optional=True
+    health_check_config: "EndpointHealthCheckConfig | None" = betterproto2.field(
+        2, betterproto2.TYPE_MESSAGE, optional=True
     )
 
     hostname: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
@@ -125,6 +126,24 @@ class EndpointAdditionalAddress(betterproto2.Message):
 
 default_message_pool.register_message(
     "envoy.config.endpoint.v3", "Endpoint.AdditionalAddress", EndpointAdditionalAddress
+)
+
+
+@dataclass(eq=False, repr=False)
+class EndpointHealthCheckConfig(betterproto2.Message):
+    port_value: "int" = betterproto2.field(1, betterproto2.TYPE_UINT32)
+
+    hostname: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    address: "__core__v3__.Address | None" = betterproto2.field(
+        3, betterproto2.TYPE_MESSAGE, optional=True
+    )
+
+    disable_active_health_check: "bool" = betterproto2.field(4, betterproto2.TYPE_BOOL)
+
+
+default_message_pool.register_message(
+    "envoy.config.endpoint.v3", "Endpoint.HealthCheckConfig", EndpointHealthCheckConfig
 )
 
 
