@@ -32,6 +32,7 @@ class Cors:
                            without permission
     share                  of the requests; the others pass as if there were no policy
     private_network        a preflight that asks for a private network's sake may; None for unsaid, which means no
+    older                  said in a field of the route or virtual host: counts where no level speaks of the filter
     """
 
     origins: tuple[Text, ...] = ()
@@ -43,13 +44,15 @@ class Cors:
     forward_unmatched: bool | None = None
     share: Fraction = ALL
     private_network: bool | None = None
+    older: bool = False
 
     def settled(self, levels: Sequence[Layer], site: Site) -> Layer:
         """Each part as the most specific level says it that says it; the share is the most specific level's.
 
         The filter looks at routes that forward, and has no policy of its own.
         """
-        said = [level for level in levels if isinstance(level, Cors)]
+        policies = [level for level in levels if isinstance(level, Cors)]
+        said = [each for each in policies if not each.older] or policies
         if not said or not site.forwards:
             return Cors()
         return Cors(

@@ -2,11 +2,15 @@
 
 from meshio.routing.cors import ALL
 from meshio.routing.cors import Cors as CorsLayer
+from meshio.routing.filters import Override, Overrides
 from meshio.xds.extension import open_message
 from meshio.xds.matching import fraction, text
 from meshio.xds.place import Place
+from meshio.xds.proto.envoy.config.route.v3 import CorsPolicy as OlderPolicy
 from meshio.xds.proto.envoy.extensions.filters.http.cors.v3 import Cors, CorsPolicy
 from meshio.xds.text import one_line
+
+CORS = "envoy.filters.http.cors"
 
 
 def translate_cors(place: Place, raw: bytes) -> CorsLayer:
@@ -17,7 +21,16 @@ def translate_cors(place: Place, raw: bytes) -> CorsLayer:
 
 def translate_policy(place: Place, raw: bytes) -> CorsLayer:
     """What one level of a route table says."""
-    policy = open_message(place, CorsPolicy, raw)
+    return read_policy(place, open_message(place, CorsPolicy, raw), older=False)
+
+
+def older_policy(place: Place, policy: OlderPolicy | None) -> Overrides:
+    """What a route or a virtual host says in a field of its own, as if it had been said of the filter."""
+    return () if policy is None else (Override(CORS, read_policy(place, policy, older=True)),)
+
+
+def read_policy(place: Place, policy: CorsPolicy | OlderPolicy, older: bool) -> CorsLayer:
+    """Both messages have the same fields."""
     matches, enabled = policy.allow_origin_string_match, policy.filter_enabled
     return CorsLayer(
         origins=tuple(text(place.at("allow_origin_string_match", i), each) for i, each in enumerate(matches)),
@@ -29,4 +42,5 @@ def translate_policy(place: Place, raw: bytes) -> CorsLayer:
         forward_unmatched=policy.forward_not_matching_preflights,
         share=fraction(place.at("filter_enabled"), enabled) if enabled is not None else ALL,
         private_network=policy.allow_private_network_access,
+        older=older,
     )

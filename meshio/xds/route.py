@@ -13,6 +13,7 @@ from meshio.resilience.retry import Retry
 from meshio.routing.route import Action, Forward, Route, RouteTable, VirtualHost, WeightedCluster
 from meshio.xds.action import translate_direct, translate_forward, translate_redirect
 from meshio.xds.condition import translate_match
+from meshio.xds.cors import older_policy
 from meshio.xds.descriptors import translate_limits
 from meshio.xds.extension import open_message
 from meshio.xds.layers import translate_overrides
@@ -147,7 +148,7 @@ def translate_host(place: Place, config: RouteConfiguration, host: VirtualHostMe
         request_headers=request_mutation(place, host),
         response_headers=response_mutation(place, host),
         attempt_count=host.include_request_attempt_count,
-        overrides=translate_overrides(place, host.typed_per_filter_config),
+        overrides=translate_overrides(place, host.typed_per_filter_config) + older_policy(place.at("cors"), host.cors),
         rate_limits=translate_limits(place, "rate_limits", host.rate_limits),
         answers_attempt_count=host.include_attempt_count_in_response,
         secure=secure(place, host.require_tls),
@@ -185,6 +186,7 @@ def translate_route(place: Place, level: Level, route: RouteMessage) -> Route:
     """One route."""
     if route.match is None:
         raise place.rejected("has no match", "match")
+    older = older_policy(place.at("route.cors"), route.route.cors) if route.route is not None else ()
     match = shared(
         translate_match(place.at("match"), route.match, level.config.ignore_path_parameters_in_path_matching)
     )
@@ -194,7 +196,7 @@ def translate_route(place: Place, level: Level, route: RouteMessage) -> Route:
         name=route.name,
         request_headers=request_mutation(place, route),
         response_headers=response_mutation(place, route),
-        overrides=translate_overrides(place, route.typed_per_filter_config),
+        overrides=translate_overrides(place, route.typed_per_filter_config) + older,
         decorator=decorator(place.at("decorator"), route.decorator),
         decorates=route.decorator is None or route.decorator.propagate is not False,
         origin=istio_text(route.metadata, "config"),

@@ -5,6 +5,7 @@ from datetime import timedelta
 from betterproto2 import Message
 
 from meshio.xds.proto.envoy.config.route.v3 import (
+    CorsPolicy,
     Decorator,
     DirectResponseAction,
     FilterAction,
@@ -42,7 +43,6 @@ HEADERS = (
     *("response_headers_to_add", "response_headers_to_remove"),
 )
 PLUGIN = "an extension of others' making would choose the cluster"
-CORS = "an older form of the filter's policy, which is supported in typed_per_filter_config"
 STATISTICS = "names of statistics only"
 TRACING = "no spans are made in this version"
 GRPC = "bounds gRPC requests, which need HTTP/2; kept for the version that speaks it"
@@ -67,7 +67,7 @@ ROUTE_FIELDS: dict[type[Message], Rules] = {
         **rejected("", "include_is_timeout_retry_header"),
         **read("rate_limits"),
         **ignored(STATISTICS, "virtual_clusters"),
-        **rejected(CORS, "cors"),
+        **read("cors"),
         **ignored("Istio's note of where it comes from", "metadata"),
     },
     Route: {
@@ -76,6 +76,12 @@ ROUTE_FIELDS: dict[type[Message], Rules] = {
         **read("filter_action", "non_forwarding_action"),  # that it is set: Envoy's router answers 503
         **ignored(TRACING, "tracing"),
         **ignored(STATISTICS, "stat_prefix"),
+    },
+    CorsPolicy: {
+        **read("allow_origin_string_match", "allow_methods", "allow_headers", "expose_headers", "max_age"),
+        **read("allow_credentials", "filter_enabled", "forward_not_matching_preflights"),
+        **read("allow_private_network_access"),
+        **ignored("counts only: a policy in shadow changes no request", "shadow_enabled"),
     },
     Decorator: read("operation", "propagate"),
     FilterConfig: read("config", "is_optional", "disabled"),
@@ -113,7 +119,7 @@ ROUTE_FIELDS: dict[type[Message], Rules] = {
         **read("include_vh_rate_limits"),
         **ignored("HTTP/3 only", "early_data_policy"),
         **ignored("about the connection from the application to a proxy, which does not exist here", "flush_timeout"),
-        **rejected(CORS, "cors"),
+        **read("cors"),
     },
     RouteActionMaxStreamDuration: {
         **read("max_stream_duration"),

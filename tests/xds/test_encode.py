@@ -13,6 +13,7 @@ from meshio.errors import Rejected
 from meshio.matching import Matcher, PathPrefix
 from meshio.matching.tree import Tree
 from meshio.mesh.snapshot import Name
+from meshio.routing.cors import Cors
 from meshio.routing.filters import Override
 from meshio.routing.listener import Listener
 from meshio.routing.rewrite import HostOfEndpoint
@@ -70,6 +71,13 @@ def test_trees_survive(value: Tree[tuple[Route, ...]]):
 
 def test_a_route_to_nowhere_survives():
     table = RouteTable("80", (VirtualHost("any", ("*",), (Route((PathPrefix(b"/"),), NOWHERE),)),))
+    assert there_and_back(table) == table
+
+
+def test_cross_origin_policies_in_the_older_fields_survive():
+    older, newer = (Override("envoy.filters.http.cors", Cors(methods="GET", older=old)) for old in (True, False))
+    route = Route((PathPrefix(b"/"),), Forward((WeightedCluster("a"),)), overrides=(newer, older))
+    table = RouteTable("80", (VirtualHost("any", ("*",), (route,), overrides=(older,)),))
     assert there_and_back(table) == table
 
 

@@ -1,5 +1,7 @@
 """HTTP filters, and what route tables say of them."""
 
+from typing import TypeVar
+
 from betterproto2 import Message
 
 from meshio.access.rules import Access
@@ -21,6 +23,7 @@ from meshio.xds.encode.parts import packed, runtime_share, seconds, share
 from meshio.xds.encode.session import encode_route_session, encode_session
 from meshio.xds.encode.shedding import encode_admission, encode_concurrency
 from meshio.xds.encode.text import encode_text
+from meshio.xds.proto.envoy.config.route.v3 import CorsPolicy as OlderCorsPolicy
 from meshio.xds.proto.envoy.config.route.v3 import FilterConfig
 from meshio.xds.proto.envoy.extensions.filters.common.fault.v3 import (
     FaultDelay,
@@ -47,6 +50,7 @@ WITHOUT_LAYER = {
         type_url="type.googleapis.com/envoy.extensions.filters.http.grpc_stats.v3.FilterConfig"
     ),
 }
+Policy = TypeVar("Policy", CorsPolicy, OlderCorsPolicy)
 
 
 def encode_filter(each: Filter) -> HttpFilter:
@@ -87,7 +91,17 @@ def encode_config(layer: Layer) -> Message:
 
 
 def encode_overrides(overrides: Overrides) -> dict[str, Any]:
-    return {each.name: encode_override(each) for each in overrides}
+    return {each.name: encode_override(each) for each in overrides if not is_older(each)}
+
+
+def is_older(override: Override) -> bool:
+    """Whether it has a field of its own in routes and virtual hosts."""
+    return isinstance(override.layer, Cors) and override.layer.older
+
+
+def encode_older(overrides: Overrides) -> OlderCorsPolicy | None:
+    layers = [each.layer for each in overrides if is_older(each)]
+    return next((encode_cors(layer, OlderCorsPolicy) for layer in layers if isinstance(layer, Cors)), None)
 
 
 def encode_override(override: Override) -> Any:
@@ -102,7 +116,7 @@ def encode_level(layer: Layer) -> Message:
         case Fault():
             return encode_fault(layer)
         case Cors():
-            return encode_cors(layer)
+            return encode_cors(layer, CorsPolicy)
         case Buffer(None):
             return BufferPerRoute(disabled=True)
         case Buffer(limit):
@@ -120,8 +134,8 @@ def encode_level(layer: Layer) -> Message:
     raise Rejected(type(layer).__name__, "layers", "xDS has no such filter")
 
 
-def encode_cors(cors: Cors) -> CorsPolicy:
-    return CorsPolicy(
+def encode_cors(cors: Cors, message: type[Policy]) -> Policy:
+    return message(
         allow_origin_string_match=[encode_text(origin) for origin in cors.origins],
         allow_methods=cors.methods,
         allow_headers=cors.headers,

@@ -2,6 +2,7 @@
 
 from meshio.matching import BarePath
 from meshio.resilience.retry import Retry
+from meshio.routing.filters import Overrides
 from meshio.routing.rewrite import PrefixRewrite, RegexRewrite
 from meshio.routing.route import (
     Action,
@@ -13,7 +14,7 @@ from meshio.routing.route import (
     VirtualHost,
     WeightedCluster,
 )
-from meshio.xds.encode.filters import encode_overrides
+from meshio.xds.encode.filters import encode_older, encode_overrides
 from meshio.xds.encode.forward import encode_forward
 from meshio.xds.encode.limits import encode_limit
 from meshio.xds.encode.matching import encode_match
@@ -82,6 +83,7 @@ def encode_host(host: VirtualHost) -> VirtualHostMessage:
         matcher=encode_tree(host.tree, encode_route) if host.tree is not None else None,
         typed_per_filter_config=encode_overrides(host.overrides),
         rate_limits=[encode_limit(each) for each in host.rate_limits],
+        cors=encode_older(host.overrides),
         include_attempt_count_in_response=host.answers_attempt_count,
     )
 
@@ -98,7 +100,7 @@ def encode_route(route: Route) -> RouteMessage:
         response_headers_to_add=headers_to_add(route.response_headers),
         response_headers_to_remove=list(route.response_headers.remove),
     )
-    set_action(encoded, route.action)
+    set_action(encoded, route.action, route.overrides)
     return encoded
 
 
@@ -108,12 +110,13 @@ def encode_decorator(route: Route) -> Decorator | None:
     return Decorator(operation=route.decorator, propagate=None if route.decorates else False)
 
 
-def set_action(encoded: RouteMessage, action: Action) -> None:
+def set_action(encoded: RouteMessage, action: Action, overrides: Overrides) -> None:
     match action:
         case Forward((WeightedCluster("", header=""),)):
             encoded.non_forwarding_action = NonForwardingAction()
         case Forward():
             encoded.route = encode_forward(action)
+            encoded.route.cors = encode_older(overrides)
             if action.retry and action.retry.buffer_limit != USUAL_BUFFER_LIMIT:
                 encoded.request_body_buffer_limit = action.retry.buffer_limit
         case Redirect():

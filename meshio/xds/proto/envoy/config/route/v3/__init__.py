@@ -4,6 +4,7 @@
 # This file has been @generated
 
 __all__ = (
+    "CorsPolicy",
     "Decorator",
     "DirectResponseAction",
     "FilterAction",
@@ -101,6 +102,60 @@ class VirtualHostTlsRequirementType(betterproto2.Enum):
     EXTERNAL_ONLY = 1
 
     ALL = 2
+
+
+@dataclass(eq=False, repr=False)
+class CorsPolicy(betterproto2.Message):
+    """
+
+
+    Oneofs:
+        - enabled_specifier:
+    """
+
+    allow_origin_string_match: "list[___type__matcher__v3__.StringMatcher]" = (
+        betterproto2.field(11, betterproto2.TYPE_MESSAGE, repeated=True)
+    )
+
+    allow_methods: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    allow_headers: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
+    expose_headers: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+
+    max_age: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+
+    allow_credentials: "bool | None" = betterproto2.field(
+        6,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: ____google__protobuf__.BoolValue,
+        optional=True,
+    )
+
+    filter_enabled: "__core__v3__.RuntimeFractionalPercent | None" = betterproto2.field(
+        9, betterproto2.TYPE_MESSAGE, optional=True, group="enabled_specifier"
+    )
+
+    shadow_enabled: "__core__v3__.RuntimeFractionalPercent | None" = betterproto2.field(
+        10, betterproto2.TYPE_MESSAGE, optional=True
+    )
+
+    allow_private_network_access: "bool | None" = betterproto2.field(
+        12,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: ____google__protobuf__.BoolValue,
+        optional=True,
+    )
+
+    forward_not_matching_preflights: "bool | None" = betterproto2.field(
+        13,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: ____google__protobuf__.BoolValue,
+        optional=True,
+    )
+
+
+default_message_pool.register_message("envoy.config.route.v3", "CorsPolicy", CorsPolicy)
 
 
 @dataclass(eq=False, repr=False)
@@ -936,8 +991,8 @@ class RouteAction(betterproto2.Message):
         15, betterproto2.TYPE_MESSAGE, repeated=True
     )
 
-    cors: "bytes | None" = betterproto2.field(
-        17, betterproto2.TYPE_BYTES, optional=True
+    cors: "CorsPolicy | None" = betterproto2.field(
+        17, betterproto2.TYPE_MESSAGE, optional=True
     )
 
     max_grpc_timeout: "datetime.timedelta | None" = betterproto2.field(
@@ -1419,7 +1474,9 @@ class VirtualHost(betterproto2.Message):
         11, betterproto2.TYPE_STRING, repeated=True
     )
 
-    cors: "bytes | None" = betterproto2.field(8, betterproto2.TYPE_BYTES, optional=True)
+    cors: "CorsPolicy | None" = betterproto2.field(
+        8, betterproto2.TYPE_MESSAGE, optional=True
+    )
 
     typed_per_filter_config: "dict[str, ____google__protobuf__.Any]" = (
         betterproto2.field(
