@@ -19,6 +19,7 @@ from meshio.xds.proto.envoy.extensions.filters.http.router.v3 import Router
 from meshio.xds.proto.envoy.extensions.filters.network.http_connection_manager.v3 import HttpFilter
 from meshio.xds.proto.google.protobuf import Any
 from meshio.xds.stateful import translate_route_session, translate_session
+from meshio.xds.typed_struct import message_of
 
 Translate = Callable[[Place, bytes], Layer | None]
 
@@ -102,10 +103,12 @@ def translate_filter(place: Place, each: HttpFilter) -> Filter:
 
 
 def plain(place: Place, config: Any) -> bytes:
-    """The config's own message. Envoy opens a TypedStruct in its place; what stands in one here is not looked into."""
-    if config.type_url.rpartition("/")[2] in TYPED_STRUCTS:
-        raise place.rejected("must be the filter's own message, not a TypedStruct")
-    return config.value
+    """The config's own message, also where a TypedStruct stands in for it."""
+    kind = config.type_url.rpartition("/")[2]
+    if kind not in TYPED_STRUCTS:
+        return config.value
+    stand_in = open_message(place, TYPED_STRUCTS[kind], config.value)
+    return message_of(place, stand_in.type_url.rpartition("/")[2], stand_in.value)
 
 
 def translate_overrides(place: Place, configs: Mapping[str, Any]) -> Overrides:

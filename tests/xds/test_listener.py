@@ -51,7 +51,7 @@ from meshio.xds.proto.envoy.extensions.filters.network.tcp_proxy.v3 import (
     TcpProxyWeightedClusterClusterWeight,
 )
 from meshio.xds.proto.envoy.type.v3 import FractionalPercent
-from meshio.xds.proto.google.protobuf import Any
+from meshio.xds.proto.google.protobuf import Any, Struct
 from meshio.xds.proto.udpa.type.v1 import TypedStruct
 from meshio.xds.types import LISTENER
 
@@ -183,6 +183,17 @@ def test_a_fault_for_every_request_is_a_layer() -> None:
     assert chain.filters == (ChainFilter("fault", Fault(abort=500, abort_share=Fraction(1))), *NAMES)
 
 
+def said_in_json(kind: str, value: dict[str, object]) -> Any:
+    return Any.pack(TypedStruct("type.googleapis.com/" + kind, Struct.from_dict(value)))
+
+
+def test_a_filter_may_be_said_in_json() -> None:
+    said = said_in_json(FAULT, {"abort": {"http_status": 500, "percentage": {"numerator": 100}}, "delay": None})
+    chain = target(http(HttpFilter("fault", said)))
+    assert isinstance(chain, HttpChain)
+    assert chain.filters == (ChainFilter("fault", Fault(abort=500, abort_share=Fraction(100))), *NAMES)
+
+
 @pytest.mark.parametrize(
     "accepted",
     [
@@ -242,10 +253,20 @@ REFUSED = {
         "http_filters[0]",
         "moon.Config",
     ),
-    "a known filter inside a TypedStruct": (
-        with_filter(HttpFilter("f", Any.pack(TypedStruct("type.googleapis.com/" + FAULT)))),
+    "JSON with a field too many": (
+        with_filter(HttpFilter("f", said_in_json(FAULT, {"delays": {}}))),
         "http_filters[0].typed_config",
-        "own message",
+        "Unknown field 'delays'",
+    ),
+    "JSON of the wrong kind": (
+        with_filter(HttpFilter("f", said_in_json(FAULT, {"upstream_cluster": 7}))),
+        "http_filters[0].typed_config",
+        "is not the JSON of",
+    ),
+    "JSON that is refused by the filter": (
+        with_filter(HttpFilter("f", said_in_json(FAULT, {"abort": {"httpStatus": 99}}))),
+        "http_filters[0].typed_config.abort.http_status",
+        "200 to 599",
     ),
     "a filter under a condition, even an optional one": (
         with_filter(
