@@ -20,6 +20,8 @@ from meshio.xds.proto.envoy.config.cluster.v3 import (
     ClusterRingHashLbConfig,
     ClusterTransportSocketMatch,
     Filter,
+    LoadBalancingPolicy,
+    LoadBalancingPolicyPolicy,
 )
 from meshio.xds.proto.envoy.config.cluster.v3 import ClusterCommonLbConfigZoneAwareLbConfig as Zones
 from meshio.xds.proto.envoy.config.cluster.v3 import ClusterCustomClusterType as CustomType
@@ -34,10 +36,14 @@ from meshio.xds.proto.envoy.config.core.v3 import (
     HealthStatus,
     HealthStatusSet,
     TransportSocket,
+    TypedExtensionConfig,
 )
 from meshio.xds.proto.envoy.config.endpoint.v3 import ClusterLoadAssignment
 from meshio.xds.proto.envoy.config.route.v3 import RouteActionHashPolicy, RouteActionHashPolicyCookie
 from meshio.xds.proto.envoy.extensions.clusters.aggregate.v3 import ClusterConfig as AggregateConfig
+from meshio.xds.proto.envoy.extensions.load_balancing_policies.client_side_weighted_round_robin.v3 import (
+    ClientSideWeightedRoundRobin as Reporting,
+)
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.common.v3 import (
     ConsistentHashingLbConfig,
     LocalityLbConfig,
@@ -48,7 +54,12 @@ from meshio.xds.proto.envoy.extensions.load_balancing_policies.common.v3 import 
 )
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.least_request.v3 import LeastRequest as LeastMessage
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.maglev.v3 import Maglev as MaglevMessage
+from meshio.xds.proto.envoy.extensions.load_balancing_policies.override_host.v3 import OverrideHost as OverrideMessage
+from meshio.xds.proto.envoy.extensions.load_balancing_policies.override_host.v3 import (
+    OverrideHostOverrideHostSource as Source,
+)
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.ring_hash.v3 import RingHash as RingMessage
+from meshio.xds.proto.envoy.extensions.load_balancing_policies.round_robin.v3 import RoundRobin as RobinMessage
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.subset.v3 import Subset as SubsetMessage
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.wrr_locality.v3 import WrrLocality
 from meshio.xds.proto.envoy.extensions.transport_sockets.tls.v3 import (
@@ -61,6 +72,7 @@ from meshio.xds.proto.envoy.extensions.transport_sockets.tls.v3 import (
 from meshio.xds.proto.envoy.extensions.upstreams.http.v3 import HttpProtocolOptions as Upstream
 from meshio.xds.proto.envoy.extensions.upstreams.http.v3 import HttpProtocolOptionsExplicitHttpConfig
 from meshio.xds.proto.envoy.type.matcher.v3 import StringMatcher
+from meshio.xds.proto.envoy.type.metadata.v3 import MetadataKey
 from meshio.xds.proto.envoy.type.v3 import Percent
 from meshio.xds.proto.google.protobuf import Any
 from tests.xds.clusters import (
@@ -87,6 +99,16 @@ def heavy(assignment: ClusterLoadAssignment) -> ClusterLoadAssignment:
         for each in group.lb_endpoints:
             each.load_balancing_weight = 2**32 - 1
     return assignment
+
+
+ROBIN = TypedExtensionConfig("x", Any.pack(RobinMessage()))
+ANY_TURN = LoadBalancingPolicy([LoadBalancingPolicyPolicy(ROBIN)])
+PAST = timedelta(seconds=-1)
+
+
+def named(header: str) -> Cluster:
+    """A cluster whose hosts a header names."""
+    return extended(OverrideMessage([Source(header)], ANY_TURN))
 
 
 def subsets(*selectors: OldSelector, **said: object) -> Cluster:
@@ -235,6 +257,32 @@ REFUSED = {
         extended(MaglevMessage(), lb_subset_config=ClusterLbSubsetConfig()),
         "lb_subset_config",
         "combined",
+    ),
+    "names of hosts from nowhere": (
+        extended(OverrideMessage(fallback_policy=ANY_TURN)),
+        "override_host_sources",
+        "no header",
+    ),
+    "a header of hosts that is none": (named("x h"), "override_host_sources[0].header", "name of a header"),
+    "a source of hosts that says nothing": (named(""), "override_host_sources[0].header", "name of a header"),
+    "names of hosts in metadata": (
+        extended(OverrideMessage([Source(metadata=MetadataKey("envoy.lb"))], ANY_TURN)),
+        "override_host_sources[0].metadata",
+        "no filter",
+    ),
+    "names of hosts alone": (extended(OverrideMessage([Source("x")])), "fallback_policy", "required"),
+    "a penalty for success": (
+        extended(Reporting(error_utilization_penalty=-1.0)),
+        "error_utilization_penalty",
+        "negative",
+    ),
+    "a period in the past": (extended(Reporting(weight_update_period=PAST)), "weight_update_period", ""),
+    "a blackout in the past": (extended(Reporting(blackout_period=PAST)), "blackout_period", ""),
+    "an expiration in the past": (extended(Reporting(weight_expiration_period=PAST)), "weight_expiration_period", ""),
+    "reports on a stream of their own": (
+        extended(Reporting(enable_oob_load_report=True)),
+        "enable_oob_load_report",
+        "streams",
     ),
     "subsets without a policy": (extended(SubsetMessage()), "subset_lb_policy", "required"),
     "weights beyond what a ring can hold": (
