@@ -18,6 +18,7 @@ from meshio.balancing.maglev import TABLES, Maglev
 from meshio.balancing.policy import Policy
 from meshio.balancing.ring_hash import RingHash
 from meshio.balancing.round_robin import RoundRobin
+from meshio.balancing.subset import Selector, Subset
 from meshio.balancing.uniform import Random
 from meshio.message import Request
 from meshio.resilience.limits import UNLIMITED, Limits
@@ -39,6 +40,7 @@ POLICIES: dict[str, tuple[Policy, int]] = {  # the policy, and how many differen
     "ring hash, 100,000 places": (RingHash(100_000), 1),
     "maglev": (Maglev(), 1),
     "maglev, weights 1-3": (Maglev(), 3),
+    "subsets of least request": (Subset(LeastRequest(), (Selector(("v",)),), "any"), 1),
 }
 ROUNDS, TIMES = 7, 20_000
 UNBOUND = Limits(UNLIMITED, UNLIMITED, UNLIMITED, UNLIMITED)
@@ -50,8 +52,12 @@ def cluster(policy: Policy) -> Cluster:
 
 
 def assignment(hosts: int, weights: int) -> LoadAssignment:
-    endpoints = (Endpoint((f"10.{i >> 16}.{i >> 8 & 255}.{i & 255}", 80), 1 + i % weights) for i in range(hosts))
-    return LoadAssignment("bench", (LocalityEndpoints(tuple(endpoints)),))
+    return LoadAssignment("bench", (LocalityEndpoints(tuple(endpoint(i, weights) for i in range(hosts))),))
+
+
+def endpoint(i: int, weights: int) -> Endpoint:
+    address = f"10.{i >> 16}.{i >> 8 & 255}.{i & 255}"
+    return Endpoint((address, 80), 1 + i % weights, labels=(("v", str(i % 100)),))
 
 
 def upstream(policy: Policy, hosts: int, weights: int) -> Upstream:

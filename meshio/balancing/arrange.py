@@ -127,6 +127,11 @@ def keyed(pick: Pick[C], key: Key) -> Pick[C]:
     return choose
 
 
+def outlasts(policy: Policy) -> bool:
+    """Whether the former pick of a policy can serve on while a new one is being built."""
+    return isinstance(policy, Gradual) or (isinstance(policy, Outer) and not reads_keys(policy))
+
+
 def reads_keys(policy: Policy) -> bool:
     """Whether it matters which key a request has."""
     return reads_keys(policy.child) if isinstance(policy, Outer) else isinstance(policy, Gradual)

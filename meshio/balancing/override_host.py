@@ -33,8 +33,8 @@ class OverrideHost:
         self, tiers: Sequence[Tier[C]], spread: Spread, inner: Inner[C]
     ) -> Generator[None, None, Pick[C] | None]:
         """Look hosts up by name, over all priorities and in whatever health."""
+        yield from ()
         hosts = {host.name: host for tier in tiers for group in tier for host in group.hosts}
-        yield
         otherwise = inner(tiers, spread)
         if not hosts:
             return None

@@ -72,8 +72,9 @@ class Subset:
         for at, tier in enumerate(tiers):
             for group in tier:
                 for start in range(0, len(group.hosts), PORTION):
+                    if start:
+                        yield
                     sorting.add(at, group.hosts[start : start + PORTION])
-                    yield
         return chosen(self, sorting) if any(group.hosts for tier in tiers for group in tier) else None
 
     def labels_in(self, candidate: C, keys: tuple[str, ...]) -> Iterable[Labels]:

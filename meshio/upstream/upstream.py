@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from typing import NoReturn, TypeAlias
 
-from meshio.balancing.arrange import Gradual, arrange, reads_keys
+from meshio.balancing.arrange import arrange, outlasts, reads_keys
 from meshio.balancing.hashing import HashPolicy, Key, compile_hash
 from meshio.balancing.locality import Spread, Tier
 from meshio.balancing.policy import Pick
@@ -207,8 +207,8 @@ class Upstream:
         self._building = arrange(self.cluster.policy, grouped, spread, self)
         build = self.build()
         for _ in build:
-            if self.later is not None and isinstance(self.cluster.policy, Gradual) and self.later(self):
-                self.pick = standby(self._former, grouped, spread, self._hosts) or self._nobody
+            if self.later is not None and outlasts(self.cluster.policy) and self.later(self):
+                self.pick = standby(self.cluster.policy, self._former, grouped, spread, self._hosts) or self._nobody
                 return
             deque(build, 0)
 

@@ -3,6 +3,8 @@
 import pytest
 
 from meshio.balancing.maglev import Maglev
+from meshio.balancing.round_robin import RoundRobin
+from meshio.balancing.subset import Selector, Subset
 from meshio.errors import NoHealthyHost
 from meshio.resilience.outlier import OutlierDetection
 from meshio.upstream.cluster import Cluster, Eds
@@ -111,3 +113,33 @@ def test_without_anybody_who_finishes_it_later_a_pick_is_built_at_once():
     eject(upstream, first)
     assert first not in homes(upstream)
     assert list(upstream.build()) == []
+
+
+def labelled(*hosts: int) -> LoadAssignment:
+    """Even hosts have one label, odd ones another; there are many more of a third kind."""
+    kinds = [(n, ("even", "odd")[n % 2]) for n in hosts] + [(n, "other") for n in range(1000, 1600)]
+    endpoints = (Endpoint((f"10.{n >> 8}.{n & 255}.1", 80), labels=(("kind", kind),)) for n, kind in kinds)
+    return LoadAssignment("c", (LocalityEndpoints(tuple(endpoints)),))
+
+
+def of_kind(upstream: Upstream, kind: str) -> set[str]:
+    request = asked()
+    request.wanted = (("kind", kind),)
+    return {upstream.pick(request).name.split(".")[2] for _ in range(100)}
+
+
+def test_a_subset_is_not_left_while_the_subsets_are_sorted_anew():
+    later, policy = Postponed(), Subset(RoundRobin(), (Selector(("kind",)),))
+    settings = Cluster("c", Eds("c"), policy, outlier=EJECTS, panic_threshold=0.0)
+    upstream = Upstream(later)
+    upstream.update(settings, labelled(1, 2, 3, 4, 5))
+    later.willing = True
+    upstream.update(settings, labelled(2, 3, 5))
+    assert later.asked == 1
+    assert (of_kind(upstream, "odd"), of_kind(upstream, "even")) == ({"3", "5"}, {"2"})
+    upstream.update(settings, labelled(2, 7))
+    with pytest.raises(NoHealthyHost):
+        of_kind(upstream, "odd")
+    for _ in upstream.build():
+        pass
+    assert (of_kind(upstream, "odd"), of_kind(upstream, "even")) == ({"7"}, {"2"})
