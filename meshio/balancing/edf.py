@@ -71,15 +71,24 @@ def first_deadlines(entries: Sequence[T], weights: Sequence[float]) -> tuple[dic
     They are those of a random moment: whoever was due before has had its turns. Deadlines that fall together are
     kept apart by next to nothing, in the order in which they are to be served.
     """
-    owners: dict[float, T] = {}
     moment = random() * PERIODS / min(weights)
     apart = APART / max(weights)
     order = sorted(range(len(entries)), key=weights.__getitem__)
-    for rank, i in enumerate(order):
-        due = (int(moment * weights[i]) + 1) / weights[i] + rank * apart
-        while due in owners:
-            due = nextafter(due, inf)
-        owners[due] = entries[i]
+    lightest_first = [weights[i] for i in order]
+    dues = [(int(moment * weight) + 1) / weight + rank * apart for rank, weight in enumerate(lightest_first)]
+    owners = dict(zip(dues, [entries[i] for i in order], strict=True))
+    if len(owners) < len(entries):
+        owners = moved_apart(dues, [entries[i] for i in order])
     queue = list(owners)
     heapify(queue)
     return owners, queue
+
+
+def moved_apart(dues: Sequence[float], entries: Sequence[T]) -> dict[float, T]:
+    """Entries by deadline; those that are equal as floats by the least possible difference, in their order."""
+    owners: dict[float, T] = {}
+    for due, entry in zip(dues, entries, strict=True):
+        while due in owners:
+            due = nextafter(due, inf)
+        owners[due] = entry
+    return owners

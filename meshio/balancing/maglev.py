@@ -65,8 +65,8 @@ class Maglev:
         It takes 40 ms and more, so that a table is remembered for when the same hosts are back: after an ejection,
         and after an update that changed something else.
         """
-        yield
-        recipe = (self.consistency.keys(candidates), shares, self.table_size)
+        keys = yield from self.consistency.keying(candidates)
+        recipe = (keys, shares, self.table_size)
         yield
         known = TABLES.pop(recipe, None)
         table = (yield from lay_out(*recipe)) if known is None else known
@@ -98,8 +98,7 @@ def lay_out(keys: tuple[bytes, ...], shares: tuple[float, ...], size: int) -> Ge
             table[place] = order[turn]
         free -= portion
         yield
-    left = [place for place, owned in enumerate(taken) if not owned]
-    yield
+    left = list(untaken(taken))
     for turn in islice(rounds, free):
         place = min(left, key=ranking(keys[order[turn]], size))
         left.remove(place)
@@ -114,6 +113,13 @@ def free_places(key: bytes, taken: bytearray) -> Iterator[int]:
     offset, skip = stride(key, size)
     # built-ins all the way: this runs some 700,000 times for a full table
     return filterfalse(taken.__getitem__, map(size.__rmod__, count(offset, skip)))
+
+
+def untaken(taken: bytearray) -> Iterator[int]:
+    at = taken.find(0)
+    while at >= 0:
+        yield at
+        at = taken.find(0, at + 1)
 
 
 def ranking(key: bytes, size: int) -> Callable[[int], int]:

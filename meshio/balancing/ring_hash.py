@@ -47,8 +47,8 @@ class RingHash:
         expected = self.size(shares)
         slices: list[list[tuple[int, int]]] = [[] for _ in range(expected // SLICE + 1)]
         part = 2**64 // len(slices) + 1
-        yield
-        places = self.places(self.consistency.keys(candidates), shares)
+        keys = yield from self.consistency.keying(candidates)
+        places = self.places(keys, shares)
         while portion := list(islice(places, PORTION)):
             for place in portion:
                 slices[place[0] // part].append(place)
