@@ -35,6 +35,7 @@ class HashCookie:
     ttl: float | None = None
     path: str = ""
     terminal: bool = False
+    attributes: tuple[tuple[str, str], ...] = ()  # more of the cookie that is set: `Secure`, `SameSite=Strict`
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,15 @@ class HashQuery:
     terminal: bool = False
 
 
-HashPolicy: TypeAlias = HashHeader | HashCookie | HashSourceIp | HashQuery
+@dataclass(frozen=True, slots=True)
+class HashState:
+    """Hash an object of Envoy's filter state. No filter of a client leaves any: it never says anything."""
+
+    key: str
+    terminal: bool = False
+
+
+HashPolicy: TypeAlias = HashHeader | HashCookie | HashSourceIp | HashQuery | HashState
 
 
 def compile_hash(policies: tuple[HashPolicy, ...], address: str, substitute: Substitute) -> Key:
@@ -93,6 +102,8 @@ def key_of(policy: HashPolicy, address: str, substitute: Substitute) -> Key:
             return lambda request: own
         case HashQuery(name):
             return query_key(name.encode())
+        case HashState():
+            return lambda request: None
 
 
 def query_key(name: bytes) -> Key:
@@ -181,4 +192,5 @@ def set_cookie(policy: HashCookie, request: Request, address: str) -> bytes | No
     age = f"; Max-Age={seconds}" if (seconds := int(policy.ttl)) else ""
     path = f"; Path={policy.path}" if policy.path else ""
     value = new_cookie(request, address).decode()
-    return f'{policy.name}="{value}"{age}{path}; HttpOnly'.encode()
+    more = "".join(f"; {name}={text}" if text else f"; {name}" for name, text in policy.attributes)
+    return f'{policy.name}="{value}"{age}{path}{more}; HttpOnly'.encode()

@@ -53,7 +53,7 @@ def attempt(upstream: Upstream, lines: Lines, manner: Manner) -> Send:
     """Pick a host, send, count in and out: most bodies have ended when the head arrives."""
     admit, settle = upstream.admit if not manner.session else session_admission(upstream), upstream.settle
     idle, connect, renew = lines.idle, lines.connect, lines.renew
-    avoid, rename = manner.avoid, manner.endpoint_host
+    avoid, rename, forwards = manner.avoid, manner.endpoint_host, manner.forwards_host
 
     async def send(request: Request) -> Response:
         record = request.record
@@ -62,7 +62,7 @@ def attempt(upstream: Upstream, lines: Lines, manner: Manner) -> Send:
         record.attempts += 1
         record.endpoint = host.name
         if rename and host.endpoint.hostname:
-            rehost(request, host.endpoint.hostname.encode())
+            rehost(request, host.endpoint.hostname.encode(), forwards)
         began = monotonic()
         connection = idle(host, request)
         try:

@@ -63,11 +63,13 @@ class Manner:
     avoid           how often to look for a host that earlier attempts of the request did not use
     endpoint_host   send the picked endpoint's host name as the authority (auto_host_rewrite)
     session         the request may belong to a session that is with one host
+    forwards_host   and the authority that it had in x-forwarded-host
     """
 
     avoid: int = 0
     endpoint_host: bool = False
     session: bool = False
+    forwards_host: bool = False
 
 
 PLAIN = Manner()
@@ -161,6 +163,7 @@ class Composer:
         table, host, route, entry = way.table, way.host, way.route, way.entry
         action = route.action
         assert isinstance(action, Forward)
+        known = self.known(route, entry.name)
         levels = (entry.overrides, route.overrides, host.overrides, table.overrides)
         limits = (action.rate_limits, host.rate_limits, action.include_host_limits)
         site = Site(True, entry.name, route.name, self.address, *limits, loop_time, time)
@@ -170,10 +173,9 @@ class Composer:
         if action.hash_policies and (upstream := self.upstreams.get(entry.name)) is not None:
             send = hashed(send, upstream, action.hash_policies, self.address)
         if action.mirrors:
-            send = mirror(action.mirrors, lambda cluster: self.shadow(cluster, action.timeout), self.start)(send)
+            send = mirror(action.mirrors, lambda name: self.shadow(name, action.timeout), self.start, known)(send)
         if action.timeout:
             send = Timeout(action.timeout).around(send)
-        known = self.known(route, entry.name)
         finish = prepare_response(table, host, route, entry, known)
         counts = host.answers_attempt_count and entry.name in self.upstreams
         told = telling_attempts(finish) if counts else finish
@@ -187,7 +189,8 @@ class Composer:
             return unserved(entry.name, action.missing_cluster_status)
         rewrite = entry.host_rewrite or action.host_rewrite
         avoid = retry.host_attempts if retry is not None and retry.avoid_previous else 0
-        send = self.attempt(upstream, Manner(avoid, isinstance(rewrite, HostOfEndpoint), session))
+        manner = Manner(avoid, isinstance(rewrite, HostOfEndpoint), session, action.forwards_host)
+        send = self.attempt(upstream, manner)
         if upstream.cluster.health_check is not None:
             send = confessed(send, upstream)
         if retry is None:

@@ -224,6 +224,15 @@ ALWAYS_TELLING = frozenset(("LOCAL_REPLY_BODY", None))
 Compile: TypeAlias = Callable[[str, Known], Command | None]
 
 
+class Silence(bytes):
+    """Nothing, of which it is known that it is not an empty text."""
+
+
+SILENT = Silence()
+EXACT = frozenset(("REQ", "REQUEST_HEADER", "RESP", "RESPONSE_HEADER"))
+"""Commands that tell an empty text from nothing at all."""
+
+
 def header_of(read: Callable[[Request, Response | None, bytes], bytes | None]) -> Compile:
     """`name?alternative`: the first value of the first of the two headers that is there."""
 
@@ -233,7 +242,7 @@ def header_of(read: Callable[[Request, Response | None, bytes], bytes | None]) -
             return None
 
         def render(request: Request, response: Response | None) -> bytes:
-            return next((value for name in names if (value := read(request, response, name)) is not None), b"")
+            return next((value for name in names if (value := read(request, response, name)) is not None), SILENT)
 
         return render
 

@@ -6,6 +6,8 @@ from typing import Any, TypeAlias
 
 from meshio.errors import MeshError
 from meshio.message import Content, Request, Response, Send
+from meshio.routing.alteration import compiled
+from meshio.routing.commands import NOTHING_KNOWN, Known, request_value
 from meshio.routing.domains import without_port
 from meshio.routing.route import Mirror
 
@@ -15,14 +17,16 @@ Launch: TypeAlias = Callable[[Request, Content], None]
 BODY_LIMIT = 1024 * 1024  # bytes, Envoy's per-connection buffer; a longer streamed body is not mirrored
 
 
-def mirror(policies: tuple[Mirror, ...], lookup: Lookup, start: Start) -> Callable[[Send], Send]:
+def mirror(
+    policies: tuple[Mirror, ...], lookup: Lookup, start: Start, known: Known = NOTHING_KNOWN
+) -> Callable[[Send], Send]:
     """Wrap a send so that shares of its requests are sent elsewhere, too.
 
     `lookup` finds the way to a cluster (None: there is none, so nothing is mirrored), `start` runs a shadow
     in the background. Once per request when it is placed outside of the retry. A body that streams is
     collected on its way and mirrored when it has ended; whatever happens to a shadow never matters.
     """
-    launches = [launch for policy in policies if (launch := compile_launch(policy, lookup, start)) is not None]
+    launches = [launch for policy in policies if (launch := compile_launch(policy, lookup, start, known)) is not None]
     return lambda send: mirrored(send, launches) if launches else send
 
 
@@ -35,17 +39,20 @@ def mirrored(send: Send, launches: list[Launch]) -> Send:
     return sending
 
 
-def compile_launch(policy: Mirror, lookup: Lookup, start: Start) -> Launch | None:
-    send = lookup(policy.cluster)
+def compile_launch(policy: Mirror, lookup: Lookup, start: Start, known: Known) -> Launch | None:
+    find = finder(policy, lookup)
     share = policy.share.numerator / policy.share.denominator
-    if send is None or not share:
+    if find is None or not share:
         return None
-    target = send
+    copy, seek = compile_shadow(policy, known), find
 
     def launch(request: Request, body: Content) -> None:
         if random() >= share:
             return
-        copied = shadow(request, policy.host_suffix)
+        target = seek(request)
+        if target is None:
+            return
+        copied = copy(request)
         if isinstance(body, bytes):
             copied.body = body
             start(run(target, copied))
@@ -55,16 +62,45 @@ def compile_launch(policy: Mirror, lookup: Lookup, start: Start) -> Launch | Non
     return launch
 
 
-def shadow(request: Request, host_suffix: bool) -> Request:
-    """The request's twin: `-shadow` behind the host name, the mark of an internal request, no body yet."""
-    host = without_port(request.authority)
-    authority = host + b"-shadow" + request.authority[len(host) :] if host_suffix else request.authority
-    headers = [*request.headers, (b"x-envoy-internal", b"true")]
-    twin = Request(
-        request.method, authority, request.path, headers, scheme=request.scheme, host=request.host, port=request.port
-    )
-    twin.hash = request.hash
-    return twin
+def finder(policy: Mirror, lookup: Lookup) -> Callable[[Request], Send | None] | None:
+    """The way that a copy of a request takes; None when there is none for any."""
+    if policy.header:
+        name = policy.header.encode()
+        return lambda request: lookup(named.decode("latin-1")) if (named := request_value(request, name)) else None
+    send = lookup(policy.cluster)
+    return (lambda request: send) if send is not None else None
+
+
+def compile_shadow(policy: Mirror, known: Known) -> Callable[[Request], Request]:
+    """How a request's twin is made: headers changed, another authority, the mark of an internal request, no body."""
+    changes, host = [compiled(step, known) for step in policy.changes], policy.host.encode()
+    suffixed = policy.host_suffix
+
+    def shadow(request: Request) -> Request:
+        twin = Request(
+            request.method,
+            request.authority,
+            request.path,
+            list(request.headers),
+            scheme=request.scheme,
+            host=request.host,
+            port=request.port,
+        )
+        for change in changes:
+            change(twin, None)
+        twin.headers.append((b"x-envoy-internal", b"true"))
+        if host or suffixed:
+            twin.authority = host or with_suffix(request.authority)
+        twin.hash = request.hash
+        return twin
+
+    return shadow
+
+
+def with_suffix(authority: bytes) -> bytes:
+    """`-shadow` behind the host name."""
+    host = without_port(authority)
+    return host + b"-shadow" + authority[len(host) :]
 
 
 async def collected(

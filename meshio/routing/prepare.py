@@ -13,7 +13,7 @@ from meshio.message import Headers, Request, Response
 from meshio.routing.commands import Known
 from meshio.routing.hop import DECORATOR, Hop
 from meshio.routing.mutation import Change, HeaderMutation, compile_levels
-from meshio.routing.rewrite import compile_host, compile_path, rehost, repath, with_header
+from meshio.routing.rewrite import compile_host, compile_path, compile_path_format, rehost, repath, with_header
 from meshio.routing.route import Forward, Route, RouteTable, VirtualHost, WeightedCluster
 from meshio.routing.substitution import tells_time
 
@@ -40,7 +40,7 @@ def prepare_request(
         steps.append(lambda request: entry_host(request, authority(request)))
     steps += [mutate_request(change) for change in compile_levels(shared, known)]
     if isinstance(route.action, Forward):
-        steps += rewritten(route.action, route)
+        steps += rewritten(route.action, route, known)
     return in_turn(steps)
 
 
@@ -147,11 +147,15 @@ def entry_host(request: Request, authority: bytes) -> None:
     request.authority = authority or request.authority
 
 
-def rewritten(action: Forward, route: Route) -> list[PrepareRequest]:
+def rewritten(action: Forward, route: Route, known: Known) -> list[PrepareRequest]:
     """The route's host rewrite, which reads the old path, then its path rewrite."""
     steps: list[PrepareRequest] = []
-    if (authority := compile_host(action.host_rewrite)) is not None:
-        steps.append(lambda request: rehost(request, new) if (new := authority(request)) else None)
+    if (authority := compile_host(action.host_rewrite, known)) is not None:
+        forwards = action.forwards_host
+        steps.append(lambda request: rehost(request, new, forwards) if (new := authority(request)) else None)
+    if action.path_format is not None:
+        take = compile_path_format(action.path_format, known)
+        steps.append(lambda request: repath(request, new) if (new := take(request)) else None)
     if action.path_rewrite is not None:
         change = compile_path(action.path_rewrite, route.match)
         steps.append(lambda request: repath(request, new) if (new := change(request.path)) else None)

@@ -6,8 +6,9 @@ from typing import TypeAlias
 
 from meshio.matching import BarePath, Matcher, Path, PathPrefix, PathRegex, PathSeparatedPrefix, Prefix
 from meshio.message import Headers, Request
-from meshio.routing.commands import request_value
+from meshio.routing.commands import NOTHING_KNOWN, Known, request_value
 from meshio.routing.regex import compile_regex
+from meshio.routing.substitution import compile_format
 from meshio.routing.template import TemplateRewrite, compile_template
 
 
@@ -68,12 +69,40 @@ class HostOfEndpoint:
     """Send the host name of the picked endpoint (auto_host_rewrite; DNS clusters only)."""
 
 
-HostRewrite: TypeAlias = HostLiteral | HostFromHeader | HostFromPath | HostOfEndpoint
+@dataclass(frozen=True, slots=True)
+class HostFormat:
+    """Send what this text with substitution commands says as the authority; a command without an answer says "-".
+
+    Raises Rejected at once for commands that are not supported.
+    """
+
+    text: str
+
+    def __post_init__(self) -> None:
+        compile_format("host_rewrite", "format", self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class PathFormat:
+    """Put what this text with substitution commands says in the path's place; the query stays.
+
+    Raises Rejected at once for commands that are not supported.
+    """
+
+    text: str
+
+    def __post_init__(self) -> None:
+        compile_format("path_rewrite", "format", self.text)
+
+
+HostRewrite: TypeAlias = HostLiteral | HostFromHeader | HostFromPath | HostFormat | HostOfEndpoint
 
 
 ChangePath: TypeAlias = Callable[[bytes], bytes]
+TakePath: TypeAlias = Callable[[Request], bytes]
 TakeHost: TypeAlias = Callable[[Request], bytes]
 ORIGINAL_PATH, ORIGINAL_HOST = b"x-envoy-original-path", b"x-envoy-original-host"
+FORWARDED_HOST = b"x-forwarded-host"
 
 
 def compile_path(rewrite: PathRewrite, match: tuple[Matcher, ...]) -> ChangePath:
@@ -119,7 +148,20 @@ def on_path(path: bytes, change: ChangePath) -> bytes:
     return change(bare) + mark + query
 
 
-def compile_host(rewrite: HostRewrite | None) -> TakeHost | None:
+def compile_path_format(rewrite: PathFormat, known: Known) -> TakePath:
+    """The new path of a request; b"" leaves the old one."""
+    text = compile_format("path_rewrite", "format", rewrite.text, known)
+    render = (lambda request, response: text) if isinstance(text, bytes) else text
+
+    def take(request: Request) -> bytes:
+        path = render(request, None)
+        _, mark, query = request.path.partition(b"?")
+        return path + mark + query if path else b""
+
+    return take
+
+
+def compile_host(rewrite: HostRewrite | None, known: Known = NOTHING_KNOWN) -> TakeHost | None:
     """The new authority for a request whose path is not rewritten yet; b"" leaves the old one.
 
     None when nothing is rewritten here: `HostOfEndpoint` is known only when a host was picked (`rehost`).
@@ -134,12 +176,23 @@ def compile_host(rewrite: HostRewrite | None) -> TakeHost | None:
         case HostFromPath(pattern, substitution):
             change = compile_regex(pattern, substitution)
             return lambda request: change(request.path.partition(b"?")[0])
+        case HostFormat(text):
+            made = compile_format("host_rewrite", "format", text, known, b"-")
+            return (lambda request: made) if isinstance(made, bytes) else lambda request: made(request, None)
     return None
 
 
-def rehost(request: Request, authority: bytes) -> None:
-    """Give the request another authority; the upstream learns the old one. The header list is replaced."""
+def rehost(request: Request, authority: bytes, forwards: bool = False) -> None:
+    """Give the request another authority; the upstream learns the old one. The header list is replaced.
+
+    `forwards`: in `x-forwarded-host`, too, unless that says it last.
+    """
     request.headers = with_header(request.headers, ORIGINAL_HOST, request.authority)
+    if forwards:
+        before = b",".join(value for name, value in request.headers if name == FORWARDED_HOST and value)
+        if before.rpartition(b",")[2] != request.authority:
+            told = before + b"," + request.authority if before else request.authority
+            request.headers = with_header(request.headers, FORWARDED_HOST, told)
     request.authority = authority
 
 

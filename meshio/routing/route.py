@@ -12,10 +12,11 @@ from meshio.matching.tree import Tree
 from meshio.resilience.descriptors import Limit
 from meshio.resilience.fault import Fraction
 from meshio.resilience.retry import Retry
+from meshio.routing.alteration import Step
 from meshio.routing.body_format import BodyFormat
 from meshio.routing.filters import Overrides
 from meshio.routing.mutation import NO_MUTATION, HeaderMutation
-from meshio.routing.rewrite import HostRewrite, PathRewrite
+from meshio.routing.rewrite import HostRewrite, PathFormat, PathRewrite
 
 ALWAYS = Fraction(100)
 
@@ -61,6 +62,9 @@ class Mirror:
     cluster: str
     share: Fraction = ALWAYS
     host_suffix: bool = True  # "-shadow" behind the host name, unless Istio disables it
+    header: str = ""  # the request header that names the cluster, where `cluster` does not
+    changes: tuple[Step, ...] = ()  # to the copy's headers, in this order
+    host: str = ""  # the copy's authority, without a suffix
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,8 @@ class Forward:
     rate_limits: tuple[Limit, ...] = ()
     include_host_limits: bool = False
     draw: Draw | None = None
+    path_format: PathFormat | None = None
+    forwards_host: bool = False  # a host rewrite leaves the old one in x-forwarded-host
 
     def __post_init__(self) -> None:
         if not any(entry.weight > 0 for entry in self.clusters):
@@ -141,7 +147,7 @@ class Route:
         """Every cluster this route may send to, mirrors included."""
         if isinstance(self.action, Forward):
             yield from (cluster.name for cluster in self.action.clusters if cluster.name)
-            yield from (mirror.cluster for mirror in self.action.mirrors)
+            yield from (mirror.cluster for mirror in self.action.mirrors if mirror.cluster)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,18 @@ import re
 from typing import TypeAlias
 
 from meshio.errors import Rejected
-from meshio.routing.commands import ALWAYS_TELLING, NOTHING_KNOWN, PLAIN, TAKING, UNCUT, Command, Known, reason
+from meshio.routing.commands import (
+    ALWAYS_TELLING,
+    EXACT,
+    NOTHING_KNOWN,
+    PLAIN,
+    SILENT,
+    TAKING,
+    UNCUT,
+    Command,
+    Known,
+    reason,
+)
 from meshio.routing.commands import Render as RenderCommand
 
 Render: TypeAlias = RenderCommand
@@ -30,7 +41,7 @@ def compile_format(
         parts.append(text[at : found.start()].encode())
         at = found.end()
         command = part(resource, field, found, known)
-        parts.append(filled(command, empty) if empty and found[1] not in ALWAYS_TELLING else command)
+        parts.append(filled(command, empty, found[1] in EXACT) if empty and found[1] not in ALWAYS_TELLING else command)
     parts.append(text[at:].encode())
     return joined([each for each in folded(parts) if each != b""])
 
@@ -55,9 +66,12 @@ def part(resource: str, field: str, found: "re.Match[str]", known: Known) -> byt
     return command if length is None else cut(command, int(length))
 
 
-def filled(command: Command, empty: bytes) -> Command:
+def filled(command: Command, empty: bytes, exact: bool) -> Command:
+    """With `empty` where there is nothing to say."""
     if isinstance(command, bytes):
         return command or empty
+    if exact:
+        return lambda request, response: empty if (said := command(request, response)) is SILENT else said
     return lambda request, response: command(request, response) or empty
 
 

@@ -1,19 +1,27 @@
 """What a route does: forward, redirect, answer."""
 
-from meshio.balancing.hashing import HashCookie, HashHeader, HashPolicy, HashQuery, HashSourceIp
+from collections.abc import Callable
+from typing import TypeVar
+
+from meshio.balancing.hashing import HashCookie, HashHeader, HashPolicy, HashQuery, HashSourceIp, HashState
+from meshio.errors import Rejected
 from meshio.matching import Matcher, PathTemplate
 from meshio.resilience.retry import Retry
+from meshio.routing.alteration import Step
 from meshio.routing.rewrite import (
+    HostFormat,
     HostFromHeader,
     HostFromPath,
     HostLiteral,
     HostOfEndpoint,
     HostRewrite,
+    PathFormat,
     PathRewrite,
     PrefixRewrite,
     RegexRewrite,
 )
 from meshio.routing.route import ALWAYS, DirectResponse, Forward, Mirror, Redirect
+from meshio.xds.alteration import NEEDED, steps
 from meshio.xds.body_format import translate_form
 from meshio.xds.content import content
 from meshio.xds.descriptors import translate_limits
@@ -28,12 +36,16 @@ from meshio.xds.proto.envoy.config.route.v3 import (
     RouteAction,
     RouteActionClusterNotFoundResponseCode,
     RouteActionHashPolicy,
+    RouteActionHashPolicyCookie,
     RouteActionRequestMirrorPolicy,
 )
 from meshio.xds.proto.envoy.type.matcher.v3 import RegexMatchAndSubstitute
 from meshio.xds.template import template_rewrite
 from meshio.xds.text import one_line, token
 
+F = TypeVar("F")
+MOST_MUTATIONS = 1000
+LONGEST_ATTRIBUTE = 16384  # bytes of a cookie attribute's name or value
 DEFAULT_TIMEOUT = 15.0  # Envoy's, for a route without one
 REDIRECTS: dict[int, int] = {
     RedirectActionRedirectResponseCode.MOVED_PERMANENTLY: 301,
@@ -70,6 +82,8 @@ def translate_forward(
         retry=retry,
         path_rewrite=forward_path(place, action, match),
         host_rewrite=host_rewrite(place, action),
+        path_format=path_format(place, action),
+        forwards_host=action.append_x_forwarded_host,
         mirrors=tuple(mirror(place.at("request_mirror_policies", i), each) for i, each in enumerate(chosen)),
         hash_policies=tuple(hash_policy(place.at("hash_policy", i), each) for i, each in enumerate(action.hash_policy)),
         max_grpc_timeout=grpc_timeout(place, action),
@@ -131,6 +145,23 @@ def path_rewrite(
     return None
 
 
+def path_format(place: Place, action: RouteAction) -> PathFormat | None:
+    """A path written anew; then it is not rewritten in another way."""
+    if not action.path_rewrite:
+        return None
+    if action.prefix_rewrite or action.regex_rewrite is not None or action.path_rewrite_policy is not None:
+        raise place.rejected("only one way of rewriting the path can be set", "path_rewrite")
+    return formatted(place.at("path_rewrite"), lambda: PathFormat(action.path_rewrite))
+
+
+def formatted(place: Place, build: Callable[[], F]) -> F:
+    """A text with commands in it; what it refuses is refused at its place."""
+    try:
+        return build()
+    except Rejected as error:
+        raise place.rejected(error.reason) from None
+
+
 def host_rewrite(place: Place, action: RouteAction) -> HostRewrite | None:
     """Which authority the upstream sees, if not the caller's."""
     if action.host_rewrite_literal:
@@ -139,6 +170,8 @@ def host_rewrite(place: Place, action: RouteAction) -> HostRewrite | None:
         return HostOfEndpoint()
     if action.host_rewrite_header:
         return HostFromHeader(token(place.at("host_rewrite_header"), action.host_rewrite_header))
+    if action.host_rewrite:
+        return formatted(place.at("host_rewrite"), lambda: HostFormat(action.host_rewrite or ""))
     if action.host_rewrite_path_regex is not None:
         return HostFromPath(*substitution(place.at("host_rewrite_path_regex"), action.host_rewrite_path_regex))
     return None
@@ -146,11 +179,30 @@ def host_rewrite(place: Place, action: RouteAction) -> HostRewrite | None:
 
 def mirror(place: Place, policy: RouteActionRequestMirrorPolicy) -> Mirror:
     """A shadow: all requests, unless a fraction is given."""
-    if not policy.cluster:
-        raise place.rejected("has no name", "cluster")
+    if bool(policy.cluster) == bool(policy.cluster_header):
+        raise place.rejected("must name a cluster, or the header that names it", "cluster")
     given = policy.runtime_fraction
     share = fraction(place.at("runtime_fraction"), given) if given is not None else ALWAYS
-    return Mirror(policy.cluster, share, not policy.disable_shadow_host_suffix_append)
+    return Mirror(
+        policy.cluster,
+        share,
+        not policy.disable_shadow_host_suffix_append,
+        cluster_header(place.at("cluster_header"), policy.cluster_header),
+        mutations(place, policy),
+        one_line(place.at("host_rewrite_literal"), policy.host_rewrite_literal),
+    )
+
+
+def cluster_header(place: Place, name: str) -> str:
+    """The header that names a cluster, in lower case."""
+    return one_line(place, name).lower()
+
+
+def mutations(place: Place, policy: RouteActionRequestMirrorPolicy) -> tuple[Step, ...]:
+    """What is changed in the copy's headers."""
+    if len(policy.request_headers_mutations) > MOST_MUTATIONS:
+        raise place.rejected(f"must have at most {MOST_MUTATIONS}", "request_headers_mutations")
+    return steps(place, "request_headers_mutations", policy.request_headers_mutations, NEEDED)
 
 
 def hash_policy(place: Place, policy: RouteActionHashPolicy) -> HashPolicy:
@@ -160,12 +212,35 @@ def hash_policy(place: Place, policy: RouteActionHashPolicy) -> HashPolicy:
         pattern = substitution(place.at("header.regex_rewrite"), rewrite) if rewrite is not None else ("", "")
         return HashHeader(token(place.at("header.header_name"), header.header_name), policy.terminal, *pattern)
     if (cookie := policy.cookie) is not None:
-        return HashCookie(cookie.name, seconds(place.at("cookie.ttl"), cookie.ttl), cookie.path, policy.terminal)
+        return hash_cookie(place.at("cookie"), cookie, policy.terminal)
     if policy.connection_properties is not None and policy.connection_properties.source_ip:
         return HashSourceIp(policy.terminal)
     if policy.query_parameter is not None:
-        return HashQuery(policy.query_parameter.name, policy.terminal)
+        return HashQuery(named(place.at("query_parameter"), policy.query_parameter.name), policy.terminal)
+    if policy.filter_state is not None:
+        return HashState(named(place.at("filter_state"), policy.filter_state.key, "key"), policy.terminal)
     raise place.rejected("names nothing to hash")
+
+
+def hash_cookie(place: Place, cookie: RouteActionHashPolicyCookie, terminal: bool) -> HashCookie:
+    """A cookie, and what is set where the request has none."""
+    attributes = []
+    for index, each in enumerate(cookie.attributes):
+        here = place.at("attributes", index)
+        name = one_line(here.at("name"), named(here, each.name))
+        attributes.append((name, one_line(here.at("value"), each.value)))
+        if max(len(each.name), len(each.value)) > LONGEST_ATTRIBUTE:
+            raise here.rejected(f"is longer than {LONGEST_ATTRIBUTE} bytes")
+    ttl = seconds(place.at("ttl"), cookie.ttl)
+    name, path = one_line(place.at("name"), named(place, cookie.name)), one_line(place.at("path"), cookie.path)
+    return HashCookie(name, ttl, path, terminal, tuple(attributes))
+
+
+def named(place: Place, name: str, field: str = "name") -> str:
+    """A name that is not empty."""
+    if not name:
+        raise place.rejected("has no name", field)
+    return name
 
 
 def translate_redirect(place: Place, action: RedirectAction, match: tuple[Matcher, ...]) -> Redirect:

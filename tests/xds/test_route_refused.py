@@ -118,7 +118,7 @@ REFUSED = {
     "a mirror to nowhere": (
         table(action(request_mirror_policies=[RouteActionRequestMirrorPolicy()])),
         "request_mirror_policies[0].cluster",
-        "no name",
+        "must name a cluster",
     ),
     "a hash of nothing": (table(action(hash_policy=[RouteActionHashPolicy()])), "hash_policy[0]", "nothing to hash"),
     "an unknown retry condition": (retried(on="full-moon"), "retry_on", "full-moon"),

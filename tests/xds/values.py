@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from meshio.balancing.client_weights import ClientWeights
 from meshio.balancing.cluster_provided import ClusterProvided
 from meshio.balancing.consistent import USUAL, Consistency
-from meshio.balancing.hashing import HashCookie, HashHeader, HashQuery, HashSourceIp
+from meshio.balancing.hashing import HashCookie, HashHeader, HashQuery, HashSourceIp, HashState
 from meshio.balancing.least_request import LeastRequest
 from meshio.balancing.maglev import Maglev
 from meshio.balancing.override_host import OverrideHost
@@ -63,6 +63,7 @@ from meshio.resilience.limits import Limits, RetryBudget
 from meshio.resilience.outlier import OutlierDetection
 from meshio.resilience.rates import FailurePercentage, SuccessRate
 from meshio.resilience.retry import Retry
+from meshio.routing.alteration import RemoveMatching
 from meshio.routing.body_format import BodyFormat
 from meshio.routing.cors import Cors
 from meshio.routing.filters import Filter, Override
@@ -71,10 +72,12 @@ from meshio.routing.listener import ChainMatch, FilterChain, HttpChain, Listener
 from meshio.routing.mutation import HeaderMutation, HeaderValue
 from meshio.routing.rewording import AllOf, AnyOf, Asked, Flagged, Rewording, Rewordings, StatusIs
 from meshio.routing.rewrite import (
+    HostFormat,
     HostFromHeader,
     HostFromPath,
     HostLiteral,
     HostOfEndpoint,
+    PathFormat,
     PrefixRewrite,
     RegexRewrite,
 )
@@ -183,6 +186,7 @@ HOST_REWRITE = st.one_of(
     st.builds(HostLiteral, WORD),
     st.builds(HostFromHeader, LOWER),
     st.builds(HostFromPath, REGEX, WORD),
+    st.builds(HostFormat, WORD),
     st.just(HostOfEndpoint()),
 )
 MAYBE = st.none() | FLAG
@@ -236,7 +240,8 @@ WEIGHTED = st.builds(
 ) | st.builds(WeightedCluster, st.just(""), st.integers(1, 1000), MUTATION, header=LOWER)
 HASHED = st.one_of(
     st.builds(HashHeader, LOWER, FLAG) | st.builds(HashHeader, LOWER, FLAG, REGEX, WORD),
-    st.builds(HashCookie, WORD, MAYBE_SECONDS, WORD, FLAG),
+    st.builds(HashCookie, WORD, MAYBE_SECONDS, WORD, FLAG, several(st.tuples(WORD, st.just("") | WORD), 2)),
+    st.builds(HashState, WORD, FLAG),
     st.builds(HashSourceIp, FLAG),
     st.builds(HashQuery, WORD, FLAG),
 )
@@ -252,6 +257,10 @@ RETRY = st.builds(
     host_attempts=st.integers(1, 9),
     buffer_limit=POSITIVE,
 )
+STEP = ADD | LOWER | st.builds(RemoveMatching, TEXT)
+MIRROR = st.builds(Mirror, WORD, FRACTION, FLAG, st.just(""), several(STEP, 2), st.just("") | WORD) | st.builds(
+    Mirror, st.just(""), FRACTION, FLAG, LOWER
+)
 FORWARD = st.builds(
     Forward,
     clusters=several(WEIGHTED, 3, 1),
@@ -259,12 +268,13 @@ FORWARD = st.builds(
     retry=st.none() | RETRY,
     path_rewrite=PATH_REWRITE,
     host_rewrite=HOST_REWRITE,
-    mirrors=several(st.builds(Mirror, WORD, FRACTION, FLAG), 2),
+    mirrors=several(MIRROR, 2),
     hash_policies=several(HASHED, 2),
     max_grpc_timeout=st.none() | st.just(0.0) | SECONDS,
     missing_cluster_status=st.sampled_from([503, 404, 500]),
     draw=st.none() | st.builds(ByHeader, LOWER) | st.just(ByHash()),
-)
+    forwards_host=FLAG,
+).flatmap(lambda one: st.sampled_from([one, replace(one, path_rewrite=None, path_format=PathFormat("/%PATH%"))]))
 REDIRECT = st.builds(
     Redirect,
     status=st.sampled_from([301, 302, 303, 307, 308]),

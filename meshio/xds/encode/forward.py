@@ -1,9 +1,12 @@
 """Forward -> RouteAction: where a request goes, how often, how long, and what is rewritten."""
 
-from meshio.balancing.hashing import HashCookie, HashHeader, HashPolicy, HashQuery, HashSourceIp
+from meshio.balancing.hashing import HashCookie, HashHeader, HashPolicy, HashQuery, HashSourceIp, HashState
 from meshio.errors import Rejected
 from meshio.resilience.retry import Retry
+from meshio.routing.alteration import RemoveMatching, Step
+from meshio.routing.mutation import HeaderValue
 from meshio.routing.rewrite import (
+    HostFormat,
     HostFromHeader,
     HostFromPath,
     HostLiteral,
@@ -18,7 +21,19 @@ from meshio.routing.template import TemplateRewrite
 from meshio.xds.encode.filters import encode_overrides
 from meshio.xds.encode.labels import with_labels
 from meshio.xds.encode.limits import encode_limit
-from meshio.xds.encode.parts import extension, headers_to_add, never_none, packed, runtime_share, seconds, substitution
+from meshio.xds.encode.parts import (
+    extension,
+    header_to_add,
+    headers_to_add,
+    never_none,
+    packed,
+    runtime_share,
+    seconds,
+    substitution,
+)
+from meshio.xds.encode.text import encode_text
+from meshio.xds.proto.envoy.config.common.mutation_rules.v3 import HeaderMutation as MutationMessage
+from meshio.xds.proto.envoy.config.common.mutation_rules.v3 import HeaderMutationRemoveOnMatch
 from meshio.xds.proto.envoy.config.route.v3 import (
     RetryPolicy,
     RetryPolicyRetryBackOff,
@@ -28,6 +43,8 @@ from meshio.xds.proto.envoy.config.route.v3 import (
     RouteActionHashPolicy,
     RouteActionHashPolicyConnectionProperties,
     RouteActionHashPolicyCookie,
+    RouteActionHashPolicyCookieAttribute,
+    RouteActionHashPolicyFilterState,
     RouteActionHashPolicyHeader,
     RouteActionHashPolicyQueryParameter,
     RouteActionRequestMirrorPolicy,
@@ -60,6 +77,8 @@ def encode_forward(forward: Forward) -> RouteAction:
     set_clusters(encoded, forward)
     set_path_rewrite(encoded, forward.path_rewrite)
     set_host_rewrite(encoded, forward.host_rewrite)
+    encoded.path_rewrite = forward.path_format.text if forward.path_format else ""
+    encoded.append_x_forwarded_host = forward.forwards_host
     return encoded
 
 
@@ -131,7 +150,19 @@ def encode_mirror(mirror: Mirror) -> RouteActionRequestMirrorPolicy:
         runtime_fraction=runtime_share(mirror.share),
         disable_shadow_host_suffix_append=not mirror.host_suffix,
         trace_sampled=False,
+        cluster_header=mirror.header,
+        request_headers_mutations=[encode_step(step) for step in mirror.changes],
+        host_rewrite_literal=mirror.host,
     )
+
+
+def encode_step(step: Step) -> MutationMessage:
+    match step:
+        case HeaderValue():
+            return MutationMessage(append=header_to_add(step))
+        case RemoveMatching(names):
+            return MutationMessage(remove_on_match=HeaderMutationRemoveOnMatch(encode_text(names)))
+    return MutationMessage(remove=step)
 
 
 def encode_hash_policy(policy: HashPolicy) -> RouteActionHashPolicy:
@@ -141,11 +172,18 @@ def encode_hash_policy(policy: HashPolicy) -> RouteActionHashPolicy:
             rewrite = substitution(policy.pattern, policy.substitution) if policy.pattern else None
             encoded.header = RouteActionHashPolicyHeader(header_name=policy.name, regex_rewrite=rewrite)
         case HashCookie():
-            encoded.cookie = RouteActionHashPolicyCookie(name=policy.name, ttl=seconds(policy.ttl), path=policy.path)
+            encoded.cookie = RouteActionHashPolicyCookie(
+                name=policy.name,
+                ttl=seconds(policy.ttl),
+                path=policy.path,
+                attributes=[RouteActionHashPolicyCookieAttribute(*each) for each in policy.attributes],
+            )
         case HashSourceIp():
             encoded.connection_properties = RouteActionHashPolicyConnectionProperties(source_ip=True)
         case HashQuery():
             encoded.query_parameter = RouteActionHashPolicyQueryParameter(name=policy.name)
+        case HashState():
+            encoded.filter_state = RouteActionHashPolicyFilterState(key=policy.key)
     return encoded
 
 
@@ -169,5 +207,7 @@ def set_host_rewrite(encoded: RouteAction, rewrite: HostRewrite | None) -> None:
             encoded.host_rewrite_header = name
         case HostFromPath(pattern, replacement):
             encoded.host_rewrite_path_regex = substitution(pattern, replacement)
+        case HostFormat(text):
+            encoded.host_rewrite = text
         case HostOfEndpoint():
             encoded.auto_host_rewrite = True

@@ -36,6 +36,8 @@ __all__ = (
     "RouteActionHashPolicy",
     "RouteActionHashPolicyConnectionProperties",
     "RouteActionHashPolicyCookie",
+    "RouteActionHashPolicyCookieAttribute",
+    "RouteActionHashPolicyFilterState",
     "RouteActionHashPolicyHeader",
     "RouteActionHashPolicyQueryParameter",
     "RouteActionInternalRedirectAction",
@@ -1071,8 +1073,8 @@ class RouteActionHashPolicy(betterproto2.Message):
         5, betterproto2.TYPE_MESSAGE, optional=True, group="policy_specifier"
     )
 
-    filter_state: "bytes | None" = betterproto2.field(
-        6, betterproto2.TYPE_BYTES, optional=True, group="policy_specifier"
+    filter_state: "RouteActionHashPolicyFilterState | None" = betterproto2.field(
+        6, betterproto2.TYPE_MESSAGE, optional=True, group="policy_specifier"
     )
 
     terminal: "bool" = betterproto2.field(4, betterproto2.TYPE_BOOL)
@@ -1108,8 +1110,8 @@ class RouteActionHashPolicyCookie(betterproto2.Message):
 
     path: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
 
-    attributes: "list[bytes]" = betterproto2.field(
-        4, betterproto2.TYPE_BYTES, repeated=True
+    attributes: "list[RouteActionHashPolicyCookieAttribute]" = betterproto2.field(
+        4, betterproto2.TYPE_MESSAGE, repeated=True
     )
 
 
@@ -1117,6 +1119,32 @@ default_message_pool.register_message(
     "envoy.config.route.v3",
     "RouteAction.HashPolicy.Cookie",
     RouteActionHashPolicyCookie,
+)
+
+
+@dataclass(eq=False, repr=False)
+class RouteActionHashPolicyCookieAttribute(betterproto2.Message):
+    name: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    value: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+
+default_message_pool.register_message(
+    "envoy.config.route.v3",
+    "RouteAction.HashPolicy.CookieAttribute",
+    RouteActionHashPolicyCookieAttribute,
+)
+
+
+@dataclass(eq=False, repr=False)
+class RouteActionHashPolicyFilterState(betterproto2.Message):
+    key: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+
+default_message_pool.register_message(
+    "envoy.config.route.v3",
+    "RouteAction.HashPolicy.FilterState",
+    RouteActionHashPolicyFilterState,
 )
 
 
