@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import click
+import orjson
 
+from meshio.client.notes import take_notes
 from meshio.client.url import split_url, take_host
-from meshio.message import Headers, Request
+from meshio.errors import BadRequest
+from meshio.message import Headers, Notes, Request
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -27,12 +30,13 @@ class Ask:
     headers: Sequence[str] = ()
     body: bytes | None = None
     head: bool = False
+    notes: str = ""
 
     def request(self) -> Request:
-        """As the mesh takes it. Raises BadRequest for the URL, UsageError for a header."""
+        """As the mesh takes it. Raises BadRequest for the URL, UsageError for a header or notes."""
         origin, path = split_url(self.url if "://" in self.url else f"http://{self.url}", None)
         authority, headers = take_host(with_defaults(self.headers, self.body is not None))
-        return Request(
+        request = Request(
             self._method(),
             authority or origin.authority,
             path,
@@ -42,6 +46,8 @@ class Ask:
             host=origin.host,
             port=origin.port,
         )
+        request.notes = parse_notes(self.notes) if self.notes else None
+        return request
 
     def _method(self) -> bytes:
         implied = "HEAD" if self.head else "GET" if self.body is None else "POST"
@@ -65,6 +71,14 @@ def parse_header(line: str) -> tuple[bytes, bytes | None]:
     if not colon or not name.strip():
         raise click.UsageError(f"-H {line!r} is not a header: write 'Name: value'.")
     return encode_name(name), value.strip().encode() or None
+
+
+def parse_notes(text: str) -> Notes:
+    """What a program would say beside the request, as JSON. Raises UsageError."""
+    try:
+        return take_notes(**orjson.loads(text))
+    except (orjson.JSONDecodeError, BadRequest, TypeError) as error:
+        raise click.UsageError(f"--notes {text!r}: {error}.") from None
 
 
 def encode_name(name: str) -> bytes:

@@ -18,6 +18,9 @@ HOSTS_SHOWN = 10
 
 @click.command()
 @request_options
+@click.option(
+    "--notes", default="", metavar="JSON", help="What a program says beside the request: metadata, filter_state."
+)
 @click.option("--all", "every", is_flag=True, help=f"Every host of a cluster, not only {HOSTS_SHOWN}.")
 @mesh_options
 def explain(
@@ -25,6 +28,7 @@ def explain(
     url: str,
     method: str | None,
     headers: tuple[str, ...],
+    notes: str,
     every: bool,
     config: str | None,
     xds: str | None,
@@ -42,8 +46,9 @@ def explain(
       meshio explain --config ./mesh http://reviews:9080/reviews/1
       meshio explain --xds localhost:15010 -H 'x-user: ann' reviews:9080/reviews/1
       meshio explain reviews:9080/ --json | jq .route
+      meshio explain --notes '{"metadata": {"tenant": {"plan": "gold"}}}' reviews:9080/
     """
-    told = run(ask_mesh(Origin(config, xds), Ask(url, method, headers), ready_timeout))
+    told = run(ask_mesh(Origin(config, xds), Ask(url, method, headers, notes=notes), ready_timeout))
     if as_json:
         show_json(told.as_dict())
     else:

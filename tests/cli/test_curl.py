@@ -65,3 +65,16 @@ def test_data_comes_from_standard_input() -> None:
 def test_a_file_that_is_not_there_is_wrong_use() -> None:
     with pytest.raises(click.UsageError, match="No such file"):
         read_data(("@/nowhere",))
+
+
+def test_notes_are_json() -> None:
+    notes = Ask("reviews", notes='{"metadata": {"f": {"k": [1]}}, "filter_state": {"s": "v"}}').request().notes
+    assert notes is not None
+    assert (notes.metadata, notes.filter_state) == ({"f": {"k": [1]}}, {"s": "v"})
+    assert Ask("reviews").request().notes is None
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"mood": "good"}', '{"metadata": {"f": 1}}'])
+def test_what_is_no_note_is_told(text: str) -> None:
+    with pytest.raises(click.UsageError, match="--notes"):
+        Ask("reviews", notes=text).request()

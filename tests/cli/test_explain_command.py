@@ -40,3 +40,9 @@ def test_an_error_that_the_mesh_would_answer_is_a_problem(meshio: Meshio, mesh: 
 def test_a_destination_outside_of_the_mesh_passes_through(meshio: Meshio, mesh: Path) -> None:
     told = lines(meshio("explain", "--config", mesh, "http://example.com/"))
     assert told["cluster"] == "100% PassthroughCluster"
+
+
+def test_notes_can_be_said(meshio: Meshio, mesh: Path) -> None:
+    notes = '{"metadata": {"tenant": {"plan": "gold"}}}'
+    told = lines(meshio("explain", "--config", mesh, "--notes", notes, "http://echo/"))
+    assert told["route"].startswith("everything")
