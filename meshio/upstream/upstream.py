@@ -4,7 +4,6 @@ Values come in through `update`, requests through `admit` and `settle`, time thr
 rebuilt after an update, an ejection or a return, never per request.
 """
 
-from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from typing import NoReturn, TypeAlias
 
@@ -32,6 +31,7 @@ from meshio.upstream.warmup import Warmup
 
 NO_OUTCOME = 0  # a status for `settle`: the request was given up and says nothing about the host
 EMPTY = LoadAssignment("")
+STEPS = 8  # that the pick over few hosts may take in one go: one or two milliseconds
 FEW = 256  # endpoints whose hosts are made when the first request asks for them: a fraction of a millisecond
 SMOOTHING = 0.2  # weight of the newest latency in the moving average
 
@@ -205,12 +205,13 @@ class Upstream:
         """After an update, an ejection or a return."""
         grouped, spread = self.standing()
         self._building = arrange(self.cluster.policy, grouped, spread, self)
-        build = self.build()
-        for _ in build:
-            if self.later is not None and outlasts(self.cluster.policy) and self.later(self):
+        patience = STEPS if len(self._hosts) <= FEW else 0
+        for step, _ in enumerate(self.build()):
+            if step != patience or self.later is None or not outlasts(self.cluster.policy):
+                continue
+            if self.later(self):
                 self.pick = standby(self.cluster.policy, self._former, grouped, spread, self._hosts) or self._nobody
                 return
-            deque(build, 0)
 
     def build(self) -> Iterator[None]:
         """Go on with the pick that is being built, yielding about every millisecond, and put it in service.
