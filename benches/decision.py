@@ -17,7 +17,7 @@ from figures import Figures, median_of_rounds
 from meshio.balancing.least_request import LeastRequest
 from meshio.matching import PathPrefix
 from meshio.mesh.dataplane import Dataplane
-from meshio.mesh.forward import Manner
+from meshio.mesh.manner import Manner
 from meshio.mesh.snapshot import Identity, Snapshot
 from meshio.message import Body, Request, Response, Send
 from meshio.routing.listener import FilterChain, HttpChain, Listener

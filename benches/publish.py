@@ -28,7 +28,7 @@ from statistics import median
 from figures import Figures, median_of_rounds
 
 from meshio.mesh.dataplane import Dataplane
-from meshio.mesh.forward import Manner
+from meshio.mesh.manner import Manner
 from meshio.mesh.resolve import resolve
 from meshio.mesh.snapshot import Identity
 from meshio.message import Request, Response, Send

@@ -8,11 +8,14 @@
       BadRequest               the caller: not a URL, header or body that can be sent
       RequestError             one request; .flag (Envoy's), .status, .sent
         NoRoute         NR 404
+        RefusedHeader   IH 400
         NoCluster       NC 503
         NoHealthyHost   UH 503
         Dropped         DO 503   AllDropped UDO
         Overloaded      UO 503
         TimedOut        UT 504   sent
+          TryTimedOut, TryIdle
+          StreamTimedOut  504 or 408: StreamIdle SI, StreamTooLong, UpstreamTooLong UMSDR
         ConnectFailed   UF 503   not sent: always safe to retry
         Reset           UC 503   sent
         ProtocolBroken  UPE 502  sent
@@ -92,6 +95,16 @@ class NoRoute(RequestError):
     """No virtual host or no route matched. Envoy: 404 with an empty body."""
 
     flag, status, details, body = "NR", 404, "route_not_found", b""
+
+
+class RefusedHeader(RequestError):
+    """A header that was for the router means nothing, and the router filter is strict about it."""
+
+    flag, status = "IH", 400
+
+    def __init__(self, name: bytes, value: bytes) -> None:
+        super().__init__(f"invalid header '{name.decode()}' with value '{value.decode('latin-1')}'")
+        self.details = f"request_headers_failed_strict_check{{{name.decode()}}}"
 
 
 class NoCluster(RequestError):
@@ -179,6 +192,46 @@ class TimedOut(RequestError):
 
     flag, status, sent, details = "UT", 504, True, "response_timeout"
     body = b"upstream request timeout"
+
+
+class TryTimedOut(TimedOut):
+    """One try got no response head within its own timeout."""
+
+    details = "upstream_per_try_timeout"
+
+
+class TryIdle(TimedOut):
+    """Nothing came for one try for too long."""
+
+    details = "upstream_per_try_idle_timeout"
+
+
+class StreamTimedOut(TimedOut):
+    """A limit of the whole stream was reached; 408 where the application had not sent all of its request."""
+
+    def __init__(self, message: str, uploaded: bool = True) -> None:
+        super().__init__(message)
+        self.status = 504 if uploaded else 408
+
+
+class StreamIdle(StreamTimedOut):
+    """Nothing was sent or received for too long."""
+
+    flag, details, body = "SI", "stream_idle_timeout", b"stream timeout"
+
+
+class StreamTooLong(StreamTimedOut):
+    """The stream has lasted as long as the route or the listener lets it."""
+
+    details, body = "max_duration_timeout", b"downstream duration timeout"
+    flag = "-"  # Envoy documents DT, and does not set it
+    grpc_status = 4
+
+
+class UpstreamTooLong(StreamTimedOut):
+    """The exchange has lasted as long as the cluster lets it."""
+
+    flag, details, body = "UMSDR", "upstream_max_stream_duration_reached", b"upstream max stream duration reached"
 
 
 class FaultInjected(RequestError):

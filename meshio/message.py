@@ -190,6 +190,9 @@ class Body:
         """Call `done(error)` once, when the body has ended, failed or was closed."""
         done(None)
 
+    def when_fed(self, fed: Callable[[], None]) -> None:
+        """Call `fed()` for each chunk that arrives, where that can be seen."""
+
     def abort(self, error: "RequestError") -> None:
         """End the body with an error: whoever reads it gets `error`. Nothing happens to a complete body."""
 

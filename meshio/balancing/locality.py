@@ -104,6 +104,20 @@ def spread_loads(tiers: Sequence[Tier[C]], spread: Spread, each: Sequence[Spread
     return Loads(*share_out(sound, weak, whole), panic)
 
 
+def loads_without(tiers: Sequence[Tier[C]], spread: Spread, excluded: frozenset[int]) -> Loads | None:
+    """The loads when some priorities take none (Envoy: previous_priorities.cc); None when no other one is available."""
+    healthy, degraded, counted = (count(tiers, kind) for kind in (healthy_hosts, degraded_hosts, counted_hosts))
+    sound, weak = [], []
+    for priority, (fit, limping, total) in enumerate(zip(healthy, degraded, counted, strict=True)):
+        takes = priority not in excluded
+        sound.append(availability(fit, total, spread) if takes else 0)
+        weak.append(availability(limping, total, spread) if takes else 0)
+    whole = min(FULL, sum(sound) + sum(weak))
+    if whole == 0:
+        return None
+    return Loads(*share_out(sound, weak, whole), spread_loads(tiers, spread).panic)
+
+
 def count(tiers: Sequence[Tier[C]], choose: Choose[C]) -> list[int]:
     return [sum(len(choose(group)) for group in tier) for tier in tiers]
 

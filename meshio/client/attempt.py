@@ -6,12 +6,15 @@ from time import monotonic
 from typing import Protocol, TypeAlias
 
 from meshio.errors import ConnectFailed, Overloaded, RequestError, ResetError, TimedOut
-from meshio.mesh.forward import Attempt, Manner
+from meshio.mesh.manner import Attempt, Manner
 from meshio.message import Header, Request, Response, Send
 from meshio.record import Record
+from meshio.resilience.hedge import Try
 from meshio.resilience.outlier import ANSWERED, BROKEN, LATE, UNCONNECTED, Origin
+from meshio.resilience.tries import UNLIMITED, TryLimits
 from meshio.routing.rewrite import rehost
 from meshio.upstream.host import Host
+from meshio.upstream.picky import picky_admission
 from meshio.upstream.session import session_admission
 from meshio.upstream.upstream import NO_OUTCOME, Upstream
 
@@ -46,14 +49,50 @@ class Lines(Protocol):
 
 def attempts(lines: Lines) -> Attempt:
     """How the mesh tries a host: over these connections."""
-    return lambda upstream, manner: attempt(upstream, lines, manner)
+
+    def how(upstream: Upstream, manner: Manner) -> Send:
+        return attempt(upstream, lines if manner.limits == UNLIMITED else Limited(lines, manner.limits), manner)
+
+    return how
+
+
+class Limited:
+    """Connections on which exchanges have limits."""
+
+    __slots__ = ("_limits", "_lines", "renew")
+
+    def __init__(self, lines: Lines, limits: TryLimits) -> None:
+        self._lines = lines
+        self._limits = limits
+        self.renew = lines.renew
+
+    def idle(self, host: Host, request: Request) -> Line | None:
+        line = self._lines.idle(host, request)
+        return LimitedLine(self._limits, line) if line is not None else None
+
+    async def connect(self, upstream: Upstream, host: Host, request: Request) -> Line:
+        line = await self._lines.connect(upstream, host, request)
+        return LimitedLine(self._limits, line)
+
+
+class LimitedLine:
+    """A connection for one exchange, within its limits."""
+
+    __slots__ = ("abandon", "send")
+
+    def __init__(self, limits: TryLimits, line: Line) -> None:
+        self.send = limits.around(line.send)
+        self.abandon = line.abandon
 
 
 def attempt(upstream: Upstream, lines: Lines, manner: Manner) -> Send:
     """Pick a host, send, count in and out: most bodies have ended when the head arrives."""
     admit, settle = upstream.admit if not manner.session else session_admission(upstream), upstream.settle
+    if manner.picky is not None:
+        admit = picky_admission(upstream, admit, manner.picky)
     idle, connect, renew = lines.idle, lines.connect, lines.renew
     avoid, rename, forwards = manner.avoid, manner.endpoint_host, manner.forwards_host
+    verdict, tells = manner.verdict, not manner.silent
 
     async def send(request: Request) -> Response:
         record = request.record
@@ -77,15 +116,21 @@ def attempt(upstream: Upstream, lines: Lines, manner: Manner) -> Send:
             if settle(host, status, origin, now - began, now):
                 renew(host)
             raise
-        now = monotonic()
+        now, status = monotonic(), response.status
         if upstream.reports is not None:
             upstream.reports.take(host, response.headers, now)
-        response.headers.append(service_time(now - began))
+        if tells:
+            response.headers.append(service_time(now - began))
+        if verdict is not None and status != NO_OUTCOME:
+            status = verdict(response)
         record.details = "via_upstream"
-        if not response.body.complete:
+        if response.body.complete:
+            if settle(host, status, ANSWERED, now - began, now):
+                renew(host)
+        else:
+            if status != NO_OUTCOME and upstream.observe(host, status, ANSWERED, now):
+                renew(host)
             follow(upstream, host, response, began, renew)
-        elif settle(host, response.status, ANSWERED, now - began, now):
-            renew(host)
         return response
 
     return send
@@ -99,12 +144,8 @@ def service_time(seconds: float) -> Header:
 
 def follow(upstream: Upstream, host: Host, response: Response, began: float, renew: Renew) -> None:
     """The head is there, the body is not: count out when it has ended."""
-    if response.status == NO_OUTCOME:
-        response.body.when_done(counted_out(upstream, host, response, began, renew))
-        return
-    if upstream.observe(host, response.status, ANSWERED, monotonic()):
-        renew(host)
-    response.body.when_done(left(upstream, host, response, began, renew))
+    ending = counted_out if response.status == NO_OUTCOME else left
+    response.body.when_done(ending(upstream, host, response, began, renew))
 
 
 def counted_out(
@@ -158,5 +199,7 @@ def blame(error: BaseException, request: Request, now: float, connection: Line |
     kind = UNCONNECTED if connection is None or isinstance(error, ConnectFailed) else BROKEN
     if isinstance(error, RequestError):
         return NO_OUTCOME if isinstance(error, Overloaded) else error.status, kind
+    if isinstance(error, CancelledError) and isinstance(request, Try) and request.slow.done():
+        return TimedOut.status, kind  # others went on without it: Envoy counts it as soon as it is slow
     late = isinstance(error, CancelledError) and request.deadline is not None and now >= request.deadline - TICK
     return TimedOut.status if late and connection is not None else NO_OUTCOME, kind

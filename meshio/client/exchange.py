@@ -85,6 +85,8 @@ class Exchange(Request):
 class Streaming(Private):
     """A body that aiohttp sends piece by piece, and that nobody else may touch."""
 
+    unseen = True
+
     def __aiter__(self) -> Streaming:
         return self
 

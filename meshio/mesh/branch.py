@@ -57,9 +57,9 @@ class Branch:
             raise
         return signed(request, response)
 
-    def follow(self, snapshot: Snapshot, locator: Locator) -> None:
-        """Take over what has changed."""
-        self.plan = Plan(snapshot, locator, self.composer, self.plan)
+    def follow(self, snapshot: Snapshot, locator: Locator, anew: bool = False) -> None:
+        """Take over what has changed; `anew` compiles all of it."""
+        self.plan = Plan(snapshot, locator, self.composer, None if anew else self.plan)
         self.route = self.plan.route
 
     def retire(self) -> None:

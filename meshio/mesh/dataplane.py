@@ -11,8 +11,9 @@ from weakref import WeakSet
 from meshio.balancing.hashing import compile_hash
 from meshio.balancing.zone import Senders
 from meshio.mesh.branch import Branch
-from meshio.mesh.forward import Attempt, Composer
+from meshio.mesh.forward import Composer
 from meshio.mesh.freshness import Freshness
+from meshio.mesh.manner import Attempt
 from meshio.mesh.names import Tables
 from meshio.mesh.plan import Locator
 from meshio.mesh.snapshot import EMPTY, Identity, Snapshot
@@ -56,6 +57,7 @@ class Dataplane(Branch):
         self._fresh: dict[str, Upstream] = {}
         self._rosters: dict[str, Roster] = {}
         self._locator: Locator | None = None
+        self._stale = False  # something that ways are compiled from has changed
         self._senders: Senders | None = None
         self._replaced = False
         self._freshness = Freshness()
@@ -114,14 +116,15 @@ class Dataplane(Branch):
         for upstream in self.upstreams.values():
             if isinstance(upstream, Aggregated):
                 upstream.gather(self.upstreams)
-        if self.plan is None or self._replaced or rebinds(self.snapshot, snapshot):
+        if self.plan is None or self._replaced or self._stale or rebinds(self.snapshot, snapshot):
             self._replaced = False
             self._tables.forget_others(snapshot.routes)
             locator = self._locator
             if locator is None or locator.snapshot is not snapshot:
                 locator = Locator(snapshot, self.identity, self._tables)
             for branch in (self, *self._branches):
-                branch.follow(snapshot, locator)
+                branch.follow(snapshot, locator, anew=self._stale)
+            self._stale = False
         self.snapshot = snapshot
         self.sweep()
         return left
@@ -212,6 +215,8 @@ class Dataplane(Branch):
                 self._replaced = True
             if upstream is None:
                 upstream = self.upstreams[name] = self._made(cluster)
+            elif compiled(upstream.cluster) != compiled(cluster):
+                self._stale = True
             assignment = assignment_of(cluster, new) or resolved_before(cluster, upstream)
             left += self._update(upstream, cluster, assignment, self._rosters.pop(name, None))
         return left
@@ -262,6 +267,11 @@ def resolved_before(cluster: Cluster, upstream: Upstream) -> LoadAssignment:
     """A DNS cluster whose settings change keeps the addresses that it has."""
     known = upstream.assignment if isinstance(cluster.discovery, Dns) else None
     return known or LoadAssignment(cluster.name)
+
+
+def compiled(cluster: Cluster) -> tuple[object, ...]:
+    """What the ways to a cluster are compiled from: routes have to be bound anew when it changes."""
+    return cluster.http.max_stream_duration, cluster.http.errors
 
 
 def rebinds(old: Snapshot, new: Snapshot) -> bool:

@@ -14,9 +14,14 @@ from typing import Any, TypeAlias
 from meshio.balancing.hashing import compile_hash
 from meshio.errors import Finish, NoCluster, NoRoute, RequestError
 from meshio.mesh.affinity import asking, hashed
+from meshio.mesh.manner import PLAIN, Attempt, Manner, Special, confessed, lasting, muted, picky_of
+from meshio.mesh.special import Others, others
 from meshio.message import Request, Response, Send
+from meshio.resilience.grpc_timeout import GrpcTimeout
 from meshio.resilience.site import Site
 from meshio.resilience.timeout import Timeout
+from meshio.resilience.tries import UNLIMITED
+from meshio.resilience.verdict import compile_verdict
 from meshio.routing.alteration import Alteration, answering
 from meshio.routing.commands import Known, request_value
 from meshio.routing.filters import Layers, settle
@@ -25,6 +30,7 @@ from meshio.routing.local_reply import stamped
 from meshio.routing.mirror import mirror
 from meshio.routing.prepare import (
     PrepareRequest,
+    each_timeout,
     prepare_request,
     prepare_response,
     prepare_retry,
@@ -49,31 +55,10 @@ from meshio.routing.route import (
 )
 from meshio.routing.session import StatefulSession
 from meshio.routing.split import header_number, split, split_by
-from meshio.upstream.checkups import give_up
 from meshio.upstream.upstream import Upstream
 
 Number: TypeAlias = Callable[[Request], int | None]
 Start: TypeAlias = Callable[[Coroutine[Any, Any, None]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Manner:
-    """How a host is tried.
-
-    avoid           how often to look for a host that earlier attempts of the request did not use
-    endpoint_host   send the picked endpoint's host name as the authority (auto_host_rewrite)
-    session         the request may belong to a session that is with one host
-    forwards_host   and the authority that it had in x-forwarded-host
-    """
-
-    avoid: int = 0
-    endpoint_host: bool = False
-    session: bool = False
-    forwards_host: bool = False
-
-
-PLAIN = Manner()
-Attempt: TypeAlias = Callable[[Upstream, Manner], Send]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +75,30 @@ class Composer:
     start: Start
     address: str
 
-    def http(self, chain: HttpChain, table: RouteTable, host: VirtualHost, route: Route) -> Send:
-        """The whole way of a request that took this route."""
+    def http(
+        self, chain: HttpChain, table: RouteTable, host: VirtualHost, route: Route, ways: Others | None = None
+    ) -> Send:
+        """The whole way of a request that took this route; into `ways` goes how special requests find theirs."""
+        send = self.way(chain, table, host, route)
+        if ways is not None and isinstance(route.action, Forward):
+
+            def compose(route: Route, grpc: bool) -> Send:
+                return self.way(chain, table, host, route, Special(grpc))
+
+            ways[send] = others(compose, route, chain.router)
+        return send
+
+    def way(
+        self, chain: HttpChain, table: RouteTable, host: VirtualHost, route: Route, special: "Special | None" = None
+    ) -> Send:
         levels, route = (route.overrides, host.overrides, table.overrides), shown(route, chain.hop)
         layers = settle(
             chain.filters, levels, Site(route=route.name, address=self.address, clock=loop_time, calendar=time)
         )
         match route.action:
             case Forward() as forward:
-                ways = [(self.forward(Way(chain, table, host, route, each)), each.weight) for each in forward.clusters]
+                legs = [Way(chain, table, host, route, each, special) for each in forward.clusters]
+                ways = [(lasting(self.forward(leg), chain, forward, special), leg.entry.weight) for leg in legs]
                 number = compile_number(forward, self.address)
                 if len(ways) > 1 and number is None:
                     return drawn(split(ways), host.name, route.name)
@@ -161,7 +161,7 @@ class Composer:
         if way.entry.header:
             return self.named(way)
         table, host, route, entry = way.table, way.host, way.route, way.entry
-        action = route.action
+        action, grpc, silent = route.action, way.special is not None and way.special.grpc, way.chain.router.suppresses
         assert isinstance(action, Forward)
         known = self.known(route, entry.name)
         levels = (entry.overrides, route.overrides, host.overrides, table.overrides)
@@ -169,33 +169,52 @@ class Composer:
         site = Site(True, entry.name, route.name, self.address, *limits, loop_time, time)
         layers = settle(way.chain.filters, levels, site)
         session = any(isinstance(layer, StatefulSession) for layer in layers)
-        send = begun(self.tried(action, host, entry, session), asking(entry.wanted) if entry.wanted else None)
+        asked = grpc and action.max_grpc_timeout is not None and action.duration is None
+        if asked or silent:
+            timeout = None if asked else action.timeout
+            route = replace(route, action=replace(action, timeout=timeout, quiet=silent))
+        send = begun(self.tried(action, way, asked, session), asking(entry.wanted) if entry.wanted else None)
         if action.hash_policies and (upstream := self.upstreams.get(entry.name)) is not None:
             send = hashed(send, upstream, action.hash_policies, self.address)
         if action.mirrors:
             send = mirror(action.mirrors, lambda name: self.shadow(name, action.timeout), self.start, known)(send)
-        if action.timeout:
-            send = Timeout(action.timeout).around(send)
+        if asked:
+            each, most = each_timeout(action), action.max_grpc_timeout or 0.0
+            send = GrpcTimeout(most, action.grpc_offset, each, action.timeout_status).around(send)
+        elif action.timeout and action.duration is None:
+            send = Timeout(action.timeout, action.timeout_status).around(send)
         finish = prepare_response(table, host, route, entry, known)
         counts = host.answers_attempt_count and entry.name in self.upstreams
         told = telling_attempts(finish) if counts else finish
         send = finished(begun(send, prepare_request(table, host, route, entry, known)), told)
+        if silent:
+            send = muted(send)
         filtered = layered(send, layers)
         return filtered if filtered is send else replying(filtered, finish)
 
-    def tried(self, action: Forward, host: VirtualHost, entry: WeightedCluster, session: bool) -> Send:
+    def tried(self, action: Forward, way: "Way", asked: bool, session: bool) -> Send:
+        """Every try at one cluster. `asked`: it is the request that says how long all of them may take."""
+        host, entry = way.host, way.entry
         upstream, retry = self.upstreams.get(entry.name), action.retry
         if upstream is None:
             return unserved(entry.name, action.missing_cluster_status)
         rewrite = entry.host_rewrite or action.host_rewrite
-        avoid = retry.host_attempts if retry is not None and retry.avoid_previous else 0
-        manner = Manner(avoid, isinstance(rewrite, HostOfEndpoint), session, action.forwards_host)
+        http = upstream.cluster.http
+        picky = picky_of(retry)
+        avoid = retry.host_attempts if retry is not None and retry.avoid_previous and picky is None else 0
+        limits = retry.limits(None if asked else action.timeout, action.timeout_status) if retry else UNLIMITED
+        if (longest := action.longest_try or http.max_stream_duration) is not None:
+            limits = replace(limits, longest=longest)
+        grpc, silent = way.special is not None and way.special.grpc, way.chain.router.suppresses
+        verdict, renamed = compile_verdict(http.errors, grpc), isinstance(rewrite, HostOfEndpoint)
+        manner = Manner(avoid, renamed, session, action.forwards_host, limits, verdict, silent, picky)
         send = self.attempt(upstream, manner)
         if upstream.cluster.health_check is not None:
             send = confessed(send, upstream)
         if retry is None:
             return send
-        return retry.around(begun(send, prepare_retry(host, action, monotonic)), upstream)
+        prepare = prepare_retry(host, replace(action, quiet=silent), monotonic, asked)
+        return retry.around(begun(send, prepare), upstream, host.tells_timeouts)
 
     def single(self, cluster: str) -> Send | None:
         upstream = self.upstreams.get(cluster)
@@ -231,18 +250,6 @@ def started(send: Send) -> Send:
     return start
 
 
-def confessed(send: Send, upstream: Upstream) -> Send:
-    """An answer may say that its host is ill: it is, then, until a health check says otherwise (Envoy: router.cc)."""
-
-    async def watching(request: Request) -> Response:
-        response = await send(request)
-        if response.header(b"x-envoy-immediate-health-check-fail") is not None:
-            give_up(upstream, request.record.endpoint)
-        return response
-
-    return watching
-
-
 def layered(send: Send, layers: Layers) -> Send:
     """Wrap a way in its filters, the last of them first."""
     behind: list[Finish] = []
@@ -265,6 +272,7 @@ class Way:
     host: VirtualHost
     route: Route
     entry: WeightedCluster
+    special: Special | None = None
 
     def to(self, cluster: str) -> "Way":
         """The same to the cluster that a request has named."""

@@ -17,6 +17,7 @@ from meshio.mesh.chains import Connection, find_chain, find_listener, index_list
 from meshio.mesh.forward import Composer, answered
 from meshio.mesh.names import Tables, is_address, name_addresses, resolve_name, service_ports
 from meshio.mesh.snapshot import Identity, Snapshot
+from meshio.mesh.special import Find, Others
 from meshio.message import Request, Send
 from meshio.routing.authority import compile_authority, compile_withhold
 from meshio.routing.hop import compile_greeting, compile_signature
@@ -140,19 +141,20 @@ class Plan:
     def _http(self, chain: HttpChain, table: RouteTable) -> Router[Send]:
         key = (id(table), chain)
         if key not in self._routers:
-            composer = self._composer
-            router = compile_router(table, lambda table, host, route: composer.http(chain, table, host, route))
+            composer, ways = self._composer, dict[Send, Find]()
+            router = compile_router(table, lambda table, host, route: composer.http(chain, table, host, route, ways))
             if (unrouted := composer.unrouted(chain)) is not None:
                 router = caught(router, unrouted)
             if table.private_headers:
                 router = withheld(router, table.private_headers)
             if (change := compile_authority(chain.ports, chain.strip_dot)) is not None:
                 router = known_as(router, change)
-            self._routers[key] = Compiled(table, self._bound(table), self._entered(router, chain))
+            self._routers[key] = Compiled(table, self._bound(table), self._entered(router, chain, ways))
         return self._routers[key].router
 
-    def _entered(self, router: Router[Send], chain: HttpChain) -> Router[Send]:
-        clean, reword = cleaned(router, chain), chain.replies.compiled(self._composer.recorded())
+    def _entered(self, router: Router[Send], chain: HttpChain, ways: Others) -> Router[Send]:
+        clean = cleaned(router, chain, ways, self._composer.address)
+        reword = chain.replies.compiled(self._composer.recorded())
         return clean if reword is None else reworded(clean, reword)
 
 
@@ -209,9 +211,9 @@ def caught(router: Router[Send], unrouted: Callable[[NoRoute], Send]) -> Router[
     return route
 
 
-def cleaned(router: Router[Send], chain: HttpChain) -> Router[Send]:
-    """Routes see path and headers as the connection manager leaves them."""
-    change, greet = Short(normalise(chain.paths)).__getitem__, compile_greeting(chain.hop)
+def cleaned(router: Router[Send], chain: HttpChain, ways: Others, address: str) -> Router[Send]:
+    """Routes see path and headers as the connection manager leaves them; `ways` are for special requests."""
+    change, greet = Short(normalise(chain.paths)).__getitem__, compile_greeting(chain.hop, address)
     sign = compile_signature(chain.hop)
 
     def clean(request: Request) -> Send:
@@ -220,8 +222,10 @@ def cleaned(router: Router[Send], chain: HttpChain) -> Router[Send]:
         if not isinstance(path, bytes):
             return answered(path)
         request.path = path
-        greet(request)
-        return router(request)
+        if not greet(request):
+            return router(request)
+        send = router(request)
+        return ways[send](request) if send in ways else send
 
     return clean
 

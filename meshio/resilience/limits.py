@@ -19,13 +19,17 @@ class RetryBudget:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Envoy's defaults. Istio sends `UNLIMITED` for each that no DestinationRule sets."""
+    """Envoy's defaults. Istio sends `UNLIMITED` for each that no DestinationRule sets.
+
+    per_host   connections to each host; None for no limit. A host always gets one
+    """
 
     connections: int = 1024
     pending: int = 1024
     requests: int = 1024
     retries: int = 3
     budget: RetryBudget | None = None
+    per_host: int | None = None
 
 
 DEFAULT_LIMITS = Limits()

@@ -22,6 +22,11 @@ class Replay:
         self._ended = False
         self.lost = False
 
+    @property
+    def unseen(self) -> bool:
+        """Others send the source, and nobody is told when it has ended."""
+        return bool(getattr(self._source, "unseen", False))
+
     def __aiter__(self) -> "Reading":
         """From the beginning: what was remembered, then what the source still has."""
         return Reading(self)
@@ -74,6 +79,6 @@ def replayable(body: Content, limit: int) -> Content:
     return body if isinstance(body, bytes | Replay) else Replay(body, limit)
 
 
-def lost(body: Content) -> bool:
-    """Whether the body cannot be sent again."""
-    return isinstance(body, Replay) and body.lost
+def lost(body: Content, limit: int) -> bool:
+    """Whether the body cannot be sent again: nobody has kept what is beyond the limit, or it was interrupted."""
+    return len(body) > limit if isinstance(body, bytes) else isinstance(body, Replay) and body.lost

@@ -1,28 +1,19 @@
-"""Try again: when, how often, after how long. Envoy: source/common/router/retry_state_impl.cc."""
+"""Try again: when (`retry_on.py`), how often, after how long (`back_off.py`). Envoy: retry_state_impl.cc."""
 
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from random import random
-from typing import Protocol, TypeAlias
+from time import time
+from typing import Any, Protocol
 
-from meshio.errors import ConnectFailed, Overloaded, RequestError, ResetError, TimedOut
+from meshio.errors import RequestError, ResetError, TimedOut
 from meshio.message import Request, Response, Send
+from meshio.resilience.back_off import RateLimited, jittered
+from meshio.resilience.hedge import Race, discard, outcome_of
+from meshio.resilience.question import Question
 from meshio.resilience.replay import lost, replayable
-
-Outcome: TypeAlias = Response | RequestError
-Judge: TypeAlias = Callable[[Outcome], bool]
-
-ANY_RESET = frozenset({"reset", "5xx", "gateway-error"})  # of a stream, or of our patience with one try
-STATUS_TOKENS = {"5xx": range(500, 600), "gateway-error": range(502, 505), "retriable-4xx": range(409, 410)}
-TELLING = frozenset({b"grpc-status", b"x-envoy-ratelimited"})
-GRPC_TOKENS = {
-    "cancelled": b"1",
-    "deadline-exceeded": b"4",
-    "resource-exhausted": b"8",
-    "internal": b"13",
-    "unavailable": b"14",
-}
+from meshio.resilience.retry_on import Judge, Outcome, compile_judge, judge_response
+from meshio.resilience.tries import TryLimits
 
 
 class Allowance(Protocol):
@@ -39,16 +30,22 @@ class Allowance(Protocol):
 class Retry:
     """A route's retry policy.
 
-    on                   Envoy's tokens: `5xx gateway-error reset reset-before-request connect-failure refused-stream
-                         retriable-4xx retriable-status-codes envoy-ratelimited cancelled deadline-exceeded internal
-                         resource-exhausted unavailable`
+    on                   Envoy's tokens, `retry_on.TOKENS`; others mean nothing
     attempts             retries after the first try (Envoy's num_retries)
     statuses             for `retriable-status-codes`
+    headers              for `retriable-headers`: any of these conditions on the response
+    requests             only requests that fulfil any of these conditions; () takes all
     per_try_timeout      seconds, None for none
+    per_try_idle         seconds without a byte, None for none
     first_delay, longest_delay   back-off: before retry N uniform in [0, min(longest, first * 2**(N-1)))
+    rate_limited         what responses may say about the back-off
     avoid_previous       the previous_hosts predicate: prefer hosts not tried yet
-    host_attempts        how often to look for such a host before taking any
-    buffer_limit         bytes of a streamed request body kept for replay; beyond it the request is not retried
+    host_attempts        how often to look for a host that is wanted before taking any
+    avoid_canaries       prefer hosts that do not say that they are canaries
+    avoid_labels         prefer hosts that do not have all of these labels; None does not look at them
+    priorities           after so many tries, the priorities that they had are avoided; 0 never
+    buffer_limit         bytes of a request body kept for replay; beyond it the request is not retried
+    hedged               a try that reaches per_try_timeout goes on beside the retry
     """
 
     on: frozenset[str]
@@ -60,11 +57,60 @@ class Retry:
     avoid_previous: bool = False
     host_attempts: int = 1
     buffer_limit: int = 1024 * 1024
+    headers: tuple[Question, ...] = ()
+    requests: tuple[Question, ...] = ()
+    per_try_idle: float | None = None
+    rate_limited: RateLimited | None = None
+    priorities: int = 0
+    hedged: bool = False
+    avoid_canaries: bool = False
+    avoid_labels: tuple[tuple[str, Any], ...] | None = None
 
-    def around(self, send: Send, allowance: Allowance) -> Send:
-        """Try, and try again as long as the outcome asks for it and `allowance` lets it."""
-        once = patient(send, self.per_try_timeout) if self.per_try_timeout else send
-        worthwhile, promising, limit = self.judge(), self._judge_response(), self.buffer_limit
+    def limits(self, timeout: float | None, status: int = 504) -> TryLimits:
+        """Of one try, where all of them together have `timeout` seconds."""
+        each = self.per_try_timeout
+        if each is not None and timeout and each >= timeout:
+            each = None
+        return TryLimits(each, self.per_try_idle, None, self.hedged, status)
+
+    def around(self, send: Send, allowance: Allowance, tells_timeouts: bool = False) -> Send:
+        """Try, and try again as long as the outcome asks for it and `allowance` lets it.
+
+        `send` is one try, within its limits. With `tells_timeouts` the upstream hears whether a timeout is why.
+        """
+        if not self.on:
+            return send
+        turn = Turn(self, send, allowance, tells_timeouts)
+        racing = self.hedged and self.per_try_timeout is not None
+        retrying = turn.race if racing else turn.retrying()
+        return limited_to(self.requests, retrying, send) if self.requests else retrying
+
+    def delay(self, number: int) -> float:
+        """Seconds before retry `number`, from 1."""
+        return jittered(self.first_delay, self.longest_delay, number)
+
+    def judge(self) -> Judge:
+        """Is this outcome worth another try?"""
+        return compile_judge(self.on, self.statuses, self.headers)
+
+
+class Turn:
+    """One route's way of trying again, over one upstream."""
+
+    __slots__ = ("_allowance", "_alone", "_once", "_policy", "_promising", "_tells", "_worthwhile")
+
+    def __init__(self, policy: Retry, once: Send, allowance: Allowance, tells: bool) -> None:
+        self._policy = policy
+        self._once = once
+        self._promising = judge_response(policy.on, policy.statuses, policy.headers)
+        self._worthwhile = policy.judge()
+        self._allowance = allowance
+        self._tells = tells
+        self._alone = self.retrying()
+
+    def retrying(self) -> Send:
+        """The first try, and whatever follows. An answer that is good goes back as fast as can be."""
+        once, promising, worthwhile, limit = self._once, self._promising, self._worthwhile, self._policy.buffer_limit
 
         async def retrying(request: Request) -> Response:
             if request.body != b"":
@@ -77,126 +123,91 @@ class Retry:
             except RequestError as error:
                 outcome = error
             if worthwhile(outcome):
-                outcome = await self._again(request, outcome, once, worthwhile, allowance)
+                outcome = await self._again(request, outcome)
             if isinstance(outcome, RequestError):
                 raise outcome
             return outcome
 
         return retrying
 
-    async def _again(
-        self, request: Request, outcome: Outcome, once: Send, worthwhile: Judge, allowance: Allowance
-    ) -> Outcome:
+    async def _again(self, request: Request, outcome: Outcome) -> Outcome:
         """The first try ended in a way that is worth another."""
-        for number in range(1, self.attempts + 1):
-            if lost(request.body):
+        policy, allowance = self._policy, self._allowance
+        step = 0
+        for _ in range(policy.attempts):
+            if lost(request.body, policy.buffer_limit):
                 return outcome
             if not allowance.start_retry():
                 request.record.flags.append("UO")
                 return outcome
             try:
+                step, pause = self._pause(step, outcome)
                 await discard(outcome)
-                await asyncio.sleep(self.delay(number))
-                outcome = await outcome_of(once, request)
+                await asyncio.sleep(pause)
+                self._tell(request, outcome)
+                outcome = await outcome_of(self._once, request)
             finally:
                 allowance.end_retry()
             if isinstance(outcome, ResetError):
                 outcome.retried = True
-            if not worthwhile(outcome):
+            if not self._worthwhile(outcome):
                 return outcome
-        request.record.flags.append("URX")
+        if not lost(request.body, policy.buffer_limit):
+            request.record.flags.append("URX")
         return outcome
 
-    def delay(self, number: int) -> float:
-        """Seconds before retry `number`, from 1: full jitter below an exponential bound."""
-        return min(self.longest_delay, self.first_delay * 2.0 ** (number - 1)) * random()
+    def _pause(self, step: int, outcome: Outcome | None) -> tuple[int, float]:
+        """How far the exponential back-off is afterwards, and seconds: the response's own, where it says some."""
+        told = self._policy.rate_limited
+        if told is not None and isinstance(outcome, Response):
+            pause = told.delay(outcome, time())
+            if pause is not None:
+                return step, pause
+        return step + 1, self._policy.delay(step + 1)
 
-    def judge(self) -> Judge:
-        """Compile the tokens into one question: is this outcome worth another try?"""
-        retriable_error, retriable_response = self._judge_error(), self._judge_response()
+    def _tell(self, request: Request, outcome: Outcome | None) -> None:
+        if self._tells:
+            value = b"true" if outcome is None or isinstance(outcome, TimedOut) else b"false"
+            kept = [header for header in request.headers if header[0] != IS_TIMEOUT_RETRY]
+            request.headers = [*kept, (IS_TIMEOUT_RETRY, value)]
 
-        def worthwhile(outcome: Outcome) -> bool:
-            return retriable_error(outcome) if isinstance(outcome, RequestError) else retriable_response(outcome)
+    async def race(self, request: Request) -> Response:
+        """Tries side by side. What cannot be sent twice at once (a library's own request) is sent as it is."""
+        if type(request) is not Request:
+            return await self._alone(request)
+        if request.body != b"":
+            request.body = replayable(request.body, self._policy.buffer_limit)
+        left, step = self._policy.attempts, 0
 
-        return worthwhile
+        def again(after: Outcome | None) -> float | str:
+            nonlocal left, step
+            if lost(request.body, self._policy.buffer_limit):
+                return ""
+            if not left:
+                return "URX"
+            left -= 1
+            if not self._allowance.start_retry():
+                return "UO"
+            step, pause = self._pause(step, after)
+            self._tell(request, after)
+            return pause
 
-    def _judge_error(self) -> Callable[[RequestError], bool]:
-        """An open circuit breaker is never retried, nor what was decided without any host (`wouldRetryFromReset`)."""
-        after_reset = bool(self.on & ANY_RESET)
-        before_request = after_reset or "reset-before-request" in self.on
-        unconnected = before_request or "connect-failure" in self.on
-
-        def retriable(error: RequestError) -> bool:
-            match error:
-                case Overloaded():
-                    return False
-                case ConnectFailed():
-                    return unconnected
-                case ResetError():
-                    return after_reset if error.sent else before_request
-                case TimedOut():
-                    return after_reset
-            return False
-
-        return retriable
-
-    def _judge_response(self) -> Callable[[Response], bool]:
-        """Status and gRPC status of the response head (`wouldRetryFromHeaders`); any response may be gRPC's."""
-        statuses, limited = self._statuses(), "envoy-ratelimited" in self.on
-        codes = frozenset(code for token, code in GRPC_TOKENS.items() if token in self.on)
-        heads_count = bool(codes) or limited
-
-        def retriable(response: Response) -> bool:
-            verdict = response.status in statuses
-            if verdict or heads_count:
-                for name, value in response.headers:
-                    if name in TELLING:
-                        if name == b"x-envoy-ratelimited":
-                            return limited
-                        if value in codes:
-                            verdict = True
-            return verdict
-
-        return retriable
-
-    def _statuses(self) -> frozenset[int]:
-        statuses = set(self.statuses) if "retriable-status-codes" in self.on else set()
-        for token, meant in STATUS_TOKENS.items():
-            if token in self.on:
-                statuses.update(meant)
-        return frozenset(statuses)
+        outcome = await Race(self._once, self._worthwhile, again, self._allowance.end_retry).run(request)
+        if isinstance(outcome, RequestError):
+            raise outcome
+        return outcome
 
 
-def patient(send: Send, seconds: float) -> Send:
-    """Bound one try, up to the response head, unless the route's own timeout ends before."""
-
-    async def tried(request: Request) -> Response:
-        route = request.deadline
-        deadline = asyncio.get_running_loop().time() + seconds
-        if route is not None and route <= deadline:
-            return await send(request)
-        request.deadline = deadline
-        try:
-            async with asyncio.timeout_at(deadline):
-                return await send(request)
-        except TimeoutError:
-            error = TimedOut(f"no response to this try within {seconds:g} s")
-            error.details = "upstream_per_try_timeout"
-            raise error from None
-        finally:
-            request.deadline = route
-
-    return tried
+IS_TIMEOUT_RETRY = b"x-envoy-is-timeout-retry"
 
 
-async def outcome_of(send: Send, request: Request) -> Outcome:
-    try:
-        return await send(request)
-    except RequestError as error:
-        return error
+def limited_to(questions: tuple[Question, ...], retrying: Send, once: Send) -> Send:
+    """Only requests that fulfil one of the conditions are tried again."""
+    tests: list[Callable[[Request], bool]] = [question.test() for question in questions]
 
+    async def asked(request: Request) -> Response:
+        if any(test(request) for test in tests):
+            return await retrying(request)
+        return await once(request)
 
-async def discard(outcome: Outcome) -> None:
-    """Nobody will read the response that is retried."""
-    if isinstance(outcome, Response):
-        await outcome.body.aclose()
+    return asked

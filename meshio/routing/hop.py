@@ -5,7 +5,7 @@ Envoy: conn_manager_utility.cc `mutateRequestHeaders` and `mutateResponseHeaders
 """
 
 from binascii import hexlify
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from random import getrandbits
 from struct import Struct
@@ -14,10 +14,15 @@ from typing import Literal, TypeAlias
 from meshio.errors import Finish, NoRoute
 from meshio.message import Header, Headers, Request, Response
 from meshio.routing.internal import INTERNAL
+from meshio.routing.trust import INTERNAL_REQUEST, NOBODY, Trust, marked
+from meshio.routing.words import grpc_content
 
 ServerHeader: TypeAlias = Literal["overwrite", "append_if_absent", "pass_through"]
-Greet: TypeAlias = Callable[[Request], None]
+Greet: TypeAlias = Callable[[Request], bool]
 
+CONTENT_TYPE, GRPC_TIMEOUT = b"content-type", b"grpc-timeout"
+SAYING = frozenset((CONTENT_TYPE, GRPC_TIMEOUT))
+XFCC = b"x-forwarded-client-cert"
 REQUEST_ID, FORWARDED_PROTO, VIA, SERVER = b"x-request-id", b"x-forwarded-proto", b"via", b"server"
 DECORATOR = b"x-envoy-decorator-operation"
 PROTOS: dict[bytes, Header] = {scheme: (FORWARDED_PROTO, scheme) for scheme in (b"http", b"https")}
@@ -36,6 +41,7 @@ class Hop:
     server          what happens to the answer's `server` header, with `server_name`
     via             a name to add to `via` both ways; "" adds none
     names_routes    the upstream is told the route's decorator, as an outbound listener with tracing does
+    trust           whose requests may say how they want to be sent
     """
 
     makes_ids: bool = True
@@ -44,6 +50,7 @@ class Hop:
     server_name: str = "envoy"
     via: str = ""
     names_routes: bool = False
+    trust: Trust = NOBODY
 
 
 ENVOY = Hop()
@@ -54,33 +61,59 @@ def new_id() -> bytes:
     return b"-".join(groups(hexlify((getrandbits(128) & RANDOM | VERSION_4).to_bytes(16, "big"))))
 
 
-def compile_greeting(hop: Hop) -> Greet:
+def compile_greeting(hop: Hop, address: str = "") -> Greet:
     """What happens to a request before routes see it; the caller's own header list stays as it is.
 
-    Internal headers are not taken at an application's word (`internal.py`), the scheme is told, and the request
-    gets an id. Raises NoRoute for an empty `x-forwarded-proto`, as Envoy's router finds no route then.
+    Internal headers are not taken at an application's word (`internal.py`) unless it is trusted, the scheme is told,
+    and the request gets an id. True for a request that has a say in how it is sent (`mesh/special.py`). Raises
+    NoRoute for an empty `x-forwarded-proto`, as Envoy's router finds no route then. `address` is the instance's own.
     """
     makes_ids, via = hop.makes_ids, hop.via.encode()
     noted = INTERNAL | {FORWARDED_PROTO} | ({REQUEST_ID} if makes_ids else set()) | ({VIA} if via else set())
+    looked_at, examine = noted | SAYING, compile_examination(makes_ids, via)
     more: Headers = [(VIA, via)] if via else []
 
-    def greet(request: Request) -> None:
-        for name, _ in request.headers:
-            if name in noted:
-                return examine(request)
+    def greet(request: Request) -> bool:
+        special = False
+        for name, value in request.headers:
+            if name in looked_at:
+                if name in noted:
+                    return examine(request, noted)
+                special = special or name == GRPC_TIMEOUT or grpc_content(value)
         if makes_ids:
             request.headers = [*request.headers, *more, PROTOS[request.scheme], (REQUEST_ID, new_id())]
         else:
             request.headers = [*request.headers, *more, PROTOS[request.scheme]]
+        return special
 
-    def examine(request: Request) -> None:
-        """The request brings some of those headers: what it says itself stays, as one value each."""
+    if hop.trust == NOBODY:
+        return greet
+    trust, judge = hop.trust, hop.trust.judge(address)
+    listened = noted - INTERNAL | {INTERNAL_REQUEST, XFCC}
+
+    def meet(request: Request) -> bool:
+        internal = judge(request)
+        if trust.use_remote:
+            request.headers = [header for header in request.headers if header[0] != FORWARDED_PROTO]
+        asks = internal and any(name in INTERNAL for name, _ in request.headers)
+        special = examine(request, listened if internal else noted)
+        request.headers = marked(request.headers, trust, internal, address)
+        return special or asks
+
+    return meet
+
+
+def compile_examination(makes_ids: bool, via: bytes) -> Callable[[Request, Set[bytes]], bool]:
+    """For a request that brings some of the headers in `noted`: what it says itself stays, as one value each."""
+
+    def examine(request: Request, noted: Set[bytes]) -> bool:
         kept: Headers = []
-        protos, ids, vias = None, b"", b""
+        protos, ids, vias, special = None, b"", b"", False
         for header in request.headers:
             name, value = header
             if name not in noted:
                 kept.append(header)
+                special = special or name == GRPC_TIMEOUT or (name == CONTENT_TYPE and grpc_content(value))
             elif name == REQUEST_ID:
                 ids = listed(ids, value)
             elif name == FORWARDED_PROTO:
@@ -95,8 +128,9 @@ def compile_greeting(hop: Hop) -> Greet:
         if via:
             kept.append((VIA, named_last(vias, via)))
         request.headers = kept
+        return special
 
-    return greet
+    return examine
 
 
 def listed(before: bytes, value: bytes) -> bytes:

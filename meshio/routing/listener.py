@@ -6,11 +6,13 @@ A client has no socket to listen on: the listeners say what Envoy would have don
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from meshio.resilience.streams import NO_LIMITS, StreamLimits
 from meshio.routing.authority import Ports
 from meshio.routing.filters import Filter
 from meshio.routing.hop import ENVOY, Hop
 from meshio.routing.rewording import PLAIN_WORDS, Rewordings
 from meshio.routing.route import RouteTable, WeightedCluster
+from meshio.routing.wishes import PLAIN_ROUTER, Router
 
 EscapedSlashes: TypeAlias = Literal["keep", "reject", "redirect", "forward"]
 
@@ -41,6 +43,8 @@ class HttpChain:
     replies: Rewordings = PLAIN_WORDS
     ports: Ports = "keep"
     strip_dot: bool = False
+    limits: StreamLimits = NO_LIMITS
+    router: Router = PLAIN_ROUTER
 
 
 @dataclass(frozen=True, slots=True)

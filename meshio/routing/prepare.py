@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from meshio.message import Headers, Request, Response
+from meshio.resilience.grpc_timeout import GRPC_TIMEOUT, write_timeout
 from meshio.routing.commands import Known
 from meshio.routing.hop import DECORATOR, Hop
 from meshio.routing.mutation import Change, HeaderMutation, compile_levels
@@ -32,9 +33,10 @@ def prepare_request(
     table: RouteTable, host: VirtualHost, route: Route, entry: WeightedCluster, known: Known
 ) -> PrepareRequest | None:
     """All that happens to a request on its way to one weighted cluster; None when nothing does."""
+    silent = isinstance(route.action, Forward) and route.action.quiet
     levels = (table.request_headers, host.request_headers, route.request_headers)
     own, *shared = ordered(table, entry.request_headers, levels)
-    steps: list[PrepareRequest] = [*added(host, route)]
+    steps: list[PrepareRequest] = [*added(host, route, silent)]
     steps += [mutate_request(change) for change in compile_levels([own], known)]
     if entry.host_rewrite is not None and (authority := compile_host(entry.host_rewrite)) is not None:
         steps.append(lambda request: entry_host(request, authority(request)))
@@ -71,9 +73,9 @@ def ordered(table: RouteTable, entry: HeaderMutation, levels: tuple[HeaderMutati
     return (entry, *levels) if table.most_specific_wins else (entry, *reversed(levels))
 
 
-def added(host: VirtualHost, route: Route) -> list[PrepareRequest]:
+def added(host: VirtualHost, route: Route, silent: bool) -> list[PrepareRequest]:
     """What Envoy adds by itself, in one step: route, time there is for an answer, number of the attempt."""
-    expected = expected_timeout(route.action) if isinstance(route.action, Forward) else 0
+    expected = expected_timeout(route.action) if isinstance(route.action, Forward) and not silent else 0
     headers: Headers = []
     if route.decorator:
         headers.append((DECORATOR, route.decorator.encode()))
@@ -86,19 +88,25 @@ def added(host: VirtualHost, route: Route) -> list[PrepareRequest]:
 
 def expected_timeout(action: Forward) -> int:
     """Milliseconds for one try; 0 when there is no limit."""
-    whole = action.timeout or 0.0
-    each = (action.retry.per_try_timeout if action.retry else None) or 0.0
+    whole, each = action.timeout or 0.0, each_timeout(action) or 0.0
     return int(1000 * (each if 0 < each and (not whole or each < whole) else whole))
 
 
-def prepare_retry(host: VirtualHost, action: Forward, clock: Clock) -> PrepareRequest | None:
+def each_timeout(action: Forward) -> float | None:
+    """Seconds after which a try has to have ended; one that goes on beside another has all the time there is."""
+    return action.retry.per_try_timeout if action.retry is not None and not action.retry.hedged else None
+
+
+def prepare_retry(host: VirtualHost, action: Forward, clock: Clock, grpc: bool = False) -> PrepareRequest | None:
     """To be run before every attempt, inside the retry: which attempt this is, and how long it may still take.
 
-    `clock` is that of `request.deadline`, which the timeouts have set by then.
+    `clock` is that of `request.deadline`, which the timeouts have set by then. With `grpc` the upstream hears it in
+    gRPC's words, too.
     """
     steps: list[PrepareRequest] = []
-    if expected_timeout(action):
-        steps.append(lambda request: expect(request, clock()))
+    if (grpc or expected_timeout(action)) and not action.quiet:
+        each = each_timeout(action)
+        steps.append(lambda request: expect(request, clock(), each, grpc))
     if host.attempt_count:
         steps.append(count_attempt)
     prepare = in_turn(steps)
@@ -113,11 +121,14 @@ def prepare_retry(host: VirtualHost, action: Forward, clock: Clock) -> PrepareRe
     return prepare_again
 
 
-def expect(request: Request, now: float) -> None:
-    """Tell the upstream what is left of the time: of this try's, or of the route's where that is less."""
+def expect(request: Request, now: float, each: float | None, grpc: bool) -> None:
+    """Tell the upstream what is left of the time: `each` for this try, or of the route's where that is less."""
     if request.deadline is not None:
-        left = max(0.0, request.deadline - now)
-        request.headers = with_header(request.headers, EXPECTED, b"%d" % round(1000 * left))
+        left = round(1000 * (request.deadline - now))
+        least = max(1, min(left, int(1000 * each)) if each else left)  # 0 would be no limit
+        request.headers = with_header(request.headers, EXPECTED, b"%d" % least)
+        if grpc:
+            request.headers = with_header(request.headers, GRPC_TIMEOUT, write_timeout(least))
 
 
 def count_attempt(request: Request) -> None:
@@ -150,16 +161,23 @@ def entry_host(request: Request, authority: bytes) -> None:
 def rewritten(action: Forward, route: Route, known: Known) -> list[PrepareRequest]:
     """The route's host rewrite, which reads the old path, then its path rewrite."""
     steps: list[PrepareRequest] = []
+    turn = entry_path if action.quiet else repath
     if (authority := compile_host(action.host_rewrite, known)) is not None:
         forwards = action.forwards_host
-        steps.append(lambda request: rehost(request, new, forwards) if (new := authority(request)) else None)
+        move = entry_host if action.quiet else lambda request, new: rehost(request, new, forwards)
+        steps.append(lambda request: move(request, new) if (new := authority(request)) else None)
     if action.path_format is not None:
         take = compile_path_format(action.path_format, known)
-        steps.append(lambda request: repath(request, new) if (new := take(request)) else None)
+        steps.append(lambda request: turn(request, new) if (new := take(request)) else None)
     if action.path_rewrite is not None:
         change = compile_path(action.path_rewrite, route.match)
-        steps.append(lambda request: repath(request, new) if (new := change(request.path)) else None)
+        steps.append(lambda request: turn(request, new) if (new := change(request.path)) else None)
     return steps
+
+
+def entry_path(request: Request, path: bytes) -> None:
+    """Another path, without a trace of the old one."""
+    request.path = path
 
 
 def prepare_response(

@@ -12,6 +12,7 @@ from meshio.matching.tree import Tree
 from meshio.resilience.descriptors import Limit
 from meshio.resilience.fault import Fraction
 from meshio.resilience.retry import Retry
+from meshio.resilience.streams import StreamDuration
 from meshio.routing.alteration import Step
 from meshio.routing.body_format import BodyFormat
 from meshio.routing.filters import Overrides
@@ -72,7 +73,14 @@ class Forward:
     """Send the request to a cluster.
 
     timeout            seconds; None for none (Envoy's 15 s default is applied by the translator)
-    max_grpc_timeout   seconds; bounds what `grpc-timeout` may ask for. Said, and not acted on: gRPC needs HTTP/2
+    max_grpc_timeout   seconds; bounds what a gRPC caller's `grpc-timeout` may ask for; 0 for no bound, None: it has
+                       no say
+    grpc_offset        seconds that are taken off it
+    idle_timeout       seconds without a byte either way; None for the listener's, 0 for no limit
+    duration           how long a stream may last; where it says anything, there is no `timeout`
+    timeout_status     of the answer when a timeout ends it
+    longest_try        seconds of one exchange with a host, in place of the cluster's
+    quiet              the upstream hears neither what the request was before, nor how long somebody waits
 
     rate_limits        what a rate limit counts requests by; with `include_host_limits` the virtual host's count, too
 
@@ -93,6 +101,12 @@ class Forward:
     draw: Draw | None = None
     path_format: PathFormat | None = None
     forwards_host: bool = False  # a host rewrite leaves the old one in x-forwarded-host
+    grpc_offset: float = 0.0
+    idle_timeout: float | None = None
+    duration: StreamDuration | None = None
+    timeout_status: int = 504
+    longest_try: float | None = None
+    quiet: bool = False
 
     def __post_init__(self) -> None:
         if not any(entry.weight > 0 for entry in self.clusters):
@@ -152,7 +166,10 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class VirtualHost:
-    """Routes for the authorities in `domains`: exact, `*.suffix`, `prefix.*` or `*`."""
+    """Routes for the authorities in `domains`: exact, `*.suffix`, `prefix.*` or `*`.
+
+    tells_timeouts   a retry tells the upstream whether a timeout is the reason (x-envoy-is-timeout-retry)
+    """
 
     name: str
     domains: tuple[str, ...]
@@ -165,6 +182,7 @@ class VirtualHost:
     answers_attempt_count: bool = False  # and comes back with the answer
     secure: bool = False  # requests over plain HTTP are redirected
     tree: Tree[tuple[Route, ...]] | None = None  # finds the routes, instead of `routes`
+    tells_timeouts: bool = False
 
     def every_route(self) -> Iterator[Route]:
         """All routes that a request may take."""

@@ -52,6 +52,10 @@ GRPC_NAMES: dict[bytes, tuple[bytes, bytes]] = {
 
 
 def is_grpc(request: Request) -> bool:
+    """Whether the request is gRPC's."""
+    return grpc_content(request.header(b"content-type") or b"")
+
+
+def grpc_content(content_type: bytes) -> bool:
     """True for `application/grpc` and `application/grpc+proto`, not for `application/grpc-web`."""
-    content_type = request.header(b"content-type") or b""
     return content_type.startswith(GRPC) and content_type[len(GRPC) : len(GRPC) + 1] in (b"", b"+")

@@ -2,7 +2,7 @@
 
 from asyncio import AbstractEventLoop, CancelledError, Future
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from sys import maxsize
 from typing import Protocol
 
@@ -34,7 +34,7 @@ class Stream(Body):
     """
 
     __slots__ = (
-        "_chunks", "_closed", "_dones", "_error", "_faucet", "_limit", "_loop", "_paused", "_reader", "_size",
+        "_chunks", "_closed", "_dones", "_error", "_faucet", "_fed", "_limit", "_loop", "_paused", "_reader", "_size",
         "complete",
     )  # fmt: skip
 
@@ -51,6 +51,7 @@ class Stream(Body):
         self._error: RequestError | None = None
         self._reader: Future[None] | None = None
         self._dones: list[Done] = []
+        self._fed: Callable[[], None] | None = None
 
     def feed(self, chunk: bytes) -> None:
         """More arrived."""
@@ -59,6 +60,8 @@ class Stream(Body):
         if self._size > self._limit and not self._paused and self._faucet is not None:
             self._paused = True
             self._faucet.pause()
+        if self._fed is not None:
+            self._fed()
         self._wake()
 
     def finish(self, trailers: Headers) -> None:
@@ -103,6 +106,10 @@ class Stream(Body):
             done(self._error)
         else:
             self._dones.append(done)
+
+    def when_fed(self, fed: Callable[[], None]) -> None:
+        """Call `fed()` for each chunk that arrives from now on."""
+        self._fed = fed
 
     async def read(self) -> bytes:
         """The whole body, or what iteration left of it. Raises the RequestError that cut it short."""

@@ -134,12 +134,17 @@ class HostPool:
 
     def dial_enough(self) -> None:
         """One dial per waiting request, as far as the cluster's limit allows; always one for a host without any."""
-        upstream = self.upstream
         while len(self.dials) < len(self.waiting):
-            room = upstream.connections < upstream.cluster.limits.connections
-            if not room and (self.dials or self.connections):
+            if (self.dials or self.connections) and not self.has_room():
                 return
             self.begin_dial()
+
+    def has_room(self) -> bool:
+        """Whether the cluster's limits leave room for another connection."""
+        upstream, limits = self.upstream, self.upstream.cluster.limits
+        if limits.per_host is not None and len(self.connections) + len(self.dials) >= limits.per_host:
+            return False
+        return upstream.connections < limits.connections
 
     def begin_dial(self) -> None:
         self.upstream.connections += 1
@@ -150,8 +155,7 @@ class HostPool:
 
     async def warm(self, count: int) -> int:
         """Have `count` connections, as far as the cluster's limit allows, and return how many there are."""
-        limit = self.upstream.cluster.limits.connections
-        while len(self.connections) + len(self.dials) < count and self.upstream.connections < limit:
+        while len(self.connections) + len(self.dials) < count and self.has_room():
             self.begin_dial()
         if self.dials:
             await asyncio.wait(self.dials)

@@ -1,6 +1,6 @@
 """Request bodies that are sent piece by piece, behind a head that is on its way."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from typing import Protocol
 
 from meshio.errors import BadRequest
@@ -64,8 +64,9 @@ async def send_pieces(sink: Sink, request: Request, pieces: AsyncIterator[bytes]
         else:
             await send_exactly(sink, request, pieces, length)
     finally:
-        if isinstance(pieces, AsyncGenerator):
-            await pieces.aclose()
+        close = getattr(pieces, "aclose", None)  # a generator's
+        if close is not None:
+            await close()
 
 
 async def send_chunked(sink: Sink, request: Request, pieces: AsyncIterator[bytes]) -> None:

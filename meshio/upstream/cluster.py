@@ -7,6 +7,7 @@ from meshio.balancing.policy import Policy
 from meshio.balancing.zone import FAIR, ZoneAware
 from meshio.resilience.limits import DEFAULT_LIMITS, Limits
 from meshio.resilience.outlier import OutlierDetection
+from meshio.resilience.question import Question
 from meshio.upstream.endpoint import Health, LoadAssignment
 from meshio.upstream.health_check import HealthCheck
 
@@ -87,7 +88,11 @@ class TlsMatch:
 
 @dataclass(frozen=True, slots=True)
 class HttpOptions:
-    """HttpProtocolOptions. `version` is "http/1.1", "h2", "auto" (ALPN) or "downstream" (as the request came)."""
+    """HttpProtocolOptions. `version` is "http/1.1", "h2", "auto" (ALPN) or "downstream" (as the request came).
+
+    max_stream_duration   seconds of one exchange, None for no limit
+    errors                answers that count as failures of their host, instead of 5xx
+    """
 
     version: Literal["http/1.1", "h2", "auto", "downstream"] = "http/1.1"
     idle_timeout: float | None = 3600.0
@@ -96,6 +101,8 @@ class HttpOptions:
     max_concurrent_streams: int = 0
     max_headers_kb: int = 60
     max_headers: int = 100
+    max_stream_duration: float | None = None
+    errors: Question | None = None
 
 
 OVERRIDABLE: frozenset[Health] = frozenset({"unknown", "healthy", "degraded"})

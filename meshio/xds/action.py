@@ -7,6 +7,7 @@ from meshio.balancing.hashing import HashCookie, HashHeader, HashPolicy, HashQue
 from meshio.errors import Rejected
 from meshio.matching import Matcher, PathTemplate
 from meshio.resilience.retry import Retry
+from meshio.resilience.streams import StreamDuration
 from meshio.routing.alteration import Step
 from meshio.routing.rewrite import (
     HostFormat,
@@ -37,6 +38,7 @@ from meshio.xds.proto.envoy.config.route.v3 import (
     RouteActionClusterNotFoundResponseCode,
     RouteActionHashPolicy,
     RouteActionHashPolicyCookie,
+    RouteActionMaxStreamDuration,
     RouteActionRequestMirrorPolicy,
 )
 from meshio.xds.proto.envoy.type.matcher.v3 import RegexMatchAndSubstitute
@@ -86,7 +88,10 @@ def translate_forward(
         forwards_host=action.append_x_forwarded_host,
         mirrors=tuple(mirror(place.at("request_mirror_policies", i), each) for i, each in enumerate(chosen)),
         hash_policies=tuple(hash_policy(place.at("hash_policy", i), each) for i, each in enumerate(action.hash_policy)),
-        max_grpc_timeout=grpc_timeout(place, action),
+        max_grpc_timeout=seconds(place.at("max_grpc_timeout"), action.max_grpc_timeout),
+        grpc_offset=seconds(place.at("grpc_timeout_offset"), action.grpc_timeout_offset) or 0.0,
+        idle_timeout=seconds(place.at("idle_timeout"), action.idle_timeout),
+        duration=stream_duration(place.at("max_stream_duration"), action.max_stream_duration),
         missing_cluster_status=status,
         draw=draw(place, action.weighted_clusters),
         rate_limits=translate_limits(place, "rate_limits", action.rate_limits),
@@ -95,29 +100,22 @@ def translate_forward(
 
 
 def route_timeout(place: Place, action: RouteAction) -> float | None:
-    """Seconds for the whole request, None for no limit; `max_stream_duration` counts where it is shorter.
-
-    The GENERATOR grpc profile of Istio says timeouts only there.
-    """
+    """Seconds for the whole request, None for no limit: also where the duration of the stream is said instead."""
     own = seconds(place.at("timeout"), action.timeout)
-    limit = own if own is not None else DEFAULT_TIMEOUT
     if action.max_stream_duration is not None:
-        longest = seconds(place.at("max_stream_duration"), action.max_stream_duration.max_stream_duration)
-        if own is None and longest is not None:
-            limit = longest
-        elif longest:
-            limit = min(limit or longest, longest)
-    return limit or None
-
-
-def grpc_timeout(place: Place, action: RouteAction) -> float | None:
-    """The cap of the caller's grpc-timeout: None ignores that header, 0 takes it as it is."""
-    if action.max_grpc_timeout is not None:
-        return seconds(place.at("max_grpc_timeout"), action.max_grpc_timeout)
-    if action.max_stream_duration is None:
         return None
-    longest = action.max_stream_duration.grpc_timeout_header_max
-    return seconds(place.at("max_stream_duration.grpc_timeout_header_max"), longest)
+    return (DEFAULT_TIMEOUT if own is None else own) or None
+
+
+def stream_duration(place: Place, message: RouteActionMaxStreamDuration | None) -> StreamDuration | None:
+    """How long a stream may last, and what a caller may say about it."""
+    if message is None:
+        return None
+    return StreamDuration(
+        seconds(place.at("max_stream_duration"), message.max_stream_duration),
+        seconds(place.at("grpc_timeout_header_max"), message.grpc_timeout_header_max),
+        seconds(place.at("grpc_timeout_header_offset"), message.grpc_timeout_header_offset) or 0.0,
+    )
 
 
 def forward_path(place: Place, action: RouteAction, match: tuple[Matcher, ...]) -> PathRewrite | None:

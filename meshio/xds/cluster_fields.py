@@ -1,7 +1,5 @@
 """What happens to each field of a cluster, its balancing policy, its protocol options and its TLS."""
 
-from datetime import timedelta
-
 from betterproto2 import Message
 
 from meshio.xds.policy_fields import POLICY_FIELDS
@@ -22,6 +20,7 @@ from meshio.xds.proto.envoy.config.cluster.v3 import (
     OutlierDetection,
     UpstreamConnectionOptions,
 )
+from meshio.xds.proto.envoy.config.common.matcher.v3 import HttpHeadersMatch, MatchPredicate, MatchPredicateMatchSet
 from meshio.xds.proto.envoy.config.core.v3 import (
     BindConfig,
     Http1ProtocolOptions,
@@ -34,9 +33,10 @@ from meshio.xds.proto.envoy.extensions.upstreams.http.v3 import HttpProtocolOpti
 from meshio.xds.proto.envoy.extensions.upstreams.http.v3 import (
     HttpProtocolOptionsAutoHttpConfig,
     HttpProtocolOptionsExplicitHttpConfig,
+    HttpProtocolOptionsOutlierDetection,
     HttpProtocolOptionsUseDownstreamHttpConfig,
 )
-from meshio.xds.rule import Rules, ignored, only, read, rejected
+from meshio.xds.rule import Rules, ignored, read, rejected
 from meshio.xds.tls_fields import TLS_FIELDS
 
 STATISTICS = "statistics only"
@@ -89,11 +89,11 @@ CLUSTER_FIELDS: dict[type[Message], Rules] = {
     },
     ClusterCommonLbConfigLocalityWeightedLbConfig: {},
     ClusterCommonLbConfigZoneAwareLbConfig: read("routing_enabled", "min_cluster_size", "fail_traffic_on_panic"),
-    CircuitBreakers: {**read("thresholds"), **rejected("", "per_host_thresholds")},
+    CircuitBreakers: read("thresholds", "per_host_thresholds"),
     CircuitBreakersThresholds: {
         **read("priority", "max_connections", "max_pending_requests", "max_requests", "max_retries", "retry_budget"),
-        **ignored(STATISTICS, "track_remaining"),
-        **only((UNLIMITED,), "pools are not counted, only connections", "max_connection_pools"),
+        **ignored("what is under way is always counted: `Upstream.active`, `.pending`, `.retries`", "track_remaining"),
+        **ignored("a host has one pool, and an empty one costs nothing", "max_connection_pools"),
     },
     CircuitBreakersThresholdsRetryBudget: read("budget_percent", "min_retry_concurrency"),
     OutlierDetection: {
@@ -125,8 +125,19 @@ CLUSTER_FIELDS: dict[type[Message], Rules] = {
         **read("use_downstream_protocol_config", "auto_config"),
         **rejected("", "http_filters", "header_validation_config", "request_mirror_policies", "hash_policy"),
         **rejected("", "retry_policy"),
-        **rejected("which answers count as errors is fixed: 5xx", "outlier_detection"),
+        **read("outlier_detection"),
     },
+    HttpProtocolOptionsOutlierDetection: read("error_matcher"),
+    MatchPredicate: {
+        **read("or_match", "and_match", "not_match", "any_match", "http_response_headers_match"),
+        **rejected(
+            "only the head of a response is looked at",
+            *("http_request_headers_match", "http_request_trailers_match", "http_response_trailers_match"),
+            *("http_request_generic_body_match", "http_response_generic_body_match"),
+        ),
+    },
+    MatchPredicateMatchSet: read("rules"),
+    HttpHeadersMatch: read("headers"),
     HttpProtocolOptionsExplicitHttpConfig: {
         **read("http_protocol_options", "http2_protocol_options"),
         **rejected("HTTP/3 is not spoken in this version", "http3_protocol_options"),
@@ -142,8 +153,7 @@ CLUSTER_FIELDS: dict[type[Message], Rules] = {
     },
     HttpProtocolOptions: {
         **read("idle_timeout", "max_connection_duration", "max_headers_count", "max_response_headers_kb"),
-        **read("max_requests_per_connection"),
-        **only((timedelta(0),), "only the route's timeout is supported", "max_stream_duration"),
+        **read("max_requests_per_connection", "max_stream_duration"),
         **rejected("", "headers_with_underscores_action"),
     },
     UpstreamHttpProtocolOptions: {

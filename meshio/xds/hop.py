@@ -1,6 +1,8 @@
 """What a connection manager adds in its own name -> `Hop`."""
 
 from meshio.routing.hop import Hop, ServerHeader
+from meshio.routing.trust import NOBODY, Trust
+from meshio.xds.cidr import cidr
 from meshio.xds.extension import open_message, type_of
 from meshio.xds.place import Place
 from meshio.xds.proto.envoy.extensions.filters.network.http_connection_manager.v3 import (
@@ -33,7 +35,18 @@ def translate_hop(place: Place, manager: HttpConnectionManager, outbound: bool) 
         server_name=one_line(place.at("server_name"), manager.server_name) or "envoy",
         via=one_line(place.at("via"), manager.via),
         names_routes=outbound and manager.tracing is not None,
+        trust=translate_trust(place, manager),
     )
+
+
+def translate_trust(place: Place, manager: HttpConnectionManager) -> Trust:
+    """Whose word counts. Without addresses that are internal it is nobody's, as in Envoy."""
+    config = manager.internal_address_config
+    here = place.at("internal_address_config")
+    ranges = enumerate(config.cidr_ranges if config is not None else ())
+    networks = tuple(cidr(here.at("cidr_ranges", index), block) for index, block in ranges)
+    remote = bool(manager.use_remote_address)
+    return Trust(remote, networks, not manager.skip_xff_append) if remote or networks else NOBODY
 
 
 def check_ids(place: Place, extension: RequestIdExtension) -> None:

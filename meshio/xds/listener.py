@@ -1,5 +1,6 @@
 """Listeners -> `Listener`. Only outbound ones: this version has no server side."""
 
+from meshio.resilience.streams import StreamLimits
 from meshio.routing.authority import Ports
 from meshio.routing.listener import (
     ChainMatch,
@@ -11,7 +12,9 @@ from meshio.routing.listener import (
     TcpChain,
 )
 from meshio.routing.route import RouteTable, WeightedCluster
+from meshio.routing.wishes import STRICT, Router
 from meshio.xds.cidr import cidr
+from meshio.xds.duration import seconds
 from meshio.xds.extension import open_message, type_of
 from meshio.xds.hop import translate_hop
 from meshio.xds.layers import ROUTER, translate_filters
@@ -22,6 +25,7 @@ from meshio.xds.proto.envoy.config.core.v3 import SocketAddress, TrafficDirectio
 from meshio.xds.proto.envoy.config.listener.v3 import ApiListener, Filter, FilterChainMatch
 from meshio.xds.proto.envoy.config.listener.v3 import FilterChain as FilterChainMessage
 from meshio.xds.proto.envoy.config.listener.v3 import Listener as ListenerMessage
+from meshio.xds.proto.envoy.extensions.filters.http.router.v3 import Router as RouterMessage
 from meshio.xds.proto.envoy.extensions.filters.network.http_connection_manager.v3 import (
     HttpConnectionManager,
     HttpConnectionManagerPathWithEscapedSlashesAction,
@@ -32,6 +36,7 @@ from meshio.xds.route import translate_table
 from meshio.xds.wire import Malformed
 
 MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+SILENCE = 300.0  # seconds
 TCP_PROXY = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"
 NETWORK_FILTERS = PEERS | {"stats.PluginConfig": "Istio's statistics"}
 
@@ -154,6 +159,8 @@ def http_chain(place: Place, raw: bytes, outbound: bool) -> HttpChain:
         strip_dot=manager.strip_trailing_host_dot,
         hop=translate_hop(place, manager, outbound),
         replies=translate_replies(place.at("local_reply_config"), manager.local_reply_config),
+        limits=stream_limits(place, manager),
+        router=translate_router(place, manager),
     )
 
 
@@ -164,6 +171,28 @@ def ports(place: Place, manager: HttpConnectionManager) -> Ports:
     if manager.strip_any_host_port:
         return "any"
     return "matching" if manager.strip_matching_host_port else "keep"
+
+
+def stream_limits(place: Place, manager: HttpConnectionManager) -> StreamLimits:
+    """How long a stream may last, and be silent; Envoy's default for silence is five minutes."""
+    common = manager.common_http_protocol_options
+    longest = common.max_stream_duration if common is not None else None
+    idle = seconds(place.at("stream_idle_timeout"), manager.stream_idle_timeout)
+    return StreamLimits(
+        (SILENCE if idle is None else idle) or None,
+        seconds(place.at("common_http_protocol_options.max_stream_duration"), longest) or None,
+    )
+
+
+def translate_router(place: Place, manager: HttpConnectionManager) -> Router:
+    """The settings of the router filter, which is the last."""
+    last = len(manager.http_filters) - 1
+    here, config = place.at("http_filters", last).at("typed_config"), manager.http_filters[last].typed_config
+    message = open_message(here, RouterMessage, config.value if config is not None else b"")
+    strict = frozenset(name.encode() for name in message.strict_check_headers)
+    if unknown := sorted(strict - STRICT):
+        raise here.rejected(f"{unknown[0].decode()!r} is none that can be checked", "strict_check_headers")
+    return Router(message.respect_expected_rq_timeout, message.suppress_envoy_headers, strict)
 
 
 def check_order(place: Place, manager: HttpConnectionManager) -> None:

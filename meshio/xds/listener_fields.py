@@ -17,6 +17,7 @@ from meshio.xds.proto.envoy.config.accesslog.v3 import (
 from meshio.xds.proto.envoy.config.listener.v3 import ApiListener, Filter, FilterChain, FilterChainMatch, Listener
 from meshio.xds.proto.envoy.extensions.filters.network.http_connection_manager.v3 import (
     HttpConnectionManager,
+    HttpConnectionManagerInternalAddressConfig,
     HttpConnectionManagerUpgradeConfig,
     HttpFilter,
     LocalReplyConfig,
@@ -106,17 +107,16 @@ LISTENER_FIELDS: dict[type[Message], Rules] = {
         **rejected("there is no port that the application came in by", "append_x_forwarded_port"),
         **rejected("answers are for the application, which has the record of the request", "proxy_status_config"),
         **read("strip_matching_host_port", "strip_trailing_host_dot", "strip_any_host_port"),
-        **only((False,), "the application's addresses are not put into x-forwarded-for", "use_remote_address"),
-        **only((timedelta(0),), "only the route's timeout is supported", "request_timeout", "stream_idle_timeout"),
+        **read("use_remote_address", "internal_address_config", "skip_xff_append", "stream_idle_timeout"),
+        **only((timedelta(0),), "the application's request is bounded by the application", "request_timeout"),
         **only((0, 1, 2, 3), XFCC, "forward_client_cert_details"),
         **rejected(XFCC, "forward_client_cert_matcher"),
-        **rejected("no request counts as internal", "internal_address_config"),
         **read("common_http_protocol_options"),  # for what it refuses; the rest is about the application's connection
         **ignored(
             DOWNSTREAM,
             *("codec_type", "http1_safe_max_connection_duration", "stream_flush_timeout", "request_headers_timeout"),
             *("http_protocol_options", "http2_protocol_options", "http3_protocol_options", "max_request_headers_kb"),
-            *("drain_timeout", "delayed_close_timeout", "skip_xff_append", "set_current_client_cert_details"),
+            *("drain_timeout", "delayed_close_timeout", "set_current_client_cert_details"),
             *("proxy_100_continue", "represent_ipv4_remote_address_as_ipv4_mapped_ipv6"),
             *("stream_error_on_invalid_http_message", "append_local_overload"),
             "add_proxy_protocol_connection_state",
@@ -147,6 +147,10 @@ LISTENER_FIELDS: dict[type[Message], Rules] = {
     NotHealthCheckFilter: {},
     RequestIdExtension: read("typed_config"),
     UuidRequestIdConfig: ignored(NO_TRACE, "pack_trace_reason", "use_request_id_for_trace_sampling"),
+    HttpConnectionManagerInternalAddressConfig: {
+        **read("cidr_ranges"),
+        **ignored("no request comes over a Unix socket", "unix_sockets"),
+    },
     Rds: {**read("route_config_name"), **ignored("everything comes over the one ADS stream", "config_source")},
     HttpFilter: {
         **read("name", "typed_config", "is_optional", "disabled"),

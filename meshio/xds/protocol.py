@@ -4,6 +4,7 @@ from typing import Literal
 
 from meshio.upstream.cluster import HttpOptions
 from meshio.xds.duration import seconds
+from meshio.xds.error_match import translate_errors
 from meshio.xds.extension import open_message, type_of
 from meshio.xds.place import Place
 from meshio.xds.proto.envoy.config.cluster.v3 import Cluster, ClusterClusterProtocolSelection
@@ -59,6 +60,11 @@ def http_options(place: Place, cluster: Cluster, options: UpstreamOptions) -> Ht
         max_concurrent_streams=(h2.max_concurrent_streams or 0) if h2 is not None else 0,
         max_headers_kb=common.max_response_headers_kb or default.max_headers_kb,
         max_headers=common.max_headers_count or default.max_headers,
+        max_stream_duration=seconds(
+            place.at("common_http_protocol_options.max_stream_duration"), common.max_stream_duration
+        )
+        or None,
+        errors=translate_errors(place.at("outlier_detection"), options.outlier_detection),
     )
 
 

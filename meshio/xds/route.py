@@ -22,13 +22,13 @@ from meshio.xds.mutation import request_mutation, response_mutation
 from meshio.xds.place import Place
 from meshio.xds.proto.envoy.config.route.v3 import (
     Decorator,
-    RetryPolicy,
+    RouteAction,
     RouteConfiguration,
     VirtualHostTlsRequirementType,
 )
 from meshio.xds.proto.envoy.config.route.v3 import Route as RouteMessage
 from meshio.xds.proto.envoy.config.route.v3 import VirtualHost as VirtualHostMessage
-from meshio.xds.retry import translate_retry
+from meshio.xds.retry import translate_hedge, translate_retry
 from meshio.xds.shared import shared
 from meshio.xds.text import one_line
 from meshio.xds.tree import translate_tree
@@ -140,7 +140,8 @@ def translate_host(place: Place, config: RouteConfiguration, host: VirtualHostMe
         raise place.rejected("is required", "name")
     if host.routes and host.matcher is not None:
         raise place.rejected("routes and matcher exclude each other", "matcher")
-    level = Level(config, host, retry_of(place, host.retry_policy, buffer_limit(host)))
+    level = Level(config, host, place)
+    retry_of(place, level, RouteMessage())  # what is wrong with it is refused, though no route may want it
     return VirtualHost(
         name=host.name,
         domains=tuple(host.domains),
@@ -153,6 +154,7 @@ def translate_host(place: Place, config: RouteConfiguration, host: VirtualHostMe
         answers_attempt_count=host.include_attempt_count_in_response,
         secure=secure(place, host.require_tls),
         tree=tree(place, level) if host.matcher is not None else None,
+        tells_timeouts=host.include_is_timeout_retry_header,
     )
 
 
@@ -169,7 +171,7 @@ class Level:
 
     config: RouteConfiguration
     host: VirtualHostMessage
-    retry: Retry | None
+    place: Place
 
 
 def tree(place: Place, level: Level) -> Tree[tuple[Route, ...]]:
@@ -216,11 +218,8 @@ def translate_action(place: Place, level: Level, route: RouteMessage, match: tup
     """Exactly one action, for a route that matches like this."""
     if (forward := route.route) is not None:
         here = place.at("route")
-        limit = buffer_limit(route)
-        own = retry_of(here, forward.retry_policy, buffer_limit(level.host) if limit is None else limit)
         mirrors = level.host.request_mirror_policies or level.config.request_mirror_policies
-        retry = own if forward.retry_policy is not None else level.retry
-        return translate_forward(here, forward, retry, mirrors, match)
+        return translate_forward(here, forward, retry_of(here, level, route), mirrors, match)
     if route.redirect is not None:
         return translate_redirect(place.at("redirect"), route.redirect, match)
     if route.direct_response is not None:
@@ -232,8 +231,15 @@ def translate_action(place: Place, level: Level, route: RouteMessage, match: tup
     raise place.rejected("has no action")
 
 
-def retry_of(place: Place, policy: RetryPolicy | None, limit: int | None) -> Retry | None:
-    return translate_retry(place.at("retry_policy"), policy, limit) if policy is not None else None
+def retry_of(place: Place, level: Level, route: RouteMessage) -> Retry | None:
+    """Each of the three is the route's own, or the virtual host's: retry policy, hedge policy, buffer limit."""
+    action, host, limit = route.route or RouteAction(), level.host, buffer_limit(route)
+    hedge = action.hedge_policy if action.hedge_policy is not None else host.hedge_policy
+    hedged = translate_hedge(place if action.hedge_policy is not None else level.place, hedge)
+    policy, here = (action.retry_policy, place) if action.retry_policy is not None else (host.retry_policy, level.place)
+    if policy is None:
+        return None
+    return translate_retry(here.at("retry_policy"), policy, buffer_limit(host) if limit is None else limit, hedged)
 
 
 def buffer_limit(level: VirtualHostMessage | RouteMessage) -> int | None:

@@ -1,7 +1,5 @@
 """What happens to each field of a route configuration."""
 
-from datetime import timedelta
-
 from betterproto2 import Message
 
 from meshio.xds.proto.envoy.config.route.v3 import (
@@ -11,12 +9,16 @@ from meshio.xds.proto.envoy.config.route.v3 import (
     FilterAction,
     FilterConfig,
     HeaderMatcher,
+    HedgePolicy,
     NonForwardingAction,
     QueryParameterMatcher,
     RedirectAction,
     RetryPolicy,
+    RetryPolicyRateLimitedRetryBackOff,
+    RetryPolicyResetHeader,
     RetryPolicyRetryBackOff,
     RetryPolicyRetryHostPredicate,
+    RetryPolicyRetryPriority,
     Route,
     RouteAction,
     RouteActionHashPolicy,
@@ -38,6 +40,8 @@ from meshio.xds.proto.envoy.config.route.v3 import (
     WeightedCluster,
     WeightedClusterClusterWeight,
 )
+from meshio.xds.proto.envoy.extensions.retry.host.omit_host_metadata.v3 import OmitHostMetadataConfig
+from meshio.xds.proto.envoy.extensions.retry.priority.previous_priorities.v3 import PreviousPrioritiesConfig
 from meshio.xds.rule import Rules, ignored, only, read, rejected
 
 HEADERS = (
@@ -47,7 +51,6 @@ HEADERS = (
 PLUGIN = "an extension of others' making would choose the cluster"
 STATISTICS = "names of statistics only"
 TRACING = "no spans are made in this version"
-GRPC = "bounds gRPC requests, which need HTTP/2; kept for the version that speaks it"
 
 ROUTE_FIELDS: dict[type[Message], Rules] = {
     RouteConfiguration: {
@@ -64,9 +67,9 @@ ROUTE_FIELDS: dict[type[Message], Rules] = {
         **read("name", "domains", "routes", *HEADERS, "typed_per_filter_config", "include_request_attempt_count"),
         **read("retry_policy", "per_request_buffer_limit_bytes", "request_body_buffer_limit"),
         **read("request_mirror_policies"),
-        **rejected("", "retry_policy_typed_config", "hedge_policy"),
+        **rejected("", "retry_policy_typed_config"),
         **read("include_attempt_count_in_response", "matcher", "require_tls"),
-        **rejected("", "include_is_timeout_retry_header"),
+        **read("include_is_timeout_retry_header", "hedge_policy"),
         **read("rate_limits"),
         **ignored(STATISTICS, "virtual_clusters"),
         **read("cors"),
@@ -106,28 +109,22 @@ ROUTE_FIELDS: dict[type[Message], Rules] = {
     RouteAction: {
         **read("cluster", "weighted_clusters", "cluster_not_found_response_code", "prefix_rewrite", "regex_rewrite"),
         **read("host_rewrite_literal", "auto_host_rewrite", "host_rewrite_header", "host_rewrite_path_regex"),
-        **read("timeout", "retry_policy", "request_mirror_policies", "hash_policy"),
-        **ignored(GRPC, "max_grpc_timeout"),
-        **read("max_stream_duration", "metadata_match", "cluster_header"),
+        **read("timeout", "retry_policy", "hedge_policy", "request_mirror_policies", "hash_policy", "metadata_match"),
+        **read("max_grpc_timeout", "grpc_timeout_offset", "max_stream_duration", "idle_timeout", "cluster_header"),
         **rejected(PLUGIN, "cluster_specifier_plugin", "inline_cluster_specifier_plugin"),
         **read("path_rewrite_policy"),
         **read("path_rewrite", "host_rewrite", "append_x_forwarded_host"),
-        **rejected("", "retry_policy_typed_config", "grpc_timeout_offset", "upgrade_configs", "hedge_policy"),
+        **rejected("", "retry_policy_typed_config", "upgrade_configs"),
         **rejected("redirects go to the caller", "internal_redirect_policy", "internal_redirect_action"),
         **rejected("redirects go to the caller", "max_internal_redirects"),
         **read("rate_limits"),
-        **only((timedelta(0),), "", "idle_timeout"),
         **rejected("circuit breakers of high priority", "priority"),
         **read("include_vh_rate_limits"),
         **ignored("HTTP/3 only", "early_data_policy"),
         **ignored("about the connection from the application to a proxy, which does not exist here", "flush_timeout"),
         **read("cors"),
     },
-    RouteActionMaxStreamDuration: {
-        **read("max_stream_duration"),
-        **ignored(GRPC, "grpc_timeout_header_max"),
-        **rejected("", "grpc_timeout_header_offset"),
-    },
+    RouteActionMaxStreamDuration: read("max_stream_duration", "grpc_timeout_header_max", "grpc_timeout_header_offset"),
     RouteActionRequestMirrorPolicy: {
         **read("cluster", "runtime_fraction", "disable_shadow_host_suffix_append"),
         **read("cluster_header", "request_headers_mutations", "host_rewrite_literal"),
@@ -159,10 +156,19 @@ ROUTE_FIELDS: dict[type[Message], Rules] = {
     RetryPolicy: {
         **read("retry_on", "num_retries", "per_try_timeout", "retry_host_predicate", "retriable_status_codes"),
         **read("host_selection_retry_max_attempts", "retry_back_off"),
-        **rejected("retries in other localities are not supported", "retry_priority"),
-        **rejected("", "retry_options_predicates", "per_try_idle_timeout", "retriable_headers"),
-        **rejected("", "rate_limited_retry_back_off", "retriable_request_headers"),
+        **read("per_try_idle_timeout", "retriable_headers", "retriable_request_headers", "rate_limited_retry_back_off"),
+        **read("retry_priority"),
+        **rejected("Envoy itself comes with none", "retry_options_predicates"),
     },
     RetryPolicyRetryHostPredicate: read("name", "typed_config"),
+    RetryPolicyRetryPriority: read("name", "typed_config"),
+    PreviousPrioritiesConfig: read("update_frequency"),
+    OmitHostMetadataConfig: read("metadata_match"),
     RetryPolicyRetryBackOff: read("base_interval", "max_interval"),
+    RetryPolicyRateLimitedRetryBackOff: read("reset_headers", "max_interval"),
+    RetryPolicyResetHeader: read("name", "format"),
+    HedgePolicy: {
+        **read("initial_requests", "hedge_on_per_try_timeout"),
+        **ignored("Envoy itself does nothing with it", "additional_request_chance"),
+    },
 }

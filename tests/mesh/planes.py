@@ -5,7 +5,7 @@ import asyncio
 from meshio.balancing.round_robin import RoundRobin
 from meshio.matching import PathPrefix
 from meshio.mesh.dataplane import Dataplane
-from meshio.mesh.forward import Manner
+from meshio.mesh.manner import Manner
 from meshio.mesh.snapshot import Identity, Snapshot
 from meshio.message import Body, Headers, Request, Response, Send
 from meshio.routing.listener import FilterChain, HttpChain, Listener
@@ -54,8 +54,11 @@ class Peer:
         self.seen: list[Request] = []
         self.told: list[Headers] = []
         self.status = 200
+        self.manners: list[Manner] = []
 
     def attempt(self, upstream: Upstream, manner: Manner) -> Send:
+        self.manners.append(manner)
+
         async def send(request: Request) -> Response:
             host = upstream.admit(request, manner.avoid)
             self.seen.append(request)

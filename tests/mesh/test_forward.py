@@ -9,10 +9,12 @@ from meshio.matching import Exact, Header, PathPrefix
 from meshio.message import Request
 from meshio.resilience.fault import Fault, Fraction
 from meshio.resilience.retry import Retry
+from meshio.resilience.verdict import Heads
 from meshio.routing.cors import Cors
 from meshio.routing.filters import Filter, Override
 from meshio.routing.mutation import HeaderMutation, HeaderValue
 from meshio.routing.route import DirectResponse, Forward, Route, RouteTable, VirtualHost, WeightedCluster
+from meshio.upstream.cluster import HttpOptions
 from tests.mesh.planes import ANY, assignment, cluster, get, http, reached, run, snapshot, table, to
 
 STICKY = {"hash_policies": (HashCookie("sid", ttl=60.0, path="/"),)}
@@ -160,5 +162,19 @@ def test_an_answer_may_tell_how_long_it_took():
         assert int(response.header(b"x-took")) >= 0
         assert int(before) <= int(response.header(b"x-began")) <= time.time()
         assert peer.seen[0].began >= before
+
+    run(scenario)
+
+
+def test_a_cluster_that_changes_what_an_error_is_is_compiled_anew():
+    async def scenario(plane, peer):
+        plane.publish(snapshot(cluster("a")))
+        await reached(plane)
+        assert peer.manners[-1].verdict is None
+        strange = replace(cluster("a"), http=HttpOptions(errors=Heads(), max_stream_duration=3.0))
+        plane.publish(snapshot(strange))
+        await reached(plane)
+        assert peer.manners[-1].verdict is not None
+        assert peer.manners[-1].limits.longest == 3.0
 
     run(scenario)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 
@@ -15,7 +16,9 @@ from meshio.errors import (
     Reset,
     TimedOut,
 )
+from meshio.matching import Exact, Header, HeaderPresent
 from meshio.message import Body, Request, Response, Send
+from meshio.resilience.back_off import RateLimited, ResetHeader
 from meshio.resilience.retry import Retry
 
 ISTIO = frozenset("connect-failure refused-stream unavailable cancelled retriable-status-codes".split())
@@ -163,6 +166,19 @@ def test_a_rate_limited_response_is_tried_again_only_if_that_is_asked_for() -> N
     assert tries(retrying("5xx"), limited, 200) == 1
     assert tries(retrying("5xx envoy-ratelimited"), limited, 200) == 2
     assert tries(retrying("envoy-ratelimited"), (429, [(b"x-envoy-ratelimited", b"true")]), 200) == 2
+
+
+def test_headers_of_the_response_can_be_a_reason() -> None:
+    questions = (Header(b"x-state", Exact(b"warming")), Header(b":status", Exact(b"418")))
+    retry = replace(retrying("retriable-headers", 1), headers=questions)
+    assert tries(retry, (200, [(b"x-state", b"warming")]), 200) == 2
+    assert tries(retry, (200, [(b"x-state", b"cold")])) == 1
+    assert tries(retry, 418, 200) == 2
+    assert tries(retry, 503) == 1
+    assert tries(retry, CONNECT) == 1
+    limited = [(b"x-state", b"warming"), (b"x-envoy-ratelimited", b"")]
+    assert tries(retry, (200, limited)) == 1
+    assert tries(replace(retry, on=frozenset({"5xx"})), (200, [(b"x-state", b"warming")])) == 1
 
 
 def test_istios_default_does_not_retry_a_503_but_a_refused_connection() -> None:
@@ -317,43 +333,58 @@ def test_a_body_whose_source_was_interrupted_is_not_sent_again() -> None:
     assert upstream.tries == 0
 
 
-async def never(request: Request) -> Response:
-    await asyncio.sleep(1e9)
-    raise AssertionError
+def test_a_body_of_bytes_beyond_the_limit_is_sent_once() -> None:
+    retry = Retry(frozenset({"5xx"}), first_delay=0.0, buffer_limit=3)
+    upstream, exactly = Upstream(503), Upstream(503)
+    run(retry.around(upstream, Breaker()), asked(b"abcd"))
+    run(retry.around(exactly, Breaker()), asked(b"abc"))
+    assert (upstream.tries, exactly.tries) == (1, 2)
 
 
-def test_each_try_has_its_own_timeout() -> None:
-    seen: list[float | None] = []
+def test_no_retries_at_all_is_a_limit_that_is_reached() -> None:
+    request = asked()
+    run(retrying(attempts=0).around(upstream := Upstream(503), Breaker()), request)
+    assert (upstream.tries, request.record.flags) == (1, ["URX"])
+
+
+def test_a_policy_for_nothing_adds_nothing() -> None:
+    upstream = Upstream(503)
+    assert Retry(frozenset(), per_try_timeout=1.0).around(upstream, Breaker()) is upstream
+
+
+def test_only_requests_that_fulfil_a_condition_are_tried_again() -> None:
+    retry = replace(retrying(), requests=(HeaderPresent(b"x-a"), Header(b":method", Exact(b"GET"))))
+    for method, headers, number in ((b"POST", [], 1), (b"POST", [(b"x-a", b"")], 2), (b"GET", [], 2)):
+        upstream = Upstream(503, 200)
+        run(retry.around(upstream, Breaker()), Request(method, b"reviews", b"/", headers))
+        assert upstream.tries == number
+
+
+def test_the_upstream_hears_whether_a_timeout_is_why_it_is_asked_again() -> None:
+    told: list[bytes | None] = []
 
     async def send(request: Request) -> Response:
-        seen.append(request.deadline)
-        return await never(request) if len(seen) < 3 else Response(200, [], Body())
+        told.append(request.header(b"x-envoy-is-timeout-retry"))
+        if len(told) == 1:
+            raise TimedOut("late")
+        return Response(503 if len(told) == 2 else 200, [], Body(), request.record)
 
-    request = asked()
-    retry = Retry(frozenset({"reset"}), 2, per_try_timeout=0.01, first_delay=0.0)
-    response = run(retry.around(send, Breaker()), request)
-    assert isinstance(response, Response)
-    assert len(set(seen)) == 3
-    assert None not in seen
-    assert request.deadline is None
+    run(retrying().around(send, Breaker(), tells_timeouts=True))
+    assert told == [None, b"true", b"false"]
 
 
-def test_the_last_try_that_times_out_is_a_timeout() -> None:
-    retry = Retry(frozenset({"5xx"}), 1, per_try_timeout=0.01, first_delay=0.0)
-    error = run(retry.around(never, Breaker()))
-    assert isinstance(error, TimedOut)
-    assert (error.status, error.flag, error.details) == (504, "UT", "upstream_per_try_timeout")
+def test_a_response_says_itself_when_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
 
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
 
-def test_a_try_has_no_timeout_of_its_own_when_the_route_ends_before() -> None:
-    async def main() -> None:
-        request = asked()
-        route = request.deadline = asyncio.get_running_loop().time() + 1.0
-
-        async def send(request: Request) -> Response:
-            assert request.deadline == route
-            return Response(200, [], Body())
-
-        await Retry(frozenset(), per_try_timeout=2.0).around(send, Breaker())(request)
-
-    asyncio.run(main(), debug=True)
+    monkeypatch.setattr("meshio.resilience.retry.asyncio.sleep", sleep)
+    limited = RateLimited((ResetHeader(b"retry-after"),), longest=10.0)
+    retry = replace(retrying(attempts=4), first_delay=100.0, longest_delay=150.0, rate_limited=limited)
+    busy, never = (503, [(b"retry-after", b"7")]), (503, [(b"retry-after", b"11")])
+    upstream = Upstream(busy, CONNECT, never, 503, 200)
+    run(retry.around(upstream, Breaker()))
+    assert 7.0 <= slept[0] < 10.5
+    assert slept[1] < 100.0
+    assert len(slept) == 4

@@ -46,7 +46,7 @@ def test_a_retry_tells_the_upstream_how_much_time_is_left():
     assert request.headers == [(b"x-envoy-expected-rq-timeout-ms", b"966")]
     now = 12.0
     prepare(request)
-    assert request.headers == [(b"x-envoy-expected-rq-timeout-ms", b"0")]
+    assert request.headers == [(b"x-envoy-expected-rq-timeout-ms", b"1")]
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,12 @@ def test_thresholds_of_normal_priority_are_the_limits() -> None:
     assert limits == Limits(connections=2, requests=0, budget=RetryBudget(50.0, 3))
 
 
+def test_connections_of_each_host_have_a_limit_of_their_own() -> None:
+    high, normal = CircuitBreakersThresholds(RoutingPriority.HIGH, 7), CircuitBreakersThresholds(max_connections=3)
+    limits = decode(cluster(circuit_breakers=CircuitBreakers(per_host_thresholds=[high, normal]))).limits
+    assert limits == Limits(per_host=3)
+
+
 def test_outlier_detection_is_taken_over_with_envoy_s_defaults() -> None:
     said = Outlier(
         consecutive_5xx=3,

@@ -29,12 +29,16 @@ from meshio.xds.proto.envoy.config.cluster.v3 import ClusterDiscoveryType as Typ
 from meshio.xds.proto.envoy.config.cluster.v3 import ClusterLbPolicy as Lb
 from meshio.xds.proto.envoy.config.cluster.v3 import ClusterLbSubsetConfigLbSubsetSelector as OldSelector
 from meshio.xds.proto.envoy.config.cluster.v3 import OutlierDetection as Outlier
+from meshio.xds.proto.envoy.config.common.matcher.v3 import HttpHeadersMatch, MatchPredicate, MatchPredicateMatchSet
 from meshio.xds.proto.envoy.config.core.v3 import (
     BindConfig,
     ConfigSource,
     DataSource,
     HealthStatus,
     HealthStatusSet,
+    Http1ProtocolOptions,
+    HttpProtocolOptions,
+    RoutingPriority,
     TransportSocket,
     TypedExtensionConfig,
 )
@@ -71,6 +75,7 @@ from meshio.xds.proto.envoy.extensions.transport_sockets.tls.v3 import (
 )
 from meshio.xds.proto.envoy.extensions.upstreams.http.v3 import HttpProtocolOptions as Upstream
 from meshio.xds.proto.envoy.extensions.upstreams.http.v3 import HttpProtocolOptionsExplicitHttpConfig
+from meshio.xds.proto.envoy.extensions.upstreams.http.v3 import HttpProtocolOptionsOutlierDetection as Errors
 from meshio.xds.proto.envoy.type.matcher.v3 import StringMatcher
 from meshio.xds.proto.envoy.type.metadata.v3 import MetadataKey
 from meshio.xds.proto.envoy.type.v3 import Percent
@@ -118,6 +123,9 @@ def subsets(*selectors: OldSelector, **said: object) -> Cluster:
     return cluster(lb_subset_config=config, **own)
 
 
+H1 = {"explicit_http_config": HttpProtocolOptionsExplicitHttpConfig(http_protocol_options=Http1ProtocolOptions())}
+ALL = MatchPredicate(any_match=True)
+TRAILERS = MatchPredicate(http_response_trailers_match=HttpHeadersMatch())
 REFUSED = {
     "a name where an address belongs": (
         cluster(type=Type.STATIC, load_assignment=endpoints("x.y")),
@@ -356,6 +364,24 @@ REFUSED = {
         "thresholds[0].retry_budget.budget_percent",
         "0 to 100",
     ),
+    "a budget of high priority beyond everything": (
+        cluster(
+            circuit_breakers=CircuitBreakers(
+                [
+                    CircuitBreakersThresholds(
+                        RoutingPriority.HIGH, retry_budget=CircuitBreakersThresholdsRetryBudget(Percent(101.0))
+                    )
+                ]
+            )
+        ),
+        "thresholds[0].retry_budget.budget_percent",
+        "0 to 100",
+    ),
+    "requests per host": (
+        cluster(circuit_breakers=CircuitBreakers(per_host_thresholds=[CircuitBreakersThresholds(max_requests=1)])),
+        "per_host_thresholds[0]",
+        "max_connections only",
+    ),
     "no time to connect": (cluster(connect_timeout=timedelta(0)), "connect_timeout", "more than zero"),
     "name servers of its own": (resolving(CARES, b"\x0a\x00"), "typed_dns_resolver_config", "field number 1 of Cares"),
     "a resolver of its own": (resolving("some.Resolver", b""), "typed_dns_resolver_config", "some.Resolver"),
@@ -373,6 +399,38 @@ REFUSED = {
         "some.Thing",
     ),
     "options without a protocol": (spoken(Upstream()), "typed_extension_protocol_options", "no protocol"),
+    "errors by nothing": (
+        spoken(Upstream(**H1, outlier_detection=Errors())),
+        "outlier_detection.error_matcher",
+        "required",
+    ),
+    "errors by an empty condition": (
+        spoken(Upstream(**H1, outlier_detection=Errors(MatchPredicate()))),
+        "error_matcher",
+        "no condition",
+    ),
+    "errors by one of one": (
+        spoken(Upstream(**H1, outlier_detection=Errors(MatchPredicate(or_match=MatchPredicateMatchSet([ALL]))))),
+        "error_matcher.or_match.rules",
+        "at least two",
+    ),
+    "errors by nothing at all": (
+        spoken(Upstream(**H1, outlier_detection=Errors(MatchPredicate(any_match=False)))),
+        "error_matcher.any_match",
+        "must be true",
+    ),
+    "errors by trailers": (
+        spoken(
+            Upstream(**H1, outlier_detection=Errors(MatchPredicate(http_response_trailers_match=HttpHeadersMatch())))
+        ),
+        "http_response_trailers_match",
+        "only the head",
+    ),
+    "an exchange that ends before it begins": (
+        spoken(Upstream(**H1, common_http_protocol_options=HttpProtocolOptions(max_stream_duration=timedelta(-1)))),
+        "max_stream_duration",
+        "negative",
+    ),
     "HTTP/3": (
         spoken(Upstream(explicit_http_config=HttpProtocolOptionsExplicitHttpConfig(http3_protocol_options=b""))),
         "http3_protocol_options",

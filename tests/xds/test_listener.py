@@ -7,11 +7,14 @@ from betterproto2 import Message
 
 from meshio.errors import Rejected
 from meshio.resilience.fault import Fault, Fraction
+from meshio.resilience.streams import StreamLimits
 from meshio.routing import listener as values
 from meshio.routing.filters import Filter as ChainFilter
 from meshio.routing.hop import Hop
 from meshio.routing.listener import ChainMatch, FilterChain, HttpChain, PathNormalisation, TcpChain
 from meshio.routing.route import WeightedCluster
+from meshio.routing.trust import Trust
+from meshio.routing.wishes import Router as RouterValue
 from meshio.xds.decode import Decoder
 from meshio.xds.layers import FAULT
 from meshio.xds.proto.envoy.config.accesslog.v3 import (
@@ -38,6 +41,7 @@ from meshio.xds.proto.envoy.extensions.filters.http.fault.v3 import FaultAbort, 
 from meshio.xds.proto.envoy.extensions.filters.http.router.v3 import Router
 from meshio.xds.proto.envoy.extensions.filters.network.http_connection_manager.v3 import (
     HttpConnectionManager,
+    HttpConnectionManagerInternalAddressConfig,
     HttpConnectionManagerUpgradeConfig,
     HttpFilter,
     LocalReplyConfig,
@@ -73,6 +77,10 @@ def http(*filters: HttpFilter, **said: object) -> Filter:
     return network(HttpConnectionManager(http_filters=[*filters, ROUTER], **said))  # type: ignore[arg-type]
 
 
+def strict(*names: str) -> HttpFilter:
+    return HttpFilter("router", Any.pack(Router(strict_check_headers=list(names))))
+
+
 def listener(*filters: Filter, match: FilterChainMatch | None = None, **said: object) -> Listener:
     said = {"name": "l", "address": HERE, "filter_chains": [ChainMessage(match, list(filters))]} | said
     return Listener(**said)  # type: ignore[arg-type]
@@ -88,6 +96,7 @@ def target(*filters: Filter) -> HttpChain | TcpChain:
     return decode(listener(*filters)).chains[0].target
 
 
+SILENT = StreamLimits(300.0)
 NAMES = (ChainFilter("router"),)
 
 
@@ -95,7 +104,7 @@ def test_an_outbound_listener_says_where_and_whither() -> None:
     value = decode(listener(tcp(cluster="a"), use_original_dst=True, default_filter_chain=ChainMessage(None, [http()])))
     assert (value.name, value.address, value.port, value.original_destination) == ("l", "10.0.0.1", 80, True)
     assert value.chains == (FilterChain(TcpChain((WeightedCluster("a"),), "stat")),)
-    assert value.default == FilterChain(HttpChain("80", filters=NAMES))
+    assert value.default == FilterChain(HttpChain("80", filters=NAMES, limits=SILENT))
 
 
 def test_inbound_listeners_are_accepted_and_not_looked_at() -> None:
@@ -135,6 +144,34 @@ def test_upgrades_that_are_enabled_are_listed() -> None:
     chain = target(http(upgrade_configs=upgrades))
     assert isinstance(chain, HttpChain)
     assert chain.upgrades == {"websocket"}
+
+
+def test_streams_have_the_limits_that_are_said_and_envoy_s_else() -> None:
+    longest = HttpProtocolOptions(max_stream_duration=timedelta(seconds=9))
+    said = target(http(stream_idle_timeout=timedelta(0), common_http_protocol_options=longest))
+    assert isinstance(said, HttpChain)
+    assert said.limits == StreamLimits(None, 9.0)
+    unsaid = target(http())
+    assert isinstance(unsaid, HttpChain)
+    assert unsaid.limits == StreamLimits(300.0, None)
+
+
+def test_the_router_s_settings_and_whose_word_counts() -> None:
+    options = Router(
+        respect_expected_rq_timeout=True, suppress_envoy_headers=True, strict_check_headers=["x-envoy-retry-on"]
+    )
+    ranges = HttpConnectionManagerInternalAddressConfig(cidr_ranges=[CidrRange("10.1.2.3", 8)])
+    message = HttpConnectionManager(
+        rds=Rds(route_config_name="80"),
+        http_filters=[HttpFilter("router", Any.pack(options))],
+        internal_address_config=ranges,
+        use_remote_address=True,
+        skip_xff_append=True,
+    )
+    chain = target(network(message))
+    assert isinstance(chain, HttpChain)
+    assert chain.router == RouterValue(True, True, frozenset({b"x-envoy-retry-on"}))
+    assert chain.hop.trust == Trust(True, ("10.0.0.0/8",), False)
 
 
 def hop(direction: TrafficDirection = TrafficDirection.OUTBOUND, **said: object) -> Hop:
@@ -220,7 +257,7 @@ def test_an_api_listener_is_one_chain_for_everything() -> None:
     message = Listener("svc:9080", api_listener=ApiListener(Any.pack(manager)))
     value = decode(message)
     assert (value.address, value.port) == ("svc", 9080)
-    assert value.chains == (FilterChain(HttpChain("r", filters=NAMES)),)
+    assert value.chains == (FilterChain(HttpChain("r", filters=NAMES, limits=SILENT)),)
 
 
 def with_filter(each: HttpFilter) -> Listener:
@@ -297,17 +334,32 @@ REFUSED = {
         "without a type",
     ),
     "broken ids": (listener(http(request_id_extension=uuids(raw=b"\x0a"))), "request_id_extension", "malformed"),
-    "forwarded addresses": (listener(http(use_remote_address=True)), "use_remote_address", "x-forwarded-for"),
-    "a request timeout": (listener(http(request_timeout=timedelta(1))), "request_timeout", "route's timeout"),
-    "patience with silent streams": (
-        listener(http(stream_idle_timeout=timedelta(1))),
-        "stream_idle_timeout",
-        "route's timeout",
+    "a strange internal network": (
+        listener(
+            http(
+                internal_address_config=HttpConnectionManagerInternalAddressConfig(
+                    cidr_ranges=[CidrRange("10.0.0.0", 77)]
+                )
+            )
+        ),
+        "internal_address_config.cidr_ranges[0]",
+        "77",
     ),
-    "a limit of every stream": (
-        listener(http(common_http_protocol_options=HttpProtocolOptions(max_stream_duration=timedelta(1)))),
+    "a request timeout": (listener(http(request_timeout=timedelta(1))), "request_timeout", "by the application"),
+    "patience back in time": (
+        listener(http(stream_idle_timeout=timedelta(-1))),
+        "stream_idle_timeout",
+        "negative",
+    ),
+    "streams that end before they begin": (
+        listener(http(common_http_protocol_options=HttpProtocolOptions(max_stream_duration=timedelta(-1)))),
         "common_http_protocol_options.max_stream_duration",
-        "route's timeout",
+        "negative",
+    ),
+    "a router that is strict about nothing": (
+        listener(network(HttpConnectionManager(rds=Rds(route_config_name="80"), http_filters=[strict("x-moon")]))),
+        "strict_check_headers",
+        "x-moon",
     ),
     "somebody else's certificate": (
         listener(http(forward_client_cert_details=4)),

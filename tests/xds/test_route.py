@@ -24,8 +24,10 @@ from meshio.matching import (
     RuntimeFraction,
     Suffix,
 )
+from meshio.resilience.back_off import RateLimited, ResetHeader
 from meshio.resilience.fault import Fraction
 from meshio.resilience.retry import Retry
+from meshio.resilience.streams import StreamDuration
 from meshio.routing.mutation import HeaderMutation, HeaderValue
 from meshio.routing.rewrite import (
     HostFromHeader,
@@ -41,8 +43,13 @@ from meshio.xds.proto.envoy.config.core.v3 import HeaderValue as HeaderMessage
 from meshio.xds.proto.envoy.config.route.v3 import (
     Decorator,
     DirectResponseAction,
+    HeaderMatcher,
+    HedgePolicy,
     RedirectAction,
     RetryPolicy,
+    RetryPolicyRateLimitedRetryBackOff,
+    RetryPolicyResetHeader,
+    RetryPolicyRetryBackOff,
     Route,
     RouteAction,
     RouteActionHashPolicy,
@@ -56,6 +63,7 @@ from meshio.xds.proto.envoy.config.route.v3 import (
     RouteMatch,
     VirtualHost,
 )
+from meshio.xds.proto.envoy.type.matcher.v3 import StringMatcher
 from meshio.xds.proto.envoy.type.v3 import Int64Range
 from tests.xds.routes import (
     ANY,
@@ -121,7 +129,15 @@ def test_each_condition_becomes_its_matcher(case: str) -> None:
 
 A = (WeightedCluster("a"),)
 RETRY = Retry(
-    frozenset({"5xx", "retriable-status-codes"}), 3, frozenset({409, 429}), 2.0, 0.1, 1.0, True, 5, 1024 * 1024
+    frozenset({"5xx", "retriable-status-codes", "retriable-headers"}),
+    3,
+    frozenset({409, 429}),
+    2.0,
+    0.1,
+    1.0,
+    True,
+    5,
+    1024 * 1024,
 )
 ACTIONS = {
     "no timeout said": (action(), Forward(A, 15.0)),
@@ -129,16 +145,81 @@ ACTIONS = {
     "timeout": (action(timeout=timedelta(milliseconds=1500)), Forward(A, 1.5)),
     "stream duration alone": (
         action(max_stream_duration=RouteActionMaxStreamDuration(timedelta(seconds=3), timedelta(0))),
-        Forward(A, 3.0, max_grpc_timeout=0.0),
+        Forward(A, None, duration=StreamDuration(3.0, 0.0)),
     ),
-    "the shorter of both": (
-        action(timeout=timedelta(0), max_stream_duration=RouteActionMaxStreamDuration(timedelta(seconds=3))),
-        Forward(A, 3.0),
+    "a stream duration hides the timeout": (
+        action(
+            timeout=timedelta(1), max_stream_duration=RouteActionMaxStreamDuration(None, None, timedelta(seconds=3))
+        ),
+        Forward(A, None, duration=StreamDuration(None, None, 3.0)),
     ),
+    "grpc timeout with offset": (
+        action(max_grpc_timeout=timedelta(0), grpc_timeout_offset=timedelta(seconds=2)),
+        Forward(A, max_grpc_timeout=0.0, grpc_offset=2.0),
+    ),
+    "idle": (action(idle_timeout=timedelta(0)), Forward(A, idle_timeout=0.0)),
     "grpc timeout": (action(max_grpc_timeout=timedelta(seconds=1)), Forward(A, max_grpc_timeout=1.0)),
     "retry": (action(retry_policy=POLICY), Forward(A, retry=RETRY)),
     "retry on nothing": (action(retry_policy=RetryPolicy(num_retries=3)), Forward(A)),
-    "no retries": (action(retry_policy=RetryPolicy(retry_on="5xx", num_retries=0)), Forward(A)),
+    "no retries": (
+        action(retry_policy=RetryPolicy(retry_on="5xx,full-moon", num_retries=0)),
+        Forward(A, retry=Retry(frozenset({"5xx"}), 0)),
+    ),
+    "a time for each try": (
+        action(
+            retry_policy=RetryPolicy(per_try_timeout=timedelta(seconds=2), per_try_idle_timeout=timedelta(seconds=1))
+        ),
+        Forward(A, retry=Retry(frozenset(), per_try_timeout=2.0, per_try_idle=1.0)),
+    ),
+    "hedges": (
+        action(
+            retry_policy=RetryPolicy(retry_on="5xx"), hedge_policy=HedgePolicy(1, None, hedge_on_per_try_timeout=True)
+        ),
+        Forward(A, retry=Retry(frozenset({"5xx"}), hedged=True)),
+    ),
+    "headers to retry for": (
+        action(
+            retry_policy=RetryPolicy(
+                retry_on="retriable-headers",
+                retriable_headers=[HeaderMatcher("X-A", present_match=True)],
+                retriable_request_headers=[HeaderMatcher(":method", string_match=StringMatcher(exact="GET"))],
+            )
+        ),
+        Forward(
+            A,
+            retry=Retry(
+                frozenset({"retriable-headers"}),
+                headers=(HeaderPresent(b"x-a"),),
+                requests=(Header(b":method", Exact(b"GET")),),
+            ),
+        ),
+    ),
+    "rate limits": (
+        action(
+            retry_policy=RetryPolicy(
+                retry_on="5xx",
+                rate_limited_retry_back_off=RetryPolicyRateLimitedRetryBackOff(
+                    [RetryPolicyResetHeader("Retry-After"), RetryPolicyResetHeader("x-reset", 1)],  # type: ignore[arg-type]
+                    timedelta(seconds=9),
+                ),
+            )
+        ),
+        Forward(
+            A,
+            retry=Retry(
+                frozenset({"5xx"}),
+                rate_limited=RateLimited((ResetHeader(b"retry-after"), ResetHeader(b"x-reset", "at")), 9.0),
+            ),
+        ),
+    ),
+    "delays of less than a millisecond": (
+        action(
+            retry_policy=RetryPolicy(
+                retry_on="5xx", retry_back_off=RetryPolicyRetryBackOff(timedelta(microseconds=1), timedelta(seconds=1))
+            )
+        ),
+        Forward(A, retry=Retry(frozenset({"5xx"}), first_delay=0.001, longest_delay=1.0)),
+    ),
     "prefix rewrite": (action(prefix_rewrite="/b"), Forward(A, path_rewrite=PrefixRewrite("/b"))),
     "regex rewrite": (
         action(regex_rewrite=rewrite("/(.*)", r"/b/\1")),

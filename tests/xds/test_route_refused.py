@@ -17,13 +17,18 @@ from meshio.xds.proto.envoy.config.route.v3 import (
     Decorator,
     DirectResponseAction,
     HeaderMatcher,
+    HedgePolicy,
     RedirectAction,
     RetryPolicy,
+    RetryPolicyRateLimitedRetryBackOff,
+    RetryPolicyResetHeader,
     RetryPolicyRetryBackOff,
     RetryPolicyRetryHostPredicate,
+    RetryPolicyRetryPriority,
     Route,
     RouteAction,
     RouteActionHashPolicy,
+    RouteActionMaxStreamDuration,
     RouteActionRequestMirrorPolicy,
     RouteConfiguration,
     RouteMatch,
@@ -32,6 +37,7 @@ from meshio.xds.proto.envoy.config.route.v3 import (
 from meshio.xds.proto.envoy.config.route.v3 import WeightedCluster as WeightedMessage
 from meshio.xds.proto.envoy.extensions.filters.common.fault.v3 import FaultDelay
 from meshio.xds.proto.envoy.extensions.filters.http.fault.v3 import FaultAbort, HttpFault
+from meshio.xds.proto.envoy.extensions.retry.priority.previous_priorities.v3 import PreviousPrioritiesConfig
 from meshio.xds.proto.envoy.type.matcher.v3 import RegexMatchAndSubstitute, StringMatcher
 from meshio.xds.proto.envoy.type.v3 import FractionalPercent
 from meshio.xds.proto.google.protobuf import Any, Struct
@@ -121,7 +127,77 @@ REFUSED = {
         "must name a cluster",
     ),
     "a hash of nothing": (table(action(hash_policy=[RouteActionHashPolicy()])), "hash_policy[0]", "nothing to hash"),
-    "an unknown retry condition": (retried(on="full-moon"), "retry_on", "full-moon"),
+    "idle back in time": (table(action(idle_timeout=timedelta(-1))), "route.idle_timeout", "negative"),
+    "gRPC back in time": (table(action(max_grpc_timeout=timedelta(-1))), "route.max_grpc_timeout", "negative"),
+    "an offset back in time": (table(action(grpc_timeout_offset=timedelta(-1))), "grpc_timeout_offset", "negative"),
+    "a duration back in time": (
+        table(action(max_stream_duration=RouteActionMaxStreamDuration(timedelta(-1)))),
+        "max_stream_duration.max_stream_duration",
+        "negative",
+    ),
+    "a caller's time back in time": (
+        table(action(max_stream_duration=RouteActionMaxStreamDuration(None, timedelta(-1)))),
+        "max_stream_duration.grpc_timeout_header_max",
+        "negative",
+    ),
+    "a caller's offset back in time": (
+        table(action(max_stream_duration=RouteActionMaxStreamDuration(None, None, timedelta(-1)))),
+        "max_stream_duration.grpc_timeout_header_offset",
+        "negative",
+    ),
+    "a hedge of nothing": (
+        table(action(hedge_policy=HedgePolicy(initial_requests=0))),
+        "hedge_policy.initial_requests",
+        "at least 1",
+    ),
+    "a hedge of nothing for all": (
+        table(hedge_policy=HedgePolicy(initial_requests=0)),
+        "hedge_policy.initial_requests",
+        "at least 1",
+    ),
+    "a retry for all that is wrong": (
+        table(retry_policy=RetryPolicy(retry_back_off=RetryPolicyRetryBackOff())),
+        "base_interval",
+        "more than zero",
+    ),
+    "looks back in time": (
+        retried(host_selection_retry_max_attempts=-1),
+        "host_selection_retry_max_attempts",
+        "negative",
+    ),
+    "an idle time before now": (
+        retried(per_try_idle_timeout=timedelta(seconds=-1)),
+        "per_try_idle_timeout",
+        "negative",
+    ),
+    "rate limits without a header": (
+        retried(rate_limited_retry_back_off=RetryPolicyRateLimitedRetryBackOff()),
+        "reset_headers",
+        "names no header",
+    ),
+    "rate limits by no header": (
+        retried(rate_limited_retry_back_off=RetryPolicyRateLimitedRetryBackOff([RetryPolicyResetHeader("a b")])),
+        "reset_headers[0].name",
+        "not the name",
+    ),
+    "rate limits of tomorrow": (
+        retried(rate_limited_retry_back_off=RetryPolicyRateLimitedRetryBackOff([RetryPolicyResetHeader("a", 7)])),  # type: ignore[arg-type]
+        "reset_headers[0].format",
+        "unknown",
+    ),
+    "rate limits without time": (
+        retried(
+            rate_limited_retry_back_off=RetryPolicyRateLimitedRetryBackOff([RetryPolicyResetHeader("a")], timedelta(0))
+        ),
+        "max_interval",
+        "more than zero",
+    ),
+    "options of a retry": (retried(retry_options_predicates=[TypedExtensionConfig("x")]), "options", "none"),
+    "a longest backoff of nothing": (
+        retried(retry_back_off=RetryPolicyRetryBackOff(timedelta(seconds=2), timedelta(0))),
+        "max_interval",
+        "more than zero",
+    ),
     "a backoff of nothing": (retried(retry_back_off=RetryPolicyRetryBackOff()), "base_interval", "more than zero"),
     "a backoff upside down": (
         retried(retry_back_off=RetryPolicyRetryBackOff(timedelta(seconds=2), timedelta(seconds=1))),
@@ -133,7 +209,16 @@ REFUSED = {
         "retry_host_predicate[0]",
         "canary",
     ),
-    "retry in other localities": (retried(retry_priority=b"x"), "retry_priority", "localities"),
+    "retry in priorities of nobody's": (
+        retried(retry_priority=RetryPolicyRetryPriority("full-moon")),
+        "retry_priority",
+        "full-moon",
+    ),
+    "retry in other priorities after no try": (
+        retried(retry_priority=RetryPolicyRetryPriority("p", Any.pack(PreviousPrioritiesConfig(update_frequency=0)))),
+        "retry_priority.update_frequency",
+        "more than zero",
+    ),
     "an unknown redirect code": (
         table(Route(match=ANY, redirect=RedirectAction(response_code=9))),  # type: ignore[arg-type]
         "response_code",

@@ -58,11 +58,14 @@ from meshio.matching.tree import (
     StateInput,
 )
 from meshio.mesh.snapshot import Name
+from meshio.resilience import verdict
+from meshio.resilience.back_off import RateLimited, ResetHeader
 from meshio.resilience.fault import Fault, Fraction
 from meshio.resilience.limits import Limits, RetryBudget
 from meshio.resilience.outlier import OutlierDetection
 from meshio.resilience.rates import FailurePercentage, SuccessRate
 from meshio.resilience.retry import Retry
+from meshio.resilience.streams import StreamDuration, StreamLimits
 from meshio.routing.alteration import RemoveMatching
 from meshio.routing.body_format import BodyFormat
 from meshio.routing.cors import Cors
@@ -94,6 +97,7 @@ from meshio.routing.route import (
     WeightedCluster,
 )
 from meshio.routing.session import SessionCookie, SessionHeader, StatefulSession
+from meshio.routing.trust import NOBODY, Trust
 from meshio.upstream.cluster import (
     Aggregate,
     ClientTls,
@@ -256,6 +260,15 @@ RETRY = st.builds(
     avoid_previous=FLAG,
     host_attempts=st.integers(1, 9),
     buffer_limit=POSITIVE,
+    headers=several(HEADERS, 1),
+    requests=several(HEADERS, 1),
+    per_try_idle=MAYBE_SECONDS,
+    rate_limited=st.none()
+    | st.builds(RateLimited, several(st.builds(ResetHeader, NAME, st.sampled_from(["seconds", "at"])), 2, 1), SECONDS),
+    hedged=FLAG,
+    priorities=st.integers(0, 3),
+    avoid_canaries=FLAG,
+    avoid_labels=st.none() | LABELS,
 )
 STEP = ADD | LOWER | st.builds(RemoveMatching, TEXT)
 MIRROR = st.builds(Mirror, WORD, FRACTION, FLAG, st.just(""), several(STEP, 2), st.just("") | WORD) | st.builds(
@@ -274,7 +287,14 @@ FORWARD = st.builds(
     missing_cluster_status=st.sampled_from([503, 404, 500]),
     draw=st.none() | st.builds(ByHeader, LOWER) | st.just(ByHash()),
     forwards_host=FLAG,
+    grpc_offset=st.just(0.0) | SECONDS,
+    idle_timeout=st.none() | st.just(0.0) | SECONDS,
 ).flatmap(lambda one: st.sampled_from([one, replace(one, path_rewrite=None, path_format=PathFormat("/%PATH%"))]))
+FORWARD_WITHIN = st.builds(
+    lambda forward, duration: replace(forward, timeout=None, duration=duration),
+    FORWARD,
+    st.builds(StreamDuration, MAYBE_SECONDS, MAYBE_SECONDS, st.just(0.0) | SECONDS),
+)
 REDIRECT = st.builds(
     Redirect,
     status=st.sampled_from([301, 302, 303, 307, 308]),
@@ -338,7 +358,7 @@ def variants(redirect: Redirect) -> list[Redirect]:
 ROUTE = st.builds(
     Route,
     match=MATCH,
-    action=FORWARD | REDIRECT | DIRECT,
+    action=FORWARD | FORWARD_WITHIN | REDIRECT | DIRECT,
     name=WORD,
     request_headers=MUTATION,
     response_headers=MUTATION,
@@ -364,6 +384,7 @@ VIRTUAL_HOST = st.builds(
     attempt_count=FLAG,
     answers_attempt_count=FLAG,
     secure=FLAG,
+    tells_timeouts=FLAG,
 )
 TABLE = st.builds(
     RouteTable, WORD, st.lists(VIRTUAL_HOST, max_size=2).map(domains_apart), FLAG, MUTATION, MUTATION, FLAG,
@@ -492,9 +513,18 @@ OUTLIER = st.builds(
     st.builds(SuccessRate, COUNT, COUNT, COUNT, PERCENT, PERCENT),
     st.builds(FailurePercentage, PERCENT, COUNT, COUNT, PERCENT, PERCENT), FLAG,
 )  # fmt: skip
+ERRORS = st.recursive(
+    st.builds(verdict.Heads, several(HEADERS, 2)),
+    lambda inner: st.one_of(
+        st.builds(verdict.Contrary, inner),
+        st.builds(verdict.Together, several(inner, 3, 2)),
+        st.builds(verdict.Either, several(inner, 3, 2)),
+    ),
+    max_leaves=4,
+)
 HTTP = st.builds(
     HttpOptions, st.sampled_from(["http/1.1", "h2", "auto", "downstream"]), MAYBE_SECONDS, COUNT, MAYBE_SECONDS,
-    st.just(0), POSITIVE, POSITIVE,
+    st.just(0), POSITIVE, POSITIVE, MAYBE_SECONDS, st.none() | ERRORS,
 )  # fmt: skip
 CLUSTERS = PLACED.flatmap(
     lambda placed: st.builds(
@@ -505,7 +535,13 @@ CLUSTERS = PLACED.flatmap(
         locality_weighted=st.just(placed[1][0]),
         zone_aware=st.just(placed[1][1]),
         limits=st.builds(
-            Limits, COUNT, COUNT, COUNT, COUNT, st.none() | st.builds(RetryBudget, PERCENT.map(float), COUNT)
+            Limits,
+            COUNT,
+            COUNT,
+            COUNT,
+            COUNT,
+            st.none() | st.builds(RetryBudget, PERCENT.map(float), COUNT),
+            st.none() | COUNT,
         ),
         outlier=st.none() | OUTLIER,
         connect_timeout=SECONDS,
@@ -540,6 +576,9 @@ HOP = st.builds(
     server_name=WORD,
     via=st.just("") | WORD,
     names_routes=FLAG,
+    trust=st.just(NOBODY)
+    | st.builds(Trust, st.just(True), several(st.sampled_from(["10.0.0.0/8", "::1/128"]), 2), FLAG)
+    | st.builds(Trust, st.just(False), st.just(("10.0.0.0/8",)), FLAG),
 )
 HTTP_CHAIN = st.builds(
     HttpChain,
@@ -550,6 +589,7 @@ HTTP_CHAIN = st.builds(
     stat_prefix=WORD,
     hop=HOP,
     replies=REPLIES,
+    limits=st.builds(StreamLimits, MAYBE_SECONDS, MAYBE_SECONDS),
 )
 TCP_CHAIN = st.builds(TcpChain, several(st.builds(WeightedCluster, WORD, st.integers(1, 99)), 3, 1), WORD)
 CHAIN_MATCH = st.builds(

@@ -15,6 +15,7 @@ from meshio.upstream.cluster import (
 )
 from meshio.upstream.endpoint import Health
 from meshio.xds.encode.endpoint import HEALTH, encode_assignment
+from meshio.xds.encode.error_match import encode_errors
 from meshio.xds.encode.health_check import encode_health_check
 from meshio.xds.encode.parts import metadata, never_none, over_ads, packed, seconds
 from meshio.xds.encode.policy import set_policy
@@ -67,7 +68,7 @@ def encode_cluster(cluster: Cluster) -> ClusterMessage:
         name=cluster.name,
         alt_stat_name=cluster.alt_stat_name,
         connect_timeout=seconds(cluster.connect_timeout),
-        circuit_breakers=CircuitBreakers(thresholds=[encode_limits(cluster.limits)]),
+        circuit_breakers=encode_breakers(cluster.limits),
         outlier_detection=encode_outlier(cluster.outlier) if cluster.outlier else None,
         transport_socket=encode_socket(cluster.tls, automatic) if cluster.tls else None,
         transport_socket_matches=[encode_socket_match(match, automatic) for match in cluster.tls_matches],
@@ -108,6 +109,11 @@ def set_dns(encoded: ClusterMessage, dns: Dns) -> None:
     encoded.dns_jitter = seconds(dns.jitter or None)
     encoded.respect_dns_ttl = dns.respect_ttl
     encoded.dns_lookup_family = FAMILIES[dns.family]
+
+
+def encode_breakers(limits: Limits) -> CircuitBreakers:
+    hosts = [] if limits.per_host is None else [CircuitBreakersThresholds(max_connections=limits.per_host)]
+    return CircuitBreakers(thresholds=[encode_limits(limits)], per_host_thresholds=hosts)
 
 
 def encode_limits(limits: Limits) -> CircuitBreakersThresholds:
@@ -203,8 +209,10 @@ def encode_http(options: HttpOptions, automatic: Automatic) -> dict[str, Any]:
             max_connection_duration=seconds(options.max_connection_duration),
             max_response_headers_kb=options.max_headers_kb,
             max_headers_count=options.max_headers,
+            max_stream_duration=seconds(options.max_stream_duration),
         ),
         upstream_http_protocol_options=automatic,
+        outlier_detection=encode_errors(options.errors),
     )
     set_version(encoded, options)
     return {UPSTREAM_OPTIONS: packed(encoded)}

@@ -2,7 +2,7 @@
 
 from meshio.balancing.hashing import HashCookie, HashHeader, HashPolicy, HashQuery, HashSourceIp, HashState
 from meshio.errors import Rejected
-from meshio.resilience.retry import Retry
+from meshio.resilience.streams import StreamDuration
 from meshio.routing.alteration import RemoveMatching, Step
 from meshio.routing.mutation import HeaderValue
 from meshio.routing.rewrite import (
@@ -26,18 +26,15 @@ from meshio.xds.encode.parts import (
     header_to_add,
     headers_to_add,
     never_none,
-    packed,
     runtime_share,
     seconds,
     substitution,
 )
+from meshio.xds.encode.retry import encode_hedge, encode_retry
 from meshio.xds.encode.text import encode_text
 from meshio.xds.proto.envoy.config.common.mutation_rules.v3 import HeaderMutation as MutationMessage
 from meshio.xds.proto.envoy.config.common.mutation_rules.v3 import HeaderMutationRemoveOnMatch
 from meshio.xds.proto.envoy.config.route.v3 import (
-    RetryPolicy,
-    RetryPolicyRetryBackOff,
-    RetryPolicyRetryHostPredicate,
     RouteAction,
     RouteActionClusterNotFoundResponseCode,
     RouteActionHashPolicy,
@@ -47,15 +44,14 @@ from meshio.xds.proto.envoy.config.route.v3 import (
     RouteActionHashPolicyFilterState,
     RouteActionHashPolicyHeader,
     RouteActionHashPolicyQueryParameter,
+    RouteActionMaxStreamDuration,
     RouteActionRequestMirrorPolicy,
     WeightedClusterClusterWeight,
 )
 from meshio.xds.proto.envoy.config.route.v3 import WeightedCluster as WeightedClusterMessage
 from meshio.xds.proto.envoy.extensions.path.rewrite.uri_template.v3 import UriTemplateRewriteConfig
-from meshio.xds.proto.envoy.extensions.retry.host.previous_hosts.v3 import PreviousHostsPredicate
 
 REWRITE_TEMPLATE = "envoy.path.rewrite.uri_template.uri_template_rewriter"
-PREVIOUS_HOSTS = "envoy.retry_host_predicates.previous_hosts"
 MISSING_CLUSTER = {
     503: RouteActionClusterNotFoundResponseCode.SERVICE_UNAVAILABLE,
     404: RouteActionClusterNotFoundResponseCode.NOT_FOUND,
@@ -67,7 +63,11 @@ def encode_forward(forward: Forward) -> RouteAction:
     encoded = RouteAction(
         timeout=never_none(forward.timeout),
         max_grpc_timeout=seconds(forward.max_grpc_timeout),
+        grpc_timeout_offset=seconds(forward.grpc_offset or None),
+        idle_timeout=seconds(forward.idle_timeout),
+        max_stream_duration=encode_duration(forward.duration) if forward.duration else None,
         retry_policy=encode_retry(forward.retry) if forward.retry else None,
+        hedge_policy=encode_hedge(forward.retry),
         request_mirror_policies=[encode_mirror(mirror) for mirror in forward.mirrors],
         hash_policy=[encode_hash_policy(policy) for policy in forward.hash_policies],
         cluster_not_found_response_code=MISSING_CLUSTER[forward.missing_cluster_status],
@@ -80,6 +80,14 @@ def encode_forward(forward: Forward) -> RouteAction:
     encoded.path_rewrite = forward.path_format.text if forward.path_format else ""
     encoded.append_x_forwarded_host = forward.forwards_host
     return encoded
+
+
+def encode_duration(duration: StreamDuration) -> RouteActionMaxStreamDuration:
+    return RouteActionMaxStreamDuration(
+        max_stream_duration=seconds(duration.longest),
+        grpc_timeout_header_max=seconds(duration.header_max),
+        grpc_timeout_header_offset=seconds(duration.header_offset or None),
+    )
 
 
 def set_clusters(encoded: RouteAction, forward: Forward) -> None:
@@ -121,27 +129,6 @@ def encode_cluster(cluster: WeightedCluster) -> WeightedClusterClusterWeight:
         case other:
             raise Rejected(cluster.name, "host_rewrite", f"a weighted cluster cannot have {other}")
     return encoded
-
-
-def encode_retry(retry: Retry) -> RetryPolicy:
-    predicate = RetryPolicyRetryHostPredicate(name=PREVIOUS_HOSTS, typed_config=packed(PreviousHostsPredicate()))
-    return RetryPolicy(
-        retry_on=",".join(sorted(retry.on)),
-        num_retries=retry.attempts,
-        per_try_timeout=seconds(retry.per_try_timeout),
-        retriable_status_codes=sorted(retry.statuses),
-        retry_host_predicate=[predicate] if retry.avoid_previous else [],
-        host_selection_retry_max_attempts=retry.host_attempts,
-        retry_back_off=encode_back_off(retry),
-    )
-
-
-def encode_back_off(retry: Retry) -> RetryPolicyRetryBackOff | None:
-    """Nothing when it is Envoy's own."""
-    usual = Retry(retry.on)
-    if (retry.first_delay, retry.longest_delay) == (usual.first_delay, usual.longest_delay):
-        return None
-    return RetryPolicyRetryBackOff(base_interval=seconds(retry.first_delay), max_interval=seconds(retry.longest_delay))
 
 
 def encode_mirror(mirror: Mirror) -> RouteActionRequestMirrorPolicy:

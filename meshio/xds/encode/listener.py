@@ -3,16 +3,20 @@
 from meshio.routing.hop import ENVOY, Hop, ServerHeader
 from meshio.routing.listener import ChainMatch, EscapedSlashes, FilterChain, HttpChain, Listener, TcpChain
 from meshio.routing.route import RouteTable
+from meshio.routing.trust import Trust
+from meshio.routing.wishes import PLAIN_ROUTER, Router
 from meshio.xds.encode.filters import encode_filter
-from meshio.xds.encode.parts import address, never_none, over_ads, packed
+from meshio.xds.encode.parts import address, never_none, over_ads, packed, seconds
 from meshio.xds.encode.replies import encode_replies
 from meshio.xds.encode.route import encode_table
-from meshio.xds.proto.envoy.config.core.v3 import CidrRange, TrafficDirection
+from meshio.xds.proto.envoy.config.core.v3 import CidrRange, HttpProtocolOptions, TrafficDirection
 from meshio.xds.proto.envoy.config.listener.v3 import Filter, FilterChainMatch, ListenerFilter
 from meshio.xds.proto.envoy.config.listener.v3 import FilterChain as FilterChainMessage
 from meshio.xds.proto.envoy.config.listener.v3 import Listener as ListenerMessage
+from meshio.xds.proto.envoy.extensions.filters.http.router.v3 import Router as RouterMessage
 from meshio.xds.proto.envoy.extensions.filters.network.http_connection_manager.v3 import (
     HttpConnectionManager,
+    HttpConnectionManagerInternalAddressConfig,
     HttpConnectionManagerPathWithEscapedSlashesAction,
     HttpConnectionManagerServerHeaderTransformation,
     HttpConnectionManagerUpgradeConfig,
@@ -110,10 +114,15 @@ def encode_http(chain: HttpChain) -> HttpConnectionManager:
         merge_slashes=chain.paths.merge_slashes,
         path_with_escaped_slashes_action=SLASHES[chain.paths.escaped_slashes],
         upgrade_configs=[HttpConnectionManagerUpgradeConfig(upgrade_type=name) for name in sorted(chain.upgrades)],
-        use_remote_address=False,
+        use_remote_address=chain.hop.trust.use_remote,
+        internal_address_config=encode_trust(chain.hop.trust),
+        skip_xff_append=not chain.hop.trust.appends,
         proxy_100_continue=True,
-        stream_idle_timeout=never_none(None),
+        stream_idle_timeout=never_none(chain.limits.idle),
     )
+    if chain.limits.longest is not None:
+        encoded.common_http_protocol_options = HttpProtocolOptions(max_stream_duration=seconds(chain.limits.longest))
+    set_router(encoded, chain.router)
     set_hop(encoded, chain.hop)
     encoded.local_reply_config = encode_replies(chain.replies)
     if chain.ports == "any":
@@ -123,6 +132,24 @@ def encode_http(chain: HttpChain) -> HttpConnectionManager:
     else:
         encoded.rds = Rds(config_source=over_ads(), route_config_name=chain.routes)
     return encoded
+
+
+def encode_trust(trust: Trust) -> HttpConnectionManagerInternalAddressConfig | None:
+    if not trust.networks:
+        return None
+    return HttpConnectionManagerInternalAddressConfig(cidr_ranges=[encode_prefix(each) for each in trust.networks])
+
+
+def set_router(encoded: HttpConnectionManager, router: Router) -> None:
+    """The last filter says how the router goes about it."""
+    if router != PLAIN_ROUTER:
+        encoded.http_filters[-1].typed_config = packed(
+            RouterMessage(
+                respect_expected_rq_timeout=router.respects,
+                suppress_envoy_headers=router.suppresses,
+                strict_check_headers=sorted(name.decode() for name in router.strict),
+            )
+        )
 
 
 def set_hop(encoded: HttpConnectionManager, hop: Hop) -> None:

@@ -85,6 +85,7 @@ def encode_host(host: VirtualHost) -> VirtualHostMessage:
         rate_limits=[encode_limit(each) for each in host.rate_limits],
         cors=encode_older(host.overrides),
         include_attempt_count_in_response=host.answers_attempt_count,
+        include_is_timeout_retry_header=host.tells_timeouts,
     )
 
 

@@ -10,6 +10,7 @@ __all__ = (
     "FilterAction",
     "FilterConfig",
     "HeaderMatcher",
+    "HedgePolicy",
     "NonForwardingAction",
     "QueryParameterMatcher",
     "RateLimit",
@@ -28,8 +29,12 @@ __all__ = (
     "RedirectAction",
     "RedirectActionRedirectResponseCode",
     "RetryPolicy",
+    "RetryPolicyRateLimitedRetryBackOff",
+    "RetryPolicyResetHeader",
+    "RetryPolicyResetHeaderFormat",
     "RetryPolicyRetryBackOff",
     "RetryPolicyRetryHostPredicate",
+    "RetryPolicyRetryPriority",
     "Route",
     "RouteAction",
     "RouteActionClusterNotFoundResponseCode",
@@ -82,6 +87,12 @@ class RedirectActionRedirectResponseCode(betterproto2.Enum):
     TEMPORARY_REDIRECT = 3
 
     PERMANENT_REDIRECT = 4
+
+
+class RetryPolicyResetHeaderFormat(betterproto2.Enum):
+    SECONDS = 0
+
+    UNIX_TIMESTAMP = 1
 
 
 class RouteActionClusterNotFoundResponseCode(betterproto2.Enum):
@@ -273,6 +284,27 @@ class HeaderMatcher(betterproto2.Message):
 
 default_message_pool.register_message(
     "envoy.config.route.v3", "HeaderMatcher", HeaderMatcher
+)
+
+
+@dataclass(eq=False, repr=False)
+class HedgePolicy(betterproto2.Message):
+    initial_requests: "int | None" = betterproto2.field(
+        1,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: ____google__protobuf__.UInt32Value,
+        optional=True,
+    )
+
+    additional_request_chance: "___type__v3__.FractionalPercent | None" = (
+        betterproto2.field(2, betterproto2.TYPE_MESSAGE, optional=True)
+    )
+
+    hedge_on_per_try_timeout: "bool" = betterproto2.field(3, betterproto2.TYPE_BOOL)
+
+
+default_message_pool.register_message(
+    "envoy.config.route.v3", "HedgePolicy", HedgePolicy
 )
 
 
@@ -673,8 +705,8 @@ class RetryPolicy(betterproto2.Message):
         optional=True,
     )
 
-    retry_priority: "bytes | None" = betterproto2.field(
-        4, betterproto2.TYPE_BYTES, optional=True
+    retry_priority: "RetryPolicyRetryPriority | None" = betterproto2.field(
+        4, betterproto2.TYPE_MESSAGE, optional=True
     )
 
     retry_host_predicate: "list[RetryPolicyRetryHostPredicate]" = betterproto2.field(
@@ -697,8 +729,8 @@ class RetryPolicy(betterproto2.Message):
         8, betterproto2.TYPE_MESSAGE, optional=True
     )
 
-    rate_limited_retry_back_off: "bytes | None" = betterproto2.field(
-        11, betterproto2.TYPE_BYTES, optional=True
+    rate_limited_retry_back_off: "RetryPolicyRateLimitedRetryBackOff | None" = (
+        betterproto2.field(11, betterproto2.TYPE_MESSAGE, optional=True)
     )
 
     retriable_headers: "list[HeaderMatcher]" = betterproto2.field(
@@ -712,6 +744,43 @@ class RetryPolicy(betterproto2.Message):
 
 default_message_pool.register_message(
     "envoy.config.route.v3", "RetryPolicy", RetryPolicy
+)
+
+
+@dataclass(eq=False, repr=False)
+class RetryPolicyRateLimitedRetryBackOff(betterproto2.Message):
+    reset_headers: "list[RetryPolicyResetHeader]" = betterproto2.field(
+        1, betterproto2.TYPE_MESSAGE, repeated=True
+    )
+
+    max_interval: "datetime.timedelta | None" = betterproto2.field(
+        2,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: ____google__protobuf__.Duration,
+        optional=True,
+    )
+
+
+default_message_pool.register_message(
+    "envoy.config.route.v3",
+    "RetryPolicy.RateLimitedRetryBackOff",
+    RetryPolicyRateLimitedRetryBackOff,
+)
+
+
+@dataclass(eq=False, repr=False)
+class RetryPolicyResetHeader(betterproto2.Message):
+    name: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    format: "RetryPolicyResetHeaderFormat" = betterproto2.field(
+        2,
+        betterproto2.TYPE_ENUM,
+        default_factory=lambda: RetryPolicyResetHeaderFormat(0),
+    )
+
+
+default_message_pool.register_message(
+    "envoy.config.route.v3", "RetryPolicy.ResetHeader", RetryPolicyResetHeader
 )
 
 
@@ -757,6 +826,27 @@ default_message_pool.register_message(
     "envoy.config.route.v3",
     "RetryPolicy.RetryHostPredicate",
     RetryPolicyRetryHostPredicate,
+)
+
+
+@dataclass(eq=False, repr=False)
+class RetryPolicyRetryPriority(betterproto2.Message):
+    """
+
+
+    Oneofs:
+        - config_type:
+    """
+
+    name: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    typed_config: "____google__protobuf__.Any | None" = betterproto2.field(
+        3, betterproto2.TYPE_MESSAGE, optional=True, group="config_type"
+    )
+
+
+default_message_pool.register_message(
+    "envoy.config.route.v3", "RetryPolicy.RetryPriority", RetryPolicyRetryPriority
 )
 
 
@@ -1032,8 +1122,8 @@ class RouteAction(betterproto2.Message):
         optional=True,
     )
 
-    hedge_policy: "bytes | None" = betterproto2.field(
-        27, betterproto2.TYPE_BYTES, optional=True
+    hedge_policy: "HedgePolicy | None" = betterproto2.field(
+        27, betterproto2.TYPE_MESSAGE, optional=True
     )
 
     max_stream_duration: "RouteActionMaxStreamDuration | None" = betterproto2.field(
@@ -1532,8 +1622,8 @@ class VirtualHost(betterproto2.Message):
         20, betterproto2.TYPE_MESSAGE, optional=True
     )
 
-    hedge_policy: "bytes | None" = betterproto2.field(
-        17, betterproto2.TYPE_BYTES, optional=True
+    hedge_policy: "HedgePolicy | None" = betterproto2.field(
+        17, betterproto2.TYPE_MESSAGE, optional=True
     )
 
     include_is_timeout_retry_header: "bool" = betterproto2.field(

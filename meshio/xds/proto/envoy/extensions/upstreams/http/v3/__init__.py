@@ -7,6 +7,7 @@ __all__ = (
     "HttpProtocolOptions",
     "HttpProtocolOptionsAutoHttpConfig",
     "HttpProtocolOptionsExplicitHttpConfig",
+    "HttpProtocolOptionsOutlierDetection",
     "HttpProtocolOptionsUseDownstreamHttpConfig",
 )
 
@@ -62,8 +63,8 @@ class HttpProtocolOptions(betterproto2.Message):
         betterproto2.field(7, betterproto2.TYPE_MESSAGE, optional=True)
     )
 
-    outlier_detection: "bytes | None" = betterproto2.field(
-        8, betterproto2.TYPE_BYTES, optional=True
+    outlier_detection: "HttpProtocolOptionsOutlierDetection | None" = (
+        betterproto2.field(8, betterproto2.TYPE_MESSAGE, optional=True)
     )
 
     request_mirror_policies: "list[____config__route__v3__.RouteActionRequestMirrorPolicy]" = betterproto2.field(
@@ -144,6 +145,20 @@ default_message_pool.register_message(
 
 
 @dataclass(eq=False, repr=False)
+class HttpProtocolOptionsOutlierDetection(betterproto2.Message):
+    error_matcher: "____config__common__matcher__v3__.MatchPredicate | None" = (
+        betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
+    )
+
+
+default_message_pool.register_message(
+    "envoy.extensions.upstreams.http.v3",
+    "HttpProtocolOptions.OutlierDetection",
+    HttpProtocolOptionsOutlierDetection,
+)
+
+
+@dataclass(eq=False, repr=False)
 class HttpProtocolOptionsUseDownstreamHttpConfig(betterproto2.Message):
     http_protocol_options: "____config__core__v3__.Http1ProtocolOptions | None" = (
         betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
@@ -165,6 +180,7 @@ default_message_pool.register_message(
 )
 
 
+from .....config.common.matcher import v3 as ____config__common__matcher__v3__
 from .....config.core import v3 as ____config__core__v3__
 from .....config.route import v3 as ____config__route__v3__
 from ....filters.network.http_connection_manager import (

@@ -7,6 +7,7 @@ __all__ = (
     "HttpConnectionManager",
     "HttpConnectionManagerCodecType",
     "HttpConnectionManagerForwardClientCertDetails",
+    "HttpConnectionManagerInternalAddressConfig",
     "HttpConnectionManagerPathWithEscapedSlashesAction",
     "HttpConnectionManagerServerHeaderTransformation",
     "HttpConnectionManagerUpgradeConfig",
@@ -236,8 +237,8 @@ class HttpConnectionManager(betterproto2.Message):
         52, betterproto2.TYPE_MESSAGE, repeated=True
     )
 
-    internal_address_config: "bytes | None" = betterproto2.field(
-        25, betterproto2.TYPE_BYTES, optional=True
+    internal_address_config: "HttpConnectionManagerInternalAddressConfig | None" = (
+        betterproto2.field(25, betterproto2.TYPE_MESSAGE, optional=True)
     )
 
     skip_xff_append: "bool" = betterproto2.field(21, betterproto2.TYPE_BOOL)
@@ -351,6 +352,22 @@ default_message_pool.register_message(
     "envoy.extensions.filters.network.http_connection_manager.v3",
     "HttpConnectionManager",
     HttpConnectionManager,
+)
+
+
+@dataclass(eq=False, repr=False)
+class HttpConnectionManagerInternalAddressConfig(betterproto2.Message):
+    unix_sockets: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
+
+    cidr_ranges: "list[_____config__core__v3__.CidrRange]" = betterproto2.field(
+        2, betterproto2.TYPE_MESSAGE, repeated=True
+    )
+
+
+default_message_pool.register_message(
+    "envoy.extensions.filters.network.http_connection_manager.v3",
+    "HttpConnectionManager.InternalAddressConfig",
+    HttpConnectionManagerInternalAddressConfig,
 )
 
 
