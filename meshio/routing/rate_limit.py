@@ -25,14 +25,25 @@ MISERLY = TokenBucket(0, 1, 1.0)
 
 
 class Reserves:
-    """All buckets of one limit: the default one, one for each descriptor, and of wildcards the last ones used."""
+    """All buckets of one limit: the default one, one for each descriptor, and of wildcards the last ones used.
 
-    __slots__ = ("default", "found", "wild")
+    exact, wildcards   what the limit says of descriptors, in a form that is looked up quickly
+    """
+
+    __slots__ = ("default", "exact", "found", "wild", "wildcards")
 
     def __init__(self) -> None:
         self.default: Tokens | None = None
         self.found: dict[Descriptor, Tokens] = {}
         self.wild: dict[Descriptor, OrderedDict[Descriptor, Tokens]] = {}
+        self.exact: dict[Descriptor, TokenBucket] = {}
+        self.wildcards: list[tuple[Descriptor, TokenBucket]] = []
+
+    def learn(self, descriptors: tuple[tuple[Descriptor, TokenBucket], ...]) -> None:
+        """What the limit says. Always the same, so that it is learnt once."""
+        if not self.exact and not self.wildcards:
+            self.exact = {each: bucket for each, bucket in descriptors if all(value for _, value in each)}
+            self.wildcards = [pair for pair in descriptors if pair[0] not in self.exact]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +92,7 @@ class LocalRateLimit:
         enabled, enforced, clock = self.enabled, self.enforced, self.site.clock
         known = Known(self.site.route, self.site.cluster, self.site.address, clock=self.site.calendar)
         describe, refuse = self._describing(), self._refusing(known)
+        self.reserves.learn(self.descriptors)
         change = compile_mutation(self.passed, known)
 
         async def limited(request: Request) -> Response:
@@ -117,11 +129,11 @@ class LocalRateLimit:
         tokens = reserves.found.get(descriptor)
         if tokens is not None:
             return tokens
-        for wanted, bucket in self.descriptors:
-            if wanted == descriptor and all(value for _, value in wanted):
-                tokens = reserves.found[descriptor] = Tokens(bucket, now)
-                return tokens
-        for wanted, bucket in self.descriptors:
+        exact = reserves.exact.get(descriptor)
+        if exact is not None:
+            tokens = reserves.found[descriptor] = Tokens(exact, now)
+            return tokens
+        for wanted, bucket in reserves.wildcards:
             if covers(wanted, descriptor):
                 return self._remembered(reserves.wild.setdefault(wanted, OrderedDict()), descriptor, bucket, now)
         return None
@@ -168,9 +180,7 @@ class LocalRateLimit:
 
 def covers(wanted: Descriptor, descriptor: Descriptor) -> bool:
     """Whether a descriptor with wildcards stands for another."""
-    if len(wanted) != len(descriptor) or all(value for _, value in wanted):
-        return False
-    return all(
+    return len(wanted) == len(descriptor) and all(
         key == name and (not value or value == said)
         for (key, value), (name, said) in zip(wanted, descriptor, strict=True)
     )
