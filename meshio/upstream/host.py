@@ -36,9 +36,9 @@ class Host:
         "priority", "rated", "requests", "streaks", "tls", "tls_pools", "used", "weight",
     )  # fmt: skip
 
+    name: str
+
     def __init__(self, endpoint: Endpoint, tls: ClientTls | None = None) -> None:
-        address, port = endpoint.address
-        self.name = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
         self.endpoint = endpoint
         self.rated = 0
         self.weight: float = endpoint.weight or 1
@@ -54,6 +54,14 @@ class Host:
         self.home: Upstream | None = None
         self.pool: object | None = None
         self.tls_pools: dict[str, object] | None = None
+
+    def __getattr__(self, field: str) -> str:
+        """The name is made when somebody first asks for it: most hosts of a large cluster are never picked."""
+        if field != "name":
+            raise AttributeError(field)
+        address, port = self.endpoint.address
+        self.name = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+        return self.name
 
     def describe(self, endpoint: Endpoint, locality: Locality, priority: int) -> None:
         """Take over what the control plane says now."""
