@@ -17,7 +17,8 @@ from rich.progress import track
 from rich.table import Table
 
 K = TypeVar("K", bound=Hashable)
-ROUNDS = 3 if os.environ.get("QUICK") else 5  # `make bench QUICK=1`
+QUICK = bool(os.environ.get("QUICK"))  # `make bench QUICK=1`: coarser, in two minutes
+ROUNDS = 3 if QUICK else 5
 NOISE = 0.1  # share by which a figure of a single round may differ from one run to the next
 WIDTH = 120  # columns of a table where the output is no terminal
 COLOURS = {"met": "green", "missed": "red", "missed, within noise": "yellow"}

@@ -15,7 +15,7 @@ from time import perf_counter
 
 import httpx
 import uvloop
-from figures import Figures, Measured, turns
+from figures import QUICK, Figures, Measured, turns
 
 from meshio.balancing.round_robin import RoundRobin
 from meshio.client.httpx import MeshTransport
@@ -33,7 +33,7 @@ ANSWER = (
 )
 HEADERS = [(b"accept", b"*/*"), (b"accept-encoding", b"gzip"), (b"user-agent", b"bench"), (b"x-user", b"ann")]
 WIRE = b"GET /reviews/1 HTTP/1.1\r\nhost: site\r\n" + b"".join(b"%b: %b\r\n" % each for each in HEADERS) + b"\r\n"
-REQUESTS = 2_000
+REQUESTS = 500 if QUICK else 2_000
 
 
 class Answering(asyncio.Protocol):

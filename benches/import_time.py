@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from tempfile import TemporaryDirectory
 
-from figures import Figures, median_of_rounds
+from figures import QUICK, ROUNDS, Figures, median_of_rounds
 
 TIMED = "from time import process_time; began = process_time(); import meshio; {}; print(process_time() - began)"
 
@@ -36,7 +36,7 @@ def main() -> int:
         def measure(name: str) -> Callable[[], float]:
             return lambda: milliseconds(*cases[name])
 
-        taken = median_of_rounds({name: measure(name) for name in cases})
+        taken = median_of_rounds({name: measure(name) for name in cases}, 2 if QUICK else ROUNDS)
     figures = Figures("import, ms of CPU")
     for name, value in taken.items():
         figures.add(name, value)

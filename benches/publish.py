@@ -25,7 +25,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
-from figures import Figures, median_of_rounds
+from figures import QUICK, ROUNDS, Figures, median_of_rounds
 
 from meshio.mesh.dataplane import Dataplane
 from meshio.mesh.manner import Manner
@@ -167,7 +167,7 @@ def main() -> int:
     as_it_comes = asyncio.run(everything())
     gc.collect()
     gc.freeze()
-    cpu = median_of_rounds({name: once(name) for name in CASES})
+    cpu = median_of_rounds({name: once(name) for name in CASES}, 1 if QUICK else ROUNDS)
     stall = {name: median(cost.stall for cost in taken) for name, taken in costs.items()}
     figures = Figures("from bytes to published, ms of CPU")
     figures.add("everything, as Python comes", as_it_comes.cpu, row(as_it_comes))

@@ -30,13 +30,13 @@ from time import perf_counter, process_time
 import aiohttp
 import httpx
 import uvloop
-from figures import Figures, Measured, turns
+from figures import QUICK, Figures, Measured, turns
 from h1 import Bare, serve
 
 import meshio
 from meshio.controlplane.embedded import EmbeddedSource
 
-ONE, TURNS, MANY = 1_500, 50, 32  # requests of a fast way in one round; in so many turns; at a time
+ONE, TURNS, MANY = (600 if QUICK else 1_500), 20, 32  # requests of a fast way in one round; in so many turns; at a time
 # ways, and how many times fewer requests they get
 SLOWER = {"floor": 1, "native": 1, "aiohttp": 2, "MeshConnector": 2, "MeshTransport": 3, "httpx": 5}
 HOST = "reviews.default.svc.cluster.local"

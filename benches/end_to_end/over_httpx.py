@@ -9,11 +9,13 @@ from end_to_end.cases import Case
 from end_to_end.load import Call
 from end_to_end.ways import NAMED, Make, Target, headers, in_mesh, upload
 
+PATIENCE = 60.0  # seconds; httpx's own 5 are not enough on a busy machine, with 256 at a time through two sidecars
+
 
 @asynccontextmanager
 async def direct(target: Target) -> AsyncIterator[Make]:
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-    async with httpx.AsyncClient(limits=limits, trust_env=False) as client:
+    async with httpx.AsyncClient(limits=limits, trust_env=False, timeout=PATIENCE) as client:
         yield over_httpx(client, target.origin)
 
 
@@ -23,7 +25,7 @@ async def meshed(target: Target) -> AsyncIterator[Make]:
 
     async with (
         in_mesh(target) as mesh,
-        httpx.AsyncClient(transport=meshio.MeshTransport(mesh)) as client,
+        httpx.AsyncClient(transport=meshio.MeshTransport(mesh), timeout=PATIENCE) as client,
     ):
         yield over_httpx(client, NAMED)
 
