@@ -239,7 +239,7 @@ def test_idle_connections_go_after_their_time(run, net, monkeypatch):
 
     async def main():
         async with net.listening(net.always(OK)) as port:
-            for settings in ({"idle_timeout": 0.02}, {"max_connection_duration": 0.02}):
+            for settings in ({"idle_timeout": 0.3}, {"max_connection_duration": 0.3}):
                 async with net.visiting(port, **settings) as site:
                     await site.get()
                     assert site.counts == (1, 1, 1)
