@@ -14,12 +14,11 @@ from random import random
 
 from meshio.mesh.names import is_address
 from meshio.upstream.cluster import Cluster, Dns
-from meshio.upstream.endpoint import Address, Endpoint, LoadAssignment, LocalityEndpoints
+from meshio.upstream.endpoint import Address, Endpoint, LoadAssignment, LocalityEndpoints, is_path
 
 log = logging.getLogger("meshio.dns")
 
 FAMILIES = {"v4": socket.AF_INET, "v6": socket.AF_INET6}
-FAILURE_RETRY = 5.0  # seconds until the next look-up after one that failed; a cluster that refreshes faster does so
 
 
 class Refresher:
@@ -46,16 +45,16 @@ class Refresher:
     async def _refresh(self, cluster: Cluster, found: bool) -> None:
         settings = cluster.discovery
         assert isinstance(settings, Dns)
+        failures = 0 if found else 1
         while True:
-            pause = settings.refresh if found else min(settings.refresh, FAILURE_RETRY)
-            await asyncio.sleep(pause + random() * settings.jitter)
+            await asyncio.sleep(pause_of(settings, failures))
             try:
                 assignment = await resolve(settings)
             except OSError as error:
                 log.warning("cluster %s: %s", cluster.name, error)
-                found = False
+                failures += 1
             else:
-                found = True
+                failures = 0
                 self._resolved(cluster.name, assignment)
 
     async def aclose(self) -> None:
@@ -65,6 +64,16 @@ class Refresher:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def pause_of(settings: Dns, failures: int) -> float:
+    """Until the next look-up, after so many that failed in a row (Envoy: `JitteredExponentialBackOffStrategy`)."""
+    if not failures:
+        return settings.refresh + random() * settings.jitter
+    if settings.failure is None:
+        return settings.refresh
+    first, most = settings.failure
+    return max(0.001, random() * min(most, first * 2.0 ** min(failures - 1, 62)))
 
 
 async def first_answers(clusters: Iterable[Cluster], warm: float) -> dict[str, LoadAssignment]:
@@ -92,7 +101,7 @@ async def answer(cluster: Cluster) -> LoadAssignment | None:
 async def resolve(settings: Dns) -> LoadAssignment:
     """The assignment with addresses in place of names. Raises OSError when a name cannot be resolved."""
     localities = [await resolve_locality(group, settings) for group in settings.assignment.localities]
-    return LoadAssignment(settings.assignment.cluster, tuple(localities), settings.assignment.overprovisioning)
+    return replace(settings.assignment, localities=tuple(localities))
 
 
 async def resolve_locality(group: LocalityEndpoints, settings: Dns) -> LocalityEndpoints:
@@ -101,17 +110,15 @@ async def resolve_locality(group: LocalityEndpoints, settings: Dns) -> LocalityE
 
 
 async def resolve_endpoint(endpoint: Endpoint, settings: Dns) -> list[Endpoint]:
-    """STRICT_DNS: an endpoint per address. LOGICAL_DNS: one endpoint, the first address."""
+    """STRICT_DNS: an endpoint per address. LOGICAL_DNS: one, at the first address, with the others to fall back on."""
     host, port = endpoint.address
     name = endpoint.hostname or host
-    if is_address(host):
+    if is_address(host) or is_path(host):
         return [replace(endpoint, hostname=name)]
     found = await look_up(host, port, settings.family)
-    chosen = found if settings.strict else found[:1]
-    return [
-        Endpoint(address, endpoint.weight, endpoint.health, endpoint.tls_mode, endpoint.workload, hostname=name)
-        for address in chosen
-    ]
+    if settings.strict:
+        return [replace(endpoint, address=address, hostname=name) for address in found]
+    return [replace(endpoint, address=address, others=tuple(found[1:]), hostname=name) for address in found[:1]]
 
 
 async def look_up(host: str, port: int, family: str) -> list[Address]:

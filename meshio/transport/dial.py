@@ -9,6 +9,7 @@ import os
 import socket
 import ssl
 from asyncio import AbstractEventLoop, Task
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -17,8 +18,8 @@ from meshio.errors import ConnectFailed, ConnectTimedOut
 from meshio.transport.connection import Owner
 from meshio.transport.h1 import H1
 from meshio.transport.tls import Security, carries
-from meshio.upstream.cluster import Cluster
-from meshio.upstream.endpoint import Address
+from meshio.upstream.cluster import Cluster, First
+from meshio.upstream.endpoint import Address, is_path
 
 STAGGER = 0.25  # seconds between attempts at further addresses: RFC 8305's recommendation
 WRONG_NAME = "TLS_error:|CERTIFICATE_VERIFY_FAILED: no matching SAN:TLS_error_end"
@@ -50,18 +51,18 @@ async def reach(target: Target, cluster: Cluster, protocol: Callable[[], P]) -> 
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(cluster.connect_timeout):
-            sock = await connect(await resolve(target.addresses))
+            sock = await connect(in_turn(await resolve(target.addresses), *cluster.eyeballs))
             tune(sock, cluster)
             return await speak(loop, sock, target, protocol)
     except TimeoutError as error:
         if isinstance(error, OSError) and error.errno is not None:  # the system's own ETIMEDOUT
-            raise ConnectFailed(f"cannot connect to {target.name}: {error}", told(error)) from error
+            raise ConnectFailed(f"cannot connect to {target.name}: {error}", told(error, target)) from error
         raise ConnectTimedOut(f"{target.name} took longer than {cluster.connect_timeout:g} s to accept") from error
     except OSError as error:
-        raise ConnectFailed(f"cannot connect to {target.name}: {error}", told(error)) from error
+        raise ConnectFailed(f"cannot connect to {target.name}: {error}", told(error, target)) from error
 
 
-def told(error: OSError) -> str:
+def told(error: OSError, target: Target) -> str:
     """Envoy's transport failure reason for what the system or the TLS library says."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"TLS_error:|CERTIFICATE_VERIFY_FAILED: {error.verify_message}:TLS_error_end"
@@ -69,7 +70,10 @@ def told(error: OSError) -> str:
         return f"TLS_error:|{error.reason or error}:TLS_error_end"
     if isinstance(error, socket.gaierror):
         return f"dns_resolution_failure{{{error.strerror}}}"
-    return f"delayed connect error: {os.strerror(error.errno) if error.errno else error}"
+    reason, path = os.strerror(error.errno) if error.errno else str(error), target.addresses[0][0]
+    if is_path(path):
+        return f"immediate connect error: {reason}|remote address:{path}"
+    return f"delayed connect error: {reason}"
 
 
 async def speak(loop: AbstractEventLoop, sock: socket.socket, target: Target, protocol: Callable[[], P]) -> P:
@@ -96,6 +100,8 @@ async def speak(loop: AbstractEventLoop, sock: socket.socket, target: Target, pr
 
 def tune(sock: socket.socket, cluster: Cluster) -> None:
     """No Nagle; keepalive probes where the cluster wants them."""
+    if sock.family == socket.AF_UNIX:
+        return
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if cluster.tcp_keepalive is not None:
         probes, idle, interval = cluster.tcp_keepalive
@@ -110,24 +116,38 @@ async def resolve(addresses: Iterable[Address]) -> list[Address]:
     found: list[Address] = []
     loop = asyncio.get_running_loop()
     for host, port in addresses:
-        if is_ip(host):
+        if is_ip(host) or is_path(host):
             found.append((host, port))
             continue
         try:
             infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except UnicodeError as error:  # a label that IDNA does not allow, as in "a..b"
             raise socket.gaierror(socket.EAI_NONAME, f"{host!r} is not a host name") from error
-        found += interleaved(dict.fromkeys((str(info[4][0]), port) for info in infos))
+        found += dict.fromkeys((str(info[4][0]), port) for info in infos)
     return found
 
 
-def interleaved(addresses: Iterable[Address]) -> list[Address]:
-    """RFC 8305 section 4: v6, v4, v6, v4... beginning with the family that the system puts first."""
-    queues: dict[bool, list[Address]] = {}
-    for address in addresses:
-        queues.setdefault(":" in address[0], []).append(address)
-    turns = [(place, rank, each) for rank, queue in enumerate(queues.values()) for place, each in enumerate(queue)]
-    return [each for _, _, each in sorted(turns)]
+def in_turn(addresses: list[Address], first: First = "", count: int = 1) -> list[Address]:
+    """RFC 8305 section 4: families take turns, after `count` of the one to begin with (that of the first address).
+
+    Envoy: `HappyEyeballsConnectionProvider::sortAddresses`.
+    """
+    if len(addresses) < 2:
+        return addresses
+    begins = family_of(addresses[0]) if not first else first
+    if begins not in map(family_of, addresses):
+        return addresses
+    leading = deque(each for each in addresses if family_of(each) == begins)
+    others = deque(each for each in addresses if family_of(each) != begins)
+    found = []
+    while leading or others:
+        found += [leading.popleft() for _ in range(min(count, len(leading)))]
+        found += [others.popleft() for _ in range(min(1, len(others)))]
+    return found
+
+
+def family_of(address: Address) -> str:
+    return "v6" if ":" in address[0] else "v4"
 
 
 def is_ip(host: str) -> bool:
@@ -167,10 +187,12 @@ async def dismiss(attempts: list[Task[socket.socket]]) -> None:
 
 async def connect_one(address: Address) -> socket.socket:
     host, port = address
-    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    unix, kind = is_path(host), socket.AF_INET6 if ":" in host else socket.AF_INET
+    where = (f"\0{host[1:]}" if host.startswith("@") else host) if unix else (host, port)
+    sock = socket.socket(socket.AF_UNIX if unix else kind, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(sock, (host, port))
+        await asyncio.get_running_loop().sock_connect(sock, where)
     except BaseException:
         sock.close()
         raise

@@ -17,7 +17,7 @@ from meshio.transport.dial import is_ip
 from meshio.transport.host_pool import HostPool
 from meshio.transport.tls import APPLICATION, Security, new_context
 from meshio.upstream.cluster import ClientTls
-from meshio.upstream.endpoint import Address
+from meshio.upstream.endpoint import Address, is_path
 from meshio.upstream.host import Host
 from meshio.upstream.upstream import Upstream
 
@@ -132,7 +132,7 @@ class Pools:
 
     def located(self, address: Address) -> tuple[Address, ...]:
         host, port = address
-        known = () if is_ip(host) else self._names(host)
+        known = () if is_ip(host) or is_path(host) else self._names(host)
         return tuple((each, port) for each in known) or (address,)
 
     def opened(self, pool: HostPool) -> None:

@@ -11,6 +11,7 @@ from meshio.resilience.question import Question
 from meshio.upstream.endpoint import Health, LoadAssignment
 from meshio.upstream.health_check import HealthCheck
 
+First: TypeAlias = Literal["", "v4", "v6"]
 Family: TypeAlias = Literal["auto", "v4", "v6", "v4_preferred", "all"]
 
 
@@ -34,6 +35,7 @@ class Dns:
 
     strict     True: every address is a host (STRICT_DNS); False: one host, whatever address it has (LOGICAL_DNS)
     refresh    seconds between resolutions; `respect_ttl` where the resolver tells one
+    failure    seconds until the first attempt after one that failed, and the most there are to be; None: `refresh`
     family     "v4", "v6", "auto" (v6, then v4), "v4_preferred" or "all"
     """
 
@@ -43,11 +45,19 @@ class Dns:
     jitter: float = 0.0
     respect_ttl: bool = False
     family: Family = "auto"
+    failure: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class OriginalDestination:
-    """The host is whatever address the request was going to (passthrough, headless, resolution NONE)."""
+    """The host is whatever address the request was going to (passthrough, headless, resolution NONE).
+
+    header   names the address instead, where a request has it; "" none does
+    port     takes the place of the address's; 0 does not
+    """
+
+    header: str = ""
+    port: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +134,7 @@ class Cluster:
     subset, services   Istio's metadata: the DestinationRule subset; (host, namespace) of the services
     external           the services are outside of the mesh
     origin             the Istio resource that it comes from, as its metadata names it; "" for none
+    eyeballs           of several addresses: the family to begin with ("": that of the first), and how many of it
     tcp_keepalive      probes, idle seconds, seconds between probes; None leaves it to the operating system
     """
 
@@ -148,3 +159,4 @@ class Cluster:
     external: bool = False
     origin: str = ""
     tcp_keepalive: tuple[int, int, int] | None = None
+    eyeballs: tuple[First, int] = ("", 1)

@@ -1,7 +1,10 @@
 """Hosts that requests bring along: wherever the request was going to. Envoy: original_dst_cluster.cc."""
 
+from ipaddress import ip_address
+
+from meshio.balancing.policy import Pick
 from meshio.message import Request
-from meshio.upstream.cluster import Cluster
+from meshio.upstream.cluster import Cluster, OriginalDestination
 from meshio.upstream.endpoint import Address, Endpoint
 from meshio.upstream.host import Host
 from meshio.upstream.sockets import tls_of
@@ -14,16 +17,28 @@ class Destinations:
     """Makes a host for each address that is asked for, and forgets it when it was idle for so long that its
     connections are closed anyway."""
 
-    __slots__ = ("_cluster", "_due", "hosts")
+    __slots__ = ("_cluster", "_due", "hosts", "pick")
 
     def __init__(self, hosts: dict[Address, Host], cluster: Cluster) -> None:
         self.hosts = hosts
         self._cluster = cluster
         self._due: float | None = None
+        settings = cluster.discovery
+        told = isinstance(settings, OriginalDestination) and (settings.header or settings.port)
+        self.pick: Pick[Host] = self._told if told else self._own
 
-    def pick(self, request: Request) -> Host:
+    def _own(self, request: Request) -> Host:
         """The host at the request's own address."""
         return self.hosts.get((request.host, request.port)) or self._create((request.host, request.port))
+
+    def _told(self, request: Request) -> Host:
+        """The host that a header names, where the request has it; at the port that the cluster says."""
+        settings = self._cluster.discovery
+        assert isinstance(settings, OriginalDestination)
+        named = request.header(settings.header.encode()) if settings.header else None
+        host, port = (parse(named) if named is not None else None) or (request.host, request.port)
+        address = (host, settings.port or port)
+        return self.hosts.get(address) or self._create(address)
 
     def _create(self, address: Address) -> Host:
         endpoint = Endpoint(address)
@@ -42,3 +57,16 @@ class Destinations:
         if host.used is None:
             host.used = now
         return host.inflight == 0 and now - host.used > (self._cluster.http.idle_timeout or DAY)
+
+
+def parse(named: bytes) -> Address | None:
+    """`ip:port` or `[v6]:port`; None for anything else (Envoy: `parseInternetAddressAndPortNoThrow`)."""
+    text = named.decode("latin-1")
+    host, colon, port = text.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    if not colon or not (port.isascii() and port.isdigit()) or int(port) > 65535 or (":" in host and not bracketed):
+        return None
+    try:
+        return str(ip_address(host.strip("[]"))), int(port)
+    except ValueError:
+        return None

@@ -6,7 +6,14 @@ from typing import Literal, TypeAlias
 from meshio.balancing.labels import Labels
 
 Address: TypeAlias = tuple[str, int]
+"""Host and port; or the path of a Unix domain socket ("@..." for an abstract one) and 0."""
+
 Health: TypeAlias = Literal["unknown", "healthy", "unhealthy", "draining", "timeout", "degraded"]
+
+
+def is_path(host: str) -> bool:
+    """Whether that is a Unix domain socket."""
+    return host.startswith(("/", "@"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,20 @@ from meshio.balancing.labels import Labels
 from meshio.resilience.checkup import Checkup
 from meshio.resilience.outlier import Streaks
 from meshio.upstream.cluster import ClientTls
-from meshio.upstream.endpoint import NOWHERE, Endpoint, Health, Locality
+from meshio.upstream.endpoint import NOWHERE, Endpoint, Health, Locality, is_path
 
 if TYPE_CHECKING:
     from meshio.upstream.upstream import Upstream
 
 FIT, DEGRADED, UNFIT = "fit", "degraded", "unfit"
 CONDITIONS = {"unknown": FIT, "healthy": FIT, "degraded": DEGRADED}
+
+
+def name_of(address: str, port: int) -> str:
+    """As Envoy writes it."""
+    if is_path(address):
+        return address
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 class Host:
@@ -60,7 +67,7 @@ class Host:
         if field != "name":
             raise AttributeError(field)
         address, port = self.endpoint.address
-        self.name = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+        self.name = name_of(address, port)
         return self.name
 
     def describe(self, endpoint: Endpoint, locality: Locality, priority: int) -> None:

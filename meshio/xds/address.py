@@ -4,10 +4,10 @@ import socket
 
 from betterproto2 import Message
 
-from meshio.upstream.endpoint import AS_REQUESTS, Address, CheckedAt
+from meshio.upstream.endpoint import AS_REQUESTS, Address, CheckedAt, is_path
 from meshio.xds.place import Place
 from meshio.xds.proto.envoy.config.core.v3 import Address as AddressMessage
-from meshio.xds.proto.envoy.config.core.v3 import SocketAddress
+from meshio.xds.proto.envoy.config.core.v3 import Pipe, SocketAddress
 from meshio.xds.proto.envoy.config.endpoint.v3 import Endpoint, EndpointAdditionalAddress, EndpointHealthCheckConfig
 from meshio.xds.strict import fields, refuse, text
 from meshio.xds.wire import bytes_key, number_key, sole, split
@@ -15,6 +15,7 @@ from meshio.xds.wire import bytes_key, number_key, sole, split
 ADDRESS, CHECK, HOSTNAME, ADDITIONAL = bytes_key(1), bytes_key(2), bytes_key(3), bytes_key(4)
 CHECK_PORT, CHECK_HOSTNAME, CHECK_ADDRESS, CHECK_DISABLED = number_key(1), bytes_key(2), bytes_key(3), number_key(4)
 HOST, PORT = bytes_key(2), number_key(3)
+PIPE, PATH = bytes_key(2), bytes_key(1)
 
 HERE = Place("")
 """Places inside an endpoint are relative: an endpoint's index is only worked out when something is wrong with it."""
@@ -71,7 +72,22 @@ def additional_address(value: int | bytes, named: bool) -> Address:
 def address_of(value: int | bytes, named: bool) -> Address:
     """An `Address` message, which must hold a socket address."""
     found = sole(value, ADDRESS) if isinstance(value, bytes) else None
+    if found is None and isinstance(value, bytes) and (pipe := sole(value, PIPE)) is not None:
+        return pipe_path(pipe), 0
     return socket_address(only_address(AT_ADDRESS, AddressMessage, value) if found is None else found, named)
+
+
+def pipe_path(value: bytes) -> str:
+    """A `Pipe` message: a Unix domain socket."""
+    place, path = AT_ADDRESS.at("pipe"), ""
+    for key, part in fields(place, value):
+        if key == PATH:
+            path = text(place, part)
+        else:
+            refuse(place, Pipe, key, part)
+    if not is_path(path):
+        raise place.rejected("must be an absolute path, or begin with @", "path")
+    return path
 
 
 def only_address(place: Place, cls: type[Message], value: int | bytes) -> int | bytes:

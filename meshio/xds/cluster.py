@@ -6,7 +6,16 @@ from meshio.balancing.arrange import reads_keys
 from meshio.balancing.cluster_provided import ClusterProvided
 from meshio.balancing.policy import Policy
 from meshio.balancing.zone import FAIR
-from meshio.upstream.cluster import OVERRIDABLE, Aggregate, Cluster, Discovery, Eds, OriginalDestination, Static
+from meshio.upstream.cluster import (
+    OVERRIDABLE,
+    Aggregate,
+    Cluster,
+    Discovery,
+    Eds,
+    First,
+    OriginalDestination,
+    Static,
+)
 from meshio.upstream.endpoint import Health, LoadAssignment
 from meshio.xds.custom import custom_discovery
 from meshio.xds.destination import LARGEST_SUM
@@ -29,9 +38,12 @@ from meshio.xds.proto.envoy.config.cluster.v3 import (
 )
 from meshio.xds.protocol import http_options, upstream_options
 from meshio.xds.shared import shared
+from meshio.xds.text import token
 from meshio.xds.tls import translate_matches, translate_socket
 
 PROVIDING = (OriginalDestination, Aggregate)
+DESTINATION = "x-envoy-original-dst-host"
+FIRST: tuple[First, ...] = ("", "v4", "v6")
 INBOUND = ("inbound|", "InboundPassthroughCluster")
 KEEPALIVE = (9, 7200, 75)  # Linux: probes, idle seconds, interval seconds
 
@@ -70,6 +82,7 @@ def translate_cluster(name: str, raw: bytes) -> Cluster:
         external=istio_flag(message.metadata, "external"),
         origin=istio_text(message.metadata, "config"),
         tcp_keepalive=keepalive(message.upstream_connection_options),
+        eyeballs=eyeballs(place, message.upstream_connection_options),
     )
 
 
@@ -85,7 +98,8 @@ def check_edges(place: Place, message: ClusterMessage) -> None:
 def discovery(place: Place, message: ClusterMessage) -> Discovery:
     """Where the endpoints come from."""
     if message.cluster_type is not None:
-        return custom_discovery(place.at("cluster_type"), message.cluster_type)
+        endpoints = assignment(place, message, named=True)
+        return custom_discovery(place.at("cluster_type"), message.cluster_type, endpoints)
     match message.type or ClusterDiscoveryType.STATIC:
         case ClusterDiscoveryType.EDS:
             config = message.eds_cluster_config
@@ -95,8 +109,39 @@ def discovery(place: Place, message: ClusterMessage) -> Discovery:
         case ClusterDiscoveryType.STRICT_DNS | ClusterDiscoveryType.LOGICAL_DNS:
             return translate_dns(place, message, assignment(place, message, named=True))
         case ClusterDiscoveryType.ORIGINAL_DST:
-            return OriginalDestination()
+            return destination(place, message)
     raise place.rejected(f"{message.type!s} is not supported", "type")
+
+
+def destination(place: Place, message: ClusterMessage) -> OriginalDestination:
+    """Where requests were going to, unless a header or the cluster says otherwise."""
+    if message.load_assignment is not None:
+        raise place.rejected("ORIGINAL_DST clusters have no endpoints", "load_assignment")
+    config = message.original_dst_lb_config
+    if config is None:
+        return OriginalDestination()
+    here = place.at("original_dst_lb_config")
+    if config.http_header_name and not config.use_http_header:
+        raise here.rejected("needs use_http_header", "http_header_name")
+    port = config.upstream_port_override
+    if port is not None and not 0 < port <= 65535:
+        raise here.rejected("is not a port", "upstream_port_override")
+    name = token(here.at("http_header_name"), config.http_header_name or DESTINATION) if config.use_http_header else ""
+    return OriginalDestination(name, port or 0)
+
+
+def eyeballs(place: Place, options: UpstreamConnectionOptions | None) -> tuple[First, int]:
+    """Which family of addresses comes first, and how many of it."""
+    config = options.happy_eyeballs_config if options is not None else None
+    if config is None:
+        return "", 1
+    here = place.at("upstream_connection_options.happy_eyeballs_config")
+    if config.first_address_family_version not in range(len(FIRST)):
+        raise here.rejected("is not an IP version", "first_address_family_version")
+    count = 1 if config.first_address_family_count is None else config.first_address_family_count
+    if count < 1:
+        raise here.rejected("must be at least 1", "first_address_family_count")
+    return FIRST[config.first_address_family_version], count
 
 
 def check_provided(place: Place, found: Discovery, policy: Policy) -> None:

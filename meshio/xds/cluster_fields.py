@@ -13,12 +13,15 @@ from meshio.xds.proto.envoy.config.cluster.v3 import (
     ClusterCommonLbConfigZoneAwareLbConfig,
     ClusterCustomClusterType,
     ClusterEdsClusterConfig,
+    ClusterOriginalDstLbConfig,
+    ClusterRefreshRate,
     ClusterTransportSocketMatch,
     Filter,
     LoadBalancingPolicy,
     LoadBalancingPolicyPolicy,
     OutlierDetection,
     UpstreamConnectionOptions,
+    UpstreamConnectionOptionsHappyEyeballsConfig,
 )
 from meshio.xds.proto.envoy.config.common.matcher.v3 import HttpHeadersMatch, MatchPredicate, MatchPredicateMatchSet
 from meshio.xds.proto.envoy.config.core.v3 import (
@@ -29,6 +32,7 @@ from meshio.xds.proto.envoy.config.core.v3 import (
     UpstreamHttpProtocolOptions,
 )
 from meshio.xds.proto.envoy.extensions.clusters.aggregate.v3 import ClusterConfig as AggregateConfig
+from meshio.xds.proto.envoy.extensions.clusters.dns.v3 import DnsCluster, DnsClusterRefreshRate
 from meshio.xds.proto.envoy.extensions.upstreams.http.v3 import HttpProtocolOptions as UpstreamOptions
 from meshio.xds.proto.envoy.extensions.upstreams.http.v3 import (
     HttpProtocolOptionsAutoHttpConfig,
@@ -62,12 +66,12 @@ CLUSTER_FIELDS: dict[type[Message], Rules] = {
         **read("metadata", "upstream_connection_options", "filters", "upstream_bind_config"),
         **read("typed_dns_resolver_config"),
         **read("cluster_type"),
-        **rejected("", "transport_socket_matcher", "original_dst_lb_config", "upstream_config"),
+        **read("dns_failure_refresh_rate", "original_dst_lb_config"),
+        **rejected("", "transport_socket_matcher", "upstream_config"),
         **read("health_checks", "ignore_health_on_host_removal"),
         **rejected("custom name servers are not supported", "dns_resolvers", "dns_resolution_config"),
         **rejected("", "use_tcp_for_dns_lookups", "connection_pool_per_downstream_connection"),
         **ignored(TUNING, "per_connection_buffer_limit_bytes"),
-        **rejected("after a failure, too, names are resolved at dns_refresh_rate", "dns_failure_refresh_rate"),
         **ignored("a snapshot goes into service when it is complete", "wait_for_warm_on_init"),
         **ignored("hosts nobody uses are let go when their connections are idle", "cleanup_interval"),
         **ignored("connections are opened when they are needed", "preconnect_policy"),
@@ -77,6 +81,17 @@ CLUSTER_FIELDS: dict[type[Message], Rules] = {
     },
     ClusterCustomClusterType: read("name", "typed_config"),
     AggregateConfig: read("clusters"),
+    ClusterRefreshRate: read("base_interval", "max_interval"),
+    DnsCluster: {
+        **read("dns_refresh_rate", "dns_failure_refresh_rate", "respect_dns_ttl", "dns_jitter"),
+        **read("typed_dns_resolver_config", "dns_lookup_family", "all_addresses_in_single_endpoint"),
+    },
+    DnsClusterRefreshRate: read("base_interval", "max_interval"),
+    ClusterOriginalDstLbConfig: {
+        **read("use_http_header", "http_header_name", "upstream_port_override"),
+        **rejected("addresses in dynamic metadata", "metadata_key"),
+    },
+    UpstreamConnectionOptionsHappyEyeballsConfig: read("first_address_family_version", "first_address_family_count"),
     ClusterEdsClusterConfig: {
         **read("service_name", "eds_config"),
     },
@@ -115,9 +130,8 @@ CLUSTER_FIELDS: dict[type[Message], Rules] = {
         "local_address_selector",
     ),
     UpstreamConnectionOptions: {
-        **read("tcp_keepalive"),
+        **read("tcp_keepalive", "happy_eyeballs_config"),
         **ignored("for access logs", "set_local_interface_name_on_upstream_connections"),
-        **rejected("of several addresses of an endpoint, families take turns", "happy_eyeballs_config"),
     },
     Filter: {**read("name", "typed_config"), **rejected("filters by discovery (ECDS)", "config_discovery")},
     UpstreamOptions: {

@@ -33,7 +33,8 @@ NO_RUNTIME = "meshio has no runtime layer: the default value always holds"
 CORE_FIELDS: dict[type[Message], Rules] = {
     Address: {
         **read("socket_address"),
-        **rejected("only IP addresses and host names with a port can be reached", "pipe", "envoy_internal_address"),
+        **read("pipe"),
+        **rejected("only addresses that the system can connect to", "envoy_internal_address"),
     },
     SocketAddress: {
         **read("address", "port_value"),
@@ -43,7 +44,7 @@ CORE_FIELDS: dict[type[Message], Rules] = {
         **ignored("addresses are used as they are written", "ipv4_compat"),
         **rejected("one network namespace per process", "network_namespace_filepath"),
     },
-    Pipe: rejected("", "path", "mode"),
+    Pipe: {**read("path"), **ignored("of sockets that are listened to", "mode")},
     EnvoyInternalAddress: rejected("", "server_listener_name", "endpoint_id"),
     ConfigSource: {
         **read("ads"),

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 
 from meshio.upstream.cluster import Aggregate, Discovery
+from meshio.upstream.endpoint import LoadAssignment
+from meshio.xds.dns import translate_new_dns
 from meshio.xds.extension import open_message, type_of
 from meshio.xds.place import Place
 from meshio.xds.proto.envoy.config.cluster.v3 import ClusterCustomClusterType
@@ -11,7 +13,7 @@ from meshio.xds.proto.envoy.extensions.clusters.aggregate.v3 import ClusterConfi
 PREFIX = "envoy.extensions.clusters."
 
 
-def aggregate_of(place: Place, raw: bytes) -> Discovery:
+def aggregate_of(place: Place, raw: bytes, endpoints: LoadAssignment) -> Discovery:
     """Other clusters, by name."""
     names = open_message(place, AggregateConfig, raw).clusters
     if not names:
@@ -19,16 +21,17 @@ def aggregate_of(place: Place, raw: bytes) -> Discovery:
     return Aggregate(tuple(names))
 
 
-KINDS: dict[str, Callable[[Place, bytes], Discovery]] = {
+KINDS: dict[str, Callable[[Place, bytes, LoadAssignment], Discovery]] = {
     "aggregate.v3.ClusterConfig": aggregate_of,
+    "dns.v3.DnsCluster": translate_new_dns,
 }
 """By the message of their configuration, without PREFIX. Their names say nothing: Envoy goes by the message, too."""
 
 
-def custom_discovery(place: Place, custom: ClusterCustomClusterType) -> Discovery:
+def custom_discovery(place: Place, custom: ClusterCustomClusterType, endpoints: LoadAssignment) -> Discovery:
     """Raises Rejected for a kind that is not supported."""
     kind = type_of(place.at("typed_config"), custom.typed_config).removeprefix(PREFIX)
     translate = KINDS.get(kind)
     if translate is None or custom.typed_config is None:
         raise place.rejected(f"{custom.name!r} ({kind or 'without a configuration'}) is not supported")
-    return translate(place.at("typed_config"), custom.typed_config.value)
+    return translate(place.at("typed_config"), custom.typed_config.value, endpoints)

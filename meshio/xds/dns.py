@@ -1,12 +1,21 @@
 """Clusters whose endpoints are host names -> `Dns`."""
 
+from datetime import timedelta
+
 from meshio.upstream.cluster import Dns, Family
 from meshio.upstream.endpoint import LoadAssignment
 from meshio.xds.duration import positive, seconds
-from meshio.xds.extension import type_of
+from meshio.xds.extension import open_message, type_of
 from meshio.xds.place import Place
-from meshio.xds.proto.envoy.config.cluster.v3 import Cluster, ClusterDiscoveryType, ClusterDnsLookupFamily
+from meshio.xds.proto.envoy.config.cluster.v3 import (
+    Cluster,
+    ClusterDiscoveryType,
+    ClusterDnsLookupFamily,
+    ClusterRefreshRate,
+)
 from meshio.xds.proto.envoy.config.core.v3 import TypedExtensionConfig
+from meshio.xds.proto.envoy.extensions.clusters.common.dns.v3 import DnsLookupFamily
+from meshio.xds.proto.envoy.extensions.clusters.dns.v3 import DnsCluster, DnsClusterRefreshRate
 from meshio.xds.wire import Malformed, split
 
 FAMILIES: dict[int, Family] = {
@@ -16,6 +25,15 @@ FAMILIES: dict[int, Family] = {
     ClusterDnsLookupFamily.V4_PREFERRED: "v4_preferred",
     ClusterDnsLookupFamily.ALL: "all",
 }
+NEW_FAMILIES: dict[int, Family] = {
+    DnsLookupFamily.UNSPECIFIED: "auto",
+    DnsLookupFamily.AUTO: "auto",
+    DnsLookupFamily.V4_ONLY: "v4",
+    DnsLookupFamily.V6_ONLY: "v6",
+    DnsLookupFamily.V4_PREFERRED: "v4_preferred",
+    DnsLookupFamily.ALL: "all",
+}
+SHORTEST = 0.001  # seconds
 RESOLVERS: dict[str, frozenset[int]] = {
     "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig": frozenset({5, 6, 7}),
     "envoy.extensions.network.dns_resolver.getaddrinfo.v3.GetAddrInfoDnsResolverConfig": frozenset({1, 2}),
@@ -28,21 +46,56 @@ Whatever they are called: names are resolved by the event loop's resolver, as th
 
 def translate_dns(place: Place, message: Cluster, endpoints: LoadAssignment) -> Dns:
     """Endpoints by host name. LOGICAL_DNS has exactly one, as Envoy demands."""
-    strict = message.type == ClusterDiscoveryType.STRICT_DNS
-    if not strict and sum(len(each.endpoints) for each in endpoints.localities) != 1:
-        raise place.rejected("LOGICAL_DNS needs exactly one endpoint", "load_assignment")
-    family = FAMILIES.get(message.dns_lookup_family)
+    strict, kind = message.type == ClusterDiscoveryType.STRICT_DNS, message.dns_lookup_family
+    return settings_of(place, message, endpoints, strict, FAMILIES.get(kind))
+
+
+def translate_new_dns(place: Place, raw: bytes, endpoints: LoadAssignment) -> Dns:
+    """The same as an extension, `envoy.clusters.dns`."""
+    message = open_message(place, DnsCluster, raw)
+    if message.typed_dns_resolver_config is not None:
+        check_resolver(place.at("typed_dns_resolver_config"), message.typed_dns_resolver_config)
+    strict, kind = not message.all_addresses_in_single_endpoint, message.dns_lookup_family
+    return settings_of(place, message, endpoints, strict, NEW_FAMILIES.get(kind))
+
+
+def settings_of(
+    place: Place, message: Cluster | DnsCluster, endpoints: LoadAssignment, strict: bool, family: Family | None
+) -> Dns:
+    """What both forms say."""
+    if not strict and [len(each.endpoints) for each in endpoints.localities] != [1]:
+        raise place.rejected("LOGICAL_DNS needs exactly one locality with exactly one endpoint", "load_assignment")
     if family is None:
         raise place.rejected(f"{message.dns_lookup_family!s} is not supported", "dns_lookup_family")
     refresh = message.dns_refresh_rate
     return Dns(
         endpoints,
         strict,
-        positive(place.at("dns_refresh_rate"), refresh) if refresh is not None else 5.0,
+        longer(place.at("dns_refresh_rate"), refresh) if refresh is not None else 5.0,
         seconds(place.at("dns_jitter"), message.dns_jitter) or 0.0,
         message.respect_dns_ttl,
         family,
+        failure_rate(place.at("dns_failure_refresh_rate"), message.dns_failure_refresh_rate),
     )
+
+
+def failure_rate(place: Place, rate: ClusterRefreshRate | DnsClusterRefreshRate | None) -> tuple[float, float] | None:
+    """The first pause and the longest one: ten times as much unless given."""
+    if rate is None:
+        return None
+    first = longer(place.at("base_interval"), rate.base_interval)
+    most = longer(place.at("max_interval"), rate.max_interval) if rate.max_interval is not None else 10 * first
+    if most < first:
+        raise place.rejected("must not be less than base_interval", "max_interval")
+    return first, most
+
+
+def longer(place: Place, duration: timedelta | None) -> float:
+    """Seconds of a duration that Envoy wants to be more than a millisecond."""
+    found = positive(place, duration)
+    if found <= SHORTEST:
+        raise place.rejected("must be more than a millisecond")
+    return found
 
 
 def check_resolver(place: Place, extension: TypedExtensionConfig) -> None:

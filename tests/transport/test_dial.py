@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from meshio.balancing.round_robin import RoundRobin
 from meshio.errors import ConnectFailed
 from meshio.message import Request
 from meshio.transport import dial
-from meshio.upstream.cluster import ClientTls
+from meshio.upstream.cluster import ClientTls, Cluster, Eds
 
 CERTS = Path(__file__).parent / "certs"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
@@ -49,9 +50,37 @@ def test_a_dead_address_costs_a_moment_not_the_connect_timeout(run, net, monkeyp
 
 
 def test_families_take_turns():
-    assert dial.interleaved([("::1", 1), ("::2", 1), ("1.1.1.1", 1), ("2.2.2.2", 1), ("::3", 1)]) == [
+    assert dial.in_turn([("::1", 1), ("::2", 1), ("1.1.1.1", 1), ("2.2.2.2", 1), ("::3", 1)]) == [
         ("::1", 1), ("1.1.1.1", 1), ("::2", 1), ("2.2.2.2", 1), ("::3", 1),
     ]  # fmt: skip
+
+
+def test_the_cluster_says_which_family_comes_first_and_how_many_of_it():
+    v6, v4 = [("::1", 1), ("::2", 1), ("::3", 1)], [("1.1.1.1", 1), ("2.2.2.2", 1)]
+    assert dial.in_turn([*v6, *v4], "v4") == [v4[0], v6[0], v4[1], v6[1], v6[2]]
+    assert dial.in_turn([*v4, *v6], "v6", 2) == [v6[0], v6[1], v4[0], v6[2], v4[1]]
+    assert dial.in_turn(v4, "v6") == v4
+    assert dial.in_turn(v4[:1]) == v4[:1]
+
+
+def test_a_unix_socket(run, net, tmp_path):
+    async def main():
+        async def serve(reader, writer):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(OK)
+            writer.close()
+
+        path = str(tmp_path / "s")
+        for place in (path, "@meshio-test"):
+            server = await asyncio.start_unix_server(serve, place.replace("@", "\0"))
+            async with server:
+                sock = await dial.connect_one((place, 0))
+                dial.tune(sock, Cluster("c", Eds("c"), RoundRobin()))
+                sock.close()
+        with pytest.raises(FileNotFoundError):
+            await dial.connect_one((f"{path}-nobody", 0))
+
+    run(main)
 
 
 def test_a_host_name_is_resolved(run, net):

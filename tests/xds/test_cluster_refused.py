@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from betterproto2 import Message
 
 from meshio.errors import Rejected
 from meshio.xds.proto.envoy.config.cluster.v3 import (
@@ -28,7 +29,11 @@ from meshio.xds.proto.envoy.config.cluster.v3 import ClusterCustomClusterType as
 from meshio.xds.proto.envoy.config.cluster.v3 import ClusterDiscoveryType as Type
 from meshio.xds.proto.envoy.config.cluster.v3 import ClusterLbPolicy as Lb
 from meshio.xds.proto.envoy.config.cluster.v3 import ClusterLbSubsetConfigLbSubsetSelector as OldSelector
+from meshio.xds.proto.envoy.config.cluster.v3 import ClusterOriginalDstLbConfig as Destination
+from meshio.xds.proto.envoy.config.cluster.v3 import ClusterRefreshRate as RefreshRate
 from meshio.xds.proto.envoy.config.cluster.v3 import OutlierDetection as Outlier
+from meshio.xds.proto.envoy.config.cluster.v3 import UpstreamConnectionOptions as Options
+from meshio.xds.proto.envoy.config.cluster.v3 import UpstreamConnectionOptionsHappyEyeballsConfig as Eyeballs
 from meshio.xds.proto.envoy.config.common.matcher.v3 import HttpHeadersMatch, MatchPredicate, MatchPredicateMatchSet
 from meshio.xds.proto.envoy.config.core.v3 import (
     BindConfig,
@@ -45,6 +50,7 @@ from meshio.xds.proto.envoy.config.core.v3 import (
 from meshio.xds.proto.envoy.config.endpoint.v3 import ClusterLoadAssignment
 from meshio.xds.proto.envoy.config.route.v3 import RouteActionHashPolicy, RouteActionHashPolicyCookie
 from meshio.xds.proto.envoy.extensions.clusters.aggregate.v3 import ClusterConfig as AggregateConfig
+from meshio.xds.proto.envoy.extensions.clusters.dns.v3 import DnsCluster
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.client_side_weighted_round_robin.v3 import (
     ClientSideWeightedRoundRobin as Reporting,
 )
@@ -126,7 +132,60 @@ def subsets(*selectors: OldSelector, **said: object) -> Cluster:
 H1 = {"explicit_http_config": HttpProtocolOptionsExplicitHttpConfig(http_protocol_options=Http1ProtocolOptions())}
 ALL = MatchPredicate(any_match=True)
 TRAILERS = MatchPredicate(http_response_trailers_match=HttpHeadersMatch())
+
+
+def destination(**config: object) -> Message:
+    settings = Destination(**config)  # type: ignore[arg-type]
+    return cluster(type=Type.ORIGINAL_DST, lb_policy=Lb.CLUSTER_PROVIDED, original_dst_lb_config=settings)
+
+
 REFUSED = {
+    "a refresh of a millisecond": (
+        cluster(type=Type.STRICT_DNS, dns_refresh_rate=timedelta(milliseconds=1)),
+        "dns_refresh_rate",
+        "more than a millisecond",
+    ),
+    "a failure rate without a base": (
+        cluster(type=Type.STRICT_DNS, dns_failure_refresh_rate=RefreshRate()),
+        "dns_failure_refresh_rate.base_interval",
+        "more than zero",
+    ),
+    "a failure rate that ends before it begins": (
+        cluster(type=Type.STRICT_DNS, dns_failure_refresh_rate=RefreshRate(timedelta(seconds=2), timedelta(seconds=1))),
+        "dns_failure_refresh_rate.max_interval",
+        "less than base_interval",
+    ),
+    "a family of tomorrow by extension": (
+        cluster(type=None, cluster_type=CustomType("x", Any.pack(DnsCluster(dns_lookup_family=9)))),
+        "cluster_type.typed_config.dns_lookup_family",
+        "not supported",
+    ),
+    "no family to begin with": (
+        cluster(upstream_connection_options=Options(happy_eyeballs_config=Eyeballs(first_address_family_count=0))),
+        "happy_eyeballs_config.first_address_family_count",
+        "at least 1",
+    ),
+    "a family of tomorrow to begin with": (
+        cluster(upstream_connection_options=Options(happy_eyeballs_config=Eyeballs(7))),
+        "happy_eyeballs_config.first_address_family_version",
+        "not an IP version",
+    ),
+    "a header name without the header": (
+        destination(http_header_name="x"),
+        "original_dst_lb_config.http_header_name",
+        "use_http_header",
+    ),
+    "a header that is none": (destination(use_http_header=True, http_header_name="a b"), "http_header_name", "name"),
+    "a destination port too high": (
+        destination(upstream_port_override=65536),
+        "original_dst_lb_config.upstream_port_override",
+        "not a port",
+    ),
+    "destinations with endpoints": (
+        cluster(type=Type.ORIGINAL_DST, lb_policy=Lb.CLUSTER_PROVIDED, load_assignment=endpoints("1.2.3.4")),
+        "load_assignment",
+        "no endpoints",
+    ),
     "a name where an address belongs": (
         cluster(type=Type.STATIC, load_assignment=endpoints("x.y")),
         "address",

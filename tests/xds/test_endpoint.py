@@ -180,10 +180,10 @@ def dropping(percent: int = 1, category: str = "x") -> ClusterLoadAssignment:
 
 REFUSED = {
     "no address": (assignment(endpoint=Endpoint()), "endpoint", "is required"),
-    "a pipe": (
-        assignment(endpoint=Endpoint(address=Address(pipe=Pipe("/x")))),
-        "endpoint.address.pipe",
-        "IP addresses",
+    "a pipe without a path": (
+        assignment(endpoint=Endpoint(address=Address(pipe=Pipe("x")))),
+        "endpoint.address.pipe.path",
+        "absolute",
     ),
     "a name where an address belongs": (assignment(endpoint=at(address="x.y", port_value=1)), "address", "not an IP"),
     "no port": (assignment(endpoint=at(address="10.0.0.1")), "port_value", "not a port"),

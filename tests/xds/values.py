@@ -415,7 +415,7 @@ TREE = st.recursive(
 
 HEALTH = st.sampled_from(["unknown", "healthy", "unhealthy", "draining", "timeout", "degraded"])
 ZONE_AWARE = st.builds(ZoneAware, PERCENT, COUNT, FLAG, st.none() | COUNT, FLAG)
-ADDRESS = st.tuples(st.sampled_from(["10.0.0.1", "127.0.0.1", "::1"]), PORT)
+ADDRESS = st.tuples(st.sampled_from(["10.0.0.1", "127.0.0.1", "::1"]), PORT) | st.just(("/run/x.sock", 0))
 CHECKED_AT = st.just(AS_REQUESTS) | st.builds(CheckedAt, PORT, st.just("") | WORD, st.none() | ADDRESS, FLAG)
 ENDPOINT = st.builds(
     Endpoint,
@@ -455,8 +455,9 @@ DISCOVERY = st.one_of(
     st.builds(Eds, WORD),
     st.builds(Static, ASSIGNED),
     st.builds(
-        Dns, ONE_HOST, FLAG, SECONDS, st.just(0.0) | SECONDS, FLAG,
+        Dns, ONE_HOST, FLAG, SECONDS.map(lambda refresh: round(refresh + 0.001, 3)), st.just(0.0) | SECONDS, FLAG,
         st.sampled_from(["auto", "v4", "v6", "v4_preferred", "all"]),
+        st.none() | SECONDS.map(lambda first: (round(first + 0.001, 3), round(first + 1, 3))),
     ),
 )  # fmt: skip
 SLOW_START = st.none() | st.builds(SlowStart, SECONDS, POSITIVE.map(float), PERCENT.map(float))
@@ -494,7 +495,9 @@ HEALTH_CHECK = st.builds(
     HealthCheck, PROBE, SECONDS, SECONDS, COUNT, COUNT, SECONDS, SECONDS, SECONDS, SECONDS, SECONDS,
     st.just(0.0) | SECONDS, st.just(0.0) | SECONDS, PERCENT, FLAG, FLAG, FLAG,
 )  # fmt: skip
-PROVIDED = st.just(OriginalDestination()) | st.builds(Aggregate, several(WORD).filter(len))
+PROVIDED = st.builds(OriginalDestination, st.just("") | LOWER, st.just(0) | PORT) | st.builds(
+    Aggregate, several(WORD).filter(len)
+)
 WHERE_AND_HOW = st.tuples(DISCOVERY, POLICY) | st.tuples(PROVIDED, st.just(ClusterProvided()))
 
 
@@ -557,6 +560,7 @@ CLUSTERS = PLACED.flatmap(
         services=several(st.tuples(WORD, WORD), 2),
         external=FLAG,
         origin=st.just("") | WORD,
+        eyeballs=st.tuples(st.sampled_from(["", "v4", "v6"]), POSITIVE),
         tcp_keepalive=st.none() | st.tuples(POSITIVE, POSITIVE, POSITIVE),
     )
 )

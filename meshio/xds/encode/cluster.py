@@ -14,6 +14,7 @@ from meshio.upstream.cluster import (
     Static,
 )
 from meshio.upstream.endpoint import Health
+from meshio.xds.cluster import FIRST
 from meshio.xds.encode.endpoint import HEALTH, encode_assignment
 from meshio.xds.encode.error_match import encode_errors
 from meshio.xds.encode.health_check import encode_health_check
@@ -29,7 +30,11 @@ from meshio.xds.proto.envoy.config.cluster.v3 import (
     ClusterDiscoveryType,
     ClusterDnsLookupFamily,
     ClusterEdsClusterConfig,
+    ClusterOriginalDstLbConfig,
+    ClusterRefreshRate,
     UpstreamConnectionOptions,
+    UpstreamConnectionOptionsFirstAddressFamilyVersion,
+    UpstreamConnectionOptionsHappyEyeballsConfig,
 )
 from meshio.xds.proto.envoy.config.cluster.v3 import Cluster as ClusterMessage
 from meshio.xds.proto.envoy.config.cluster.v3 import OutlierDetection as OutlierMessage
@@ -77,7 +82,7 @@ def encode_cluster(cluster: Cluster) -> ClusterMessage:
         health_checks=[encode_health_check(cluster.health_check)] if cluster.health_check else [],
         ignore_health_on_host_removal=cluster.health_check is not None and cluster.health_check.leave_at_once,
         metadata=encode_origin(cluster),
-        upstream_connection_options=encode_keepalive(cluster.tcp_keepalive) if cluster.tcp_keepalive else None,
+        upstream_connection_options=encode_connection(cluster),
     )
     set_discovery(encoded, cluster.discovery)
     set_policy(encoded, cluster)
@@ -98,8 +103,12 @@ def set_discovery(encoded: ClusterMessage, discovery: Discovery) -> None:
             encoded.cluster_type = ClusterCustomClusterType(
                 "envoy.clusters.aggregate", packed(AggregateConfig(clusters=list(clusters)))
             )
-        case OriginalDestination():
+        case OriginalDestination(header, port):
             encoded.type = ClusterDiscoveryType.ORIGINAL_DST
+            if header or port:
+                encoded.original_dst_lb_config = ClusterOriginalDstLbConfig(
+                    use_http_header=bool(header), http_header_name=header, upstream_port_override=port or None
+                )
 
 
 def set_dns(encoded: ClusterMessage, dns: Dns) -> None:
@@ -109,6 +118,9 @@ def set_dns(encoded: ClusterMessage, dns: Dns) -> None:
     encoded.dns_jitter = seconds(dns.jitter or None)
     encoded.respect_dns_ttl = dns.respect_ttl
     encoded.dns_lookup_family = FAMILIES[dns.family]
+    if dns.failure is not None:
+        first, most = dns.failure
+        encoded.dns_failure_refresh_rate = ClusterRefreshRate(seconds(first), seconds(most))
 
 
 def encode_breakers(limits: Limits) -> CircuitBreakers:
@@ -189,13 +201,19 @@ def encode_origin(cluster: Cluster) -> Metadata | None:
     )
 
 
-def encode_keepalive(keepalive: tuple[int, int, int]) -> UpstreamConnectionOptions:
-    probes, idle, interval = keepalive
-    return UpstreamConnectionOptions(
-        tcp_keepalive=TcpKeepalive(
+def encode_connection(cluster: Cluster) -> UpstreamConnectionOptions | None:
+    """Nothing when all of it is as usual."""
+    encoded, (first, count) = UpstreamConnectionOptions(), cluster.eyeballs
+    if cluster.tcp_keepalive is not None:
+        probes, idle, interval = cluster.tcp_keepalive
+        encoded.tcp_keepalive = TcpKeepalive(
             keepalive_probes=probes or None, keepalive_time=idle or None, keepalive_interval=interval or None
         )
-    )
+    if first or count != 1:
+        encoded.happy_eyeballs_config = UpstreamConnectionOptionsHappyEyeballsConfig(
+            UpstreamConnectionOptionsFirstAddressFamilyVersion(FIRST.index(first)), count
+        )
+    return encoded if encoded != UpstreamConnectionOptions() else None
 
 
 def encode_http(options: HttpOptions, automatic: Automatic) -> dict[str, Any]:

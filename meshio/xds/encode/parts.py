@@ -6,6 +6,7 @@ from betterproto2 import Message
 
 from meshio.resilience.fault import Fraction
 from meshio.routing.mutation import Append, HeaderMutation, HeaderValue
+from meshio.upstream.endpoint import is_path
 from meshio.xds.proto.envoy.config.core.v3 import Address as AddressMessage
 from meshio.xds.proto.envoy.config.core.v3 import (
     AggregatedConfigSource,
@@ -14,6 +15,7 @@ from meshio.xds.proto.envoy.config.core.v3 import (
     HeaderValueOption,
     HeaderValueOptionHeaderAppendAction,
     Metadata,
+    Pipe,
     RuntimeDouble,
     RuntimeFractionalPercent,
     SocketAddress,
@@ -68,6 +70,8 @@ def over_ads() -> ConfigSource:
 
 
 def address(host: str, port: int) -> AddressMessage:
+    if is_path(host):
+        return AddressMessage(pipe=Pipe(path=host))
     return AddressMessage(socket_address=SocketAddress(address=host, port_value=port))
 
 

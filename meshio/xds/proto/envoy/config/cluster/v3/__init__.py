@@ -37,6 +37,8 @@ __all__ = (
     "LoadBalancingPolicyPolicy",
     "OutlierDetection",
     "UpstreamConnectionOptions",
+    "UpstreamConnectionOptionsFirstAddressFamilyVersion",
+    "UpstreamConnectionOptionsHappyEyeballsConfig",
 )
 
 import datetime
@@ -128,6 +130,14 @@ class ClusterRingHashLbConfigHashFunction(betterproto2.Enum):
     XX_HASH = 0
 
     MURMUR_HASH_2 = 1
+
+
+class UpstreamConnectionOptionsFirstAddressFamilyVersion(betterproto2.Enum):
+    DEFAULT = 0
+
+    V4 = 1
+
+    V6 = 2
 
 
 @dataclass(eq=False, repr=False)
@@ -1069,13 +1079,36 @@ class UpstreamConnectionOptions(betterproto2.Message):
         2, betterproto2.TYPE_BOOL
     )
 
-    happy_eyeballs_config: "bytes | None" = betterproto2.field(
-        3, betterproto2.TYPE_BYTES, optional=True
+    happy_eyeballs_config: "UpstreamConnectionOptionsHappyEyeballsConfig | None" = (
+        betterproto2.field(3, betterproto2.TYPE_MESSAGE, optional=True)
     )
 
 
 default_message_pool.register_message(
     "envoy.config.cluster.v3", "UpstreamConnectionOptions", UpstreamConnectionOptions
+)
+
+
+@dataclass(eq=False, repr=False)
+class UpstreamConnectionOptionsHappyEyeballsConfig(betterproto2.Message):
+    first_address_family_version: "UpstreamConnectionOptionsFirstAddressFamilyVersion" = betterproto2.field(
+        1,
+        betterproto2.TYPE_ENUM,
+        default_factory=lambda: UpstreamConnectionOptionsFirstAddressFamilyVersion(0),
+    )
+
+    first_address_family_count: "int | None" = betterproto2.field(
+        2,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: ____google__protobuf__.UInt32Value,
+        optional=True,
+    )
+
+
+default_message_pool.register_message(
+    "envoy.config.cluster.v3",
+    "UpstreamConnectionOptions.HappyEyeballsConfig",
+    UpstreamConnectionOptionsHappyEyeballsConfig,
 )
 
 

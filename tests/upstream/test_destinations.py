@@ -1,0 +1,61 @@
+"""Hosts that requests bring along, by their URL or by a header."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from meshio.balancing.cluster_provided import ClusterProvided
+from meshio.message import Request
+from meshio.upstream.cluster import Cluster, OriginalDestination
+from meshio.upstream.destinations import parse
+from meshio.upstream.endpoint import LoadAssignment
+from meshio.upstream.upstream import Upstream
+
+
+def picked(discovery: OriginalDestination, *headers: tuple[bytes, bytes]) -> str:
+    upstream = Upstream()
+    upstream.update(Cluster("c", discovery, ClusterProvided()), LoadAssignment("c"))
+    request = Request(b"GET", b"a", b"/", list(headers), host="10.0.0.1", port=80)
+    assert upstream.pick(request) is upstream.pick(request)
+    return upstream.pick(request).name
+
+
+@pytest.mark.parametrize(
+    ("told", "to"),
+    [
+        (OriginalDestination(), "10.0.0.1:80"),
+        (OriginalDestination("x-to"), "10.0.0.2:81"),
+        (OriginalDestination("x-other"), "10.0.0.1:80"),
+        (OriginalDestination("x-wrong"), "10.0.0.1:80"),
+        (OriginalDestination("", 99), "10.0.0.1:99"),
+        (OriginalDestination("x-to", 99), "10.0.0.2:99"),
+    ],
+)
+def test_where_a_request_goes(told: OriginalDestination, to: str) -> None:
+    assert picked(told, (b"x-to", b"10.0.0.2:81"), (b"x-wrong", b"reviews:80")) == to
+
+
+@pytest.mark.parametrize(
+    ("named", "address"),
+    [
+        (b"10.0.0.1:80", ("10.0.0.1", 80)),
+        (b"[::1]:80", ("::1", 80)),
+        (b"10.0.0.1:0", ("10.0.0.1", 0)),
+        (b"::1:80", None),
+        (b"10.0.0.1", None),
+        (b"10.0.0.1:", None),
+        (b"10.0.0.1:65536", None),
+        (b"10.0.0.1:-1", None),
+        (b"10.0.0.1:1 ", None),
+        (b"a:80", None),
+        (b"", None),
+    ],
+)
+def test_addresses_in_headers(named: bytes, address: object) -> None:
+    assert parse(named) == address
+
+
+@given(st.binary(max_size=30))
+def test_any_bytes_are_an_address_or_none(named: bytes) -> None:
+    found = parse(named)
+    assert found is None or 0 <= found[1] <= 65535
