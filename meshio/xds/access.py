@@ -26,6 +26,7 @@ from meshio.xds.proto.envoy.config.rbac.v3 import Rbac as RulesMessage
 from meshio.xds.proto.envoy.extensions.filters.http.rbac.v3 import Rbac, RbacPerRoute
 from meshio.xds.proto.envoy.type.matcher.v3 import PathMatcher
 from meshio.xds.proto.envoy.type.v3 import Int32Range
+from meshio.xds.template import path_template
 
 ACTIONS: dict[int, Action] = {RbacAction.ALLOW: "allow", RbacAction.DENY: "deny", RbacAction.LOG: "log"}
 LAST_PORT = 65536  # Envoy's bound of a range, which it does not include
@@ -92,6 +93,8 @@ def permission(place: Place, message: Permission) -> Term:
         return sourced(place.at("sourced_metadata"), message.sourced_metadata)
     if message.requested_server_name is not None:
         return ServerName(text(place.at("requested_server_name"), message.requested_server_name))
+    if message.uri_template is not None:
+        return Asked(path_template(place.at("uri_template"), message.uri_template))
     raise place.rejected("says no permission")
 
 

@@ -115,9 +115,9 @@ FILTER_FIELDS: dict[type[Message], Rules] = {
     },
     Permission: {
         **read("and_rules", "or_rules", "any", "header", "url_path", "destination_port", "destination_port_range"),
-        **read("not_rule", "requested_server_name", "metadata", "sourced_metadata"),
+        **read("not_rule", "requested_server_name", "metadata", "sourced_metadata", "uri_template"),
         **rejected("the address that the application connected to is not known", "destination_ip"),
-        **rejected("", "matcher", "uri_template"),
+        **rejected("", "matcher"),
     },
     PermissionSet: read("rules"),
     Principal: {

@@ -16,6 +16,7 @@ from meshio.access.term import (
     ServerName,
     UrlPath,
 )
+from meshio.matching import PathTemplate
 from meshio.resilience.admission import Admission
 from meshio.resilience.bucket import TokenBucket
 from meshio.resilience.buffering import Buffer
@@ -36,6 +37,7 @@ from tests.xds.values import (
     NAME,
     POSITIVE,
     QUERIES,
+    TEMPLATE,
     TEXT,
     WORD,
     several,
@@ -117,7 +119,12 @@ def logic(leaves):
 
 
 PERMISSION = logic(
-    COMMON | st.builds(ServerName, TEXT) | st.integers(0, 65535).map(lambda port: Port(range(port, port + 1)))
+    st.one_of(
+        COMMON,
+        st.builds(Asked, st.builds(PathTemplate, TEMPLATE)),
+        st.builds(ServerName, TEXT),
+        st.integers(0, 65535).map(lambda port: Port(range(port, port + 1))),
+    )
 )
 PRINCIPAL = logic(COMMON | st.just(Authenticated()) | st.builds(Direct, NETWORK) | st.builds(Remote, NETWORK))
 POLICIES = st.lists(

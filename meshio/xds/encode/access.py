@@ -18,9 +18,10 @@ from meshio.access.term import (
     UrlPath,
 )
 from meshio.errors import Rejected
-from meshio.matching import FilterState, FilterStateAddress, Metadata
-from meshio.xds.encode.matching import encode_question
+from meshio.matching import FilterState, FilterStateAddress, Metadata, PathTemplate
+from meshio.xds.encode.matching import MATCH_TEMPLATE, encode_question
 from meshio.xds.encode.notes import encode_filter_state, encode_metadata
+from meshio.xds.encode.parts import extension
 from meshio.xds.encode.text import encode_text
 from meshio.xds.proto.envoy.config.core.v3 import CidrRange
 from meshio.xds.proto.envoy.config.rbac.v3 import (
@@ -35,6 +36,7 @@ from meshio.xds.proto.envoy.config.rbac.v3 import Policy as PolicyMessage
 from meshio.xds.proto.envoy.config.rbac.v3 import Rbac as RulesMessage
 from meshio.xds.proto.envoy.config.route.v3 import HeaderMatcher
 from meshio.xds.proto.envoy.extensions.filters.http.rbac.v3 import Rbac
+from meshio.xds.proto.envoy.extensions.path.match.uri_template.v3 import UriTemplateMatchConfig
 from meshio.xds.proto.envoy.type.matcher.v3 import PathMatcher
 from meshio.xds.proto.envoy.type.v3 import Int32Range
 
@@ -76,6 +78,9 @@ def encode_permission(term: Term) -> Permission:
             return Permission(requested_server_name=encode_text(question))
         case Asked(Metadata() as metadata):
             return Permission(metadata=encode_metadata(metadata))
+        case Asked(PathTemplate(template)):
+            uri = extension(MATCH_TEMPLATE, UriTemplateMatchConfig(path_template=template))
+            return Permission(uri_template=uri)
         case Asked(header):
             return Permission(header=encode_asked(header))
     raise Rejected(str(term), "permissions", "xDS has no such permission")
