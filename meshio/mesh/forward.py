@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from time import monotonic, time
 from typing import Any, TypeAlias
 
-from meshio.balancing.hashing import compile_hash
+from meshio.balancing.hashing import HashCookie, HashPolicy, compile_hash
 from meshio.errors import Finish, NoCluster, NoRoute, RequestError
 from meshio.mesh.affinity import asking, hashed
 from meshio.mesh.manner import PLAIN, Attempt, Manner, Special, confessed, lasting, muted, picky_of
@@ -315,8 +315,13 @@ def compile_number(forward: Forward, address: str) -> Number | None:
         case ByHeader(name):
             return header_number(name.encode())
         case ByHash():
-            return compile_hash(forward.hash_policies, address, compile_regex)
+            return compile_hash(tuple(map(unbaked, forward.hash_policies)), address, compile_regex)
     return None
+
+
+def unbaked(policy: HashPolicy) -> HashPolicy:
+    """When clusters are chosen no cookie is made yet: without one there is no hash."""
+    return replace(policy, ttl=None) if isinstance(policy, HashCookie) else policy
 
 
 def named_by(header: str, request: Request) -> str:
