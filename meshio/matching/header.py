@@ -40,10 +40,16 @@ def header_test(name: bytes, matches: TextTest, invert: bool, absent: bool) -> T
 
 def joined_test(name: bytes, matches: TextTest, absent: bool) -> Test:
     def test(request: Request) -> bool:
-        values = [value for key, value in request.headers if key == name]
-        return matches(b",".join(values)) if values else absent
+        value = joined(request, name)
+        return matches(value) if value is not None else absent
 
     return test
+
+
+def joined(request: Request, name: bytes) -> bytes | None:
+    """What Envoy keeps of the values of a header that it keeps as one: empty ones leave nothing."""
+    values = [value for key, value in request.headers if key == name]
+    return b",".join(filter(None, values)) if values else None
 
 
 @dataclass(frozen=True, slots=True)

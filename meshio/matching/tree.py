@@ -11,6 +11,7 @@ from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from xxhash import xxh64_intdigest
 
+from meshio.matching.header import JOINED, joined
 from meshio.matching.matcher import Matcher, Test
 from meshio.matching.text import Text, TextTest, words
 from meshio.message import PSEUDO_HEADERS, Request
@@ -37,6 +38,8 @@ class HeaderInput:
         name = self.name
         if name in PSEUDO_HEADERS:
             return PSEUDO_HEADERS[name]
+        if name in JOINED:
+            return lambda request: joined(request, name)
 
         def read(request: Request) -> bytes | None:
             values = [value for key, value in request.headers if key == name]

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshio.matching import Contains, Exact, Header, HeaderPresent, HeaderRange, Matcher, Prefix, Regex, Suffix
+from meshio.matching.tree import Asked, HeaderInput
 from tests.matching.asked import matches, request
 
 V, RANGE = Exact(b"v"), (-5, 10)
@@ -112,3 +113,12 @@ def test_inversion_is_the_opposite_wherever_the_header_exists(
 )
 def test_headers_say_what_they_ask(matcher: Matcher, words: str) -> None:
     assert str(matcher) == words
+
+
+@pytest.mark.parametrize("values", [(b"", b"1"), (b"1", b""), (b"", b"1", b"")])
+def test_of_a_joined_header_empty_values_leave_nothing(values: tuple[bytes, ...]) -> None:
+    asked = request(b"/", *((b"accept", value) for value in values))
+    assert Header(b"accept", Exact(b"1")).test()(asked)
+    assert Asked(HeaderInput(b"accept"), Exact(b"1")).test()(asked)
+    assert not Asked(HeaderInput(b"accept"), Exact(b"")).test()(request())
+    assert Header(b"accept", Exact(b"")).test()(request(b"/", (b"accept", b""), (b"accept", b"")))
