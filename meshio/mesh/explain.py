@@ -9,9 +9,9 @@ from copy import copy
 from dataclasses import dataclass, replace
 
 from meshio.errors import NoCluster, NoHealthyHost, NoRoute, RequestError
+from meshio.mesh.choice import compile_number, named_by
 from meshio.mesh.dataplane import Dataplane
 from meshio.mesh.explanation import Answer, Choice, Explanation, HostState, Passed
-from meshio.mesh.forward import compile_number, named_by
 from meshio.mesh.plan import Destination, Locator
 from meshio.message import Headers, Request, Response
 from meshio.record import Record

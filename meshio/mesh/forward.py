@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from time import monotonic, time
 from typing import Any, TypeAlias
 
-from meshio.balancing.hashing import HashCookie, HashPolicy, compile_hash
 from meshio.errors import Finish, NoCluster, NoRoute, RequestError
 from meshio.mesh.affinity import asking, hashed
+from meshio.mesh.choice import chosen, compile_number, named_by
 from meshio.mesh.manner import PLAIN, Attempt, Manner, Special, confessed, lasting, muted, picky_of
 from meshio.mesh.special import Others, others
 from meshio.message import Request, Response, Send
@@ -23,7 +23,7 @@ from meshio.resilience.timeout import Timeout
 from meshio.resilience.tries import UNLIMITED
 from meshio.resilience.verdict import compile_verdict
 from meshio.routing.alteration import Alteration, answering
-from meshio.routing.commands import Known, request_value
+from meshio.routing.commands import Known
 from meshio.routing.filters import Layers, settle
 from meshio.routing.listener import HttpChain, TcpChain
 from meshio.routing.local_reply import stamped
@@ -39,12 +39,9 @@ from meshio.routing.prepare import (
     tells_start,
 )
 from meshio.routing.redirect import redirect
-from meshio.routing.regex import compile_regex
 from meshio.routing.respond import respond
 from meshio.routing.rewrite import HostOfEndpoint
 from meshio.routing.route import (
-    ByHash,
-    ByHeader,
     DirectResponse,
     Forward,
     Redirect,
@@ -54,10 +51,9 @@ from meshio.routing.route import (
     WeightedCluster,
 )
 from meshio.routing.session import StatefulSession
-from meshio.routing.split import header_number, split, split_by
+from meshio.routing.split import split
 from meshio.upstream.upstream import Upstream
 
-Number: TypeAlias = Callable[[Request], int | None]
 Start: TypeAlias = Callable[[Coroutine[Any, Any, None]], None]
 
 
@@ -301,32 +297,6 @@ def drawn(draw: Callable[[], Send], host: str, route: str) -> Send:
         return draw()(request)
 
     return enter
-
-
-def chosen(ways: list[tuple[Send, int]], number: Number) -> Send:
-    """One of several ways by a number of the request."""
-    choose = split_by(ways, number)
-    return lambda request: choose(request)(request)
-
-
-def compile_number(forward: Forward, address: str) -> Number | None:
-    """What decides among weighted clusters instead of chance; None for chance alone."""
-    match forward.draw:
-        case ByHeader(name):
-            return header_number(name.encode())
-        case ByHash():
-            return compile_hash(tuple(map(unbaked, forward.hash_policies)), address, compile_regex)
-    return None
-
-
-def unbaked(policy: HashPolicy) -> HashPolicy:
-    """When clusters are chosen no cookie is made yet: without one there is no hash."""
-    return replace(policy, ttl=None) if isinstance(policy, HashCookie) else policy
-
-
-def named_by(header: str, request: Request) -> str:
-    """The cluster that a header names; "" where the request has no such header."""
-    return (request_value(request, header.encode()) or b"").decode("utf-8", "replace")
 
 
 def finished(send: Send, finish: Finish | None) -> Send:
