@@ -61,6 +61,16 @@ class OriginalDestination:
 
 
 @dataclass(frozen=True, slots=True)
+class DynamicForward(OriginalDestination):
+    """The host is the one that the request's authority names (dynamic forward proxy): wildcard hosts.
+
+    family   as in `Dns`; of "auto" and the like, all addresses are tried
+    """
+
+    family: Family = "auto"
+
+
+@dataclass(frozen=True, slots=True)
 class Aggregate:
     """The priorities of other clusters, one cluster after the other (envoy.clusters.aggregate)."""
 

@@ -4,7 +4,7 @@ from ipaddress import ip_address
 
 from meshio.balancing.policy import Pick
 from meshio.message import Request
-from meshio.upstream.cluster import Cluster, OriginalDestination
+from meshio.upstream.cluster import Cluster, DynamicForward, OriginalDestination
 from meshio.upstream.endpoint import Address, Endpoint
 from meshio.upstream.host import Host
 from meshio.upstream.sockets import tls_of
@@ -26,6 +26,8 @@ class Destinations:
         settings = cluster.discovery
         told = isinstance(settings, OriginalDestination) and (settings.header or settings.port)
         self.pick: Pick[Host] = self._told if told else self._own
+        if isinstance(settings, DynamicForward):
+            self.pick = self._named
 
     def _own(self, request: Request) -> Host:
         """The host at the request's own address."""
@@ -38,6 +40,15 @@ class Destinations:
         named = request.header(settings.header.encode()) if settings.header else None
         host, port = (parse(named) if named is not None else None) or (request.host, request.port)
         address = (host, settings.port or port)
+        return self.hosts.get(address) or self._create(address)
+
+    def _named(self, request: Request) -> Host:
+        """The host that the authority names; without a port, the usual one."""
+        text = request.authority.decode("latin-1")
+        host, colon, port = text.rpartition(":")
+        if not colon or not (port.isascii() and port.isdigit()) or int(port) > 65535:
+            host, port = text, "443" if self._cluster.tls is not None else "80"
+        address = (host.removeprefix("[").removesuffix("]").lower(), int(port))
         return self.hosts.get(address) or self._create(address)
 
     def _create(self, address: Address) -> Host:

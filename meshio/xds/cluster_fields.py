@@ -2,6 +2,7 @@
 
 from betterproto2 import Message
 
+from meshio.xds.dynamic_fields import DYNAMIC_FIELDS
 from meshio.xds.policy_fields import POLICY_FIELDS
 from meshio.xds.proto.envoy.config.cluster.v3 import (
     CircuitBreakers,
@@ -196,6 +197,7 @@ CLUSTER_FIELDS: dict[type[Message], Rules] = {
         **rejected("", "allow_connect", "custom_settings_parameters"),
     },
     **POLICY_FIELDS,
+    **DYNAMIC_FIELDS,
     **TLS_FIELDS,
     LoadBalancingPolicy: read("policies"),
     LoadBalancingPolicyPolicy: read("typed_extension_config"),

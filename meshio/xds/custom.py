@@ -5,6 +5,7 @@ from collections.abc import Callable
 from meshio.upstream.cluster import Aggregate, Discovery
 from meshio.upstream.endpoint import LoadAssignment
 from meshio.xds.dns import translate_new_dns
+from meshio.xds.dynamic_forward import translate_dynamic
 from meshio.xds.extension import open_message, type_of
 from meshio.xds.place import Place
 from meshio.xds.proto.envoy.config.cluster.v3 import ClusterCustomClusterType
@@ -24,6 +25,7 @@ def aggregate_of(place: Place, raw: bytes, endpoints: LoadAssignment) -> Discove
 KINDS: dict[str, Callable[[Place, bytes, LoadAssignment], Discovery]] = {
     "aggregate.v3.ClusterConfig": aggregate_of,
     "dns.v3.DnsCluster": translate_new_dns,
+    "dynamic_forward_proxy.v3.ClusterConfig": translate_dynamic,
 }
 """By the message of their configuration, without PREFIX. Their names say nothing: Envoy goes by the message, too."""
 

@@ -11,6 +11,7 @@ from meshio.message import Layer
 from meshio.routing.filters import Filter, Override, Overrides
 from meshio.xds import access, admission, alteration, buffering, rate_limit
 from meshio.xds.cors import translate_cors, translate_policy
+from meshio.xds.dynamic_forward import check_dynamic
 from meshio.xds.extension import TYPED_STRUCTS, open_message, type_of
 from meshio.xds.fault import translate_fault
 from meshio.xds.place import Place
@@ -46,6 +47,7 @@ FILTERS: dict[str, Known] = {
     "envoy.extensions.filters.http.adaptive_concurrency.v3.AdaptiveConcurrency": Known(admission.translate_concurrency),
     "envoy.extensions.filters.http.admission_control.v3.AdmissionControl": Known(admission.translate_admission),
     ROUTER: Known(check_router),
+    "envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig": Known(check_dynamic),
     FAULT: Known(translate_fault),
     "envoy.extensions.filters.http.buffer.v3.Buffer": Known(buffering.translate_buffer),
     "envoy.extensions.filters.http.cors.v3.Cors": Known(translate_cors),

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from meshio.balancing.cluster_provided import ClusterProvided
 from meshio.message import Request
-from meshio.upstream.cluster import Cluster, OriginalDestination
+from meshio.upstream.cluster import ClientTls, Cluster, DynamicForward, OriginalDestination
 from meshio.upstream.destinations import parse
 from meshio.upstream.endpoint import LoadAssignment
 from meshio.upstream.upstream import Upstream
@@ -59,3 +59,23 @@ def test_addresses_in_headers(named: bytes, address: object) -> None:
 def test_any_bytes_are_an_address_or_none(named: bytes) -> None:
     found = parse(named)
     assert found is None or 0 <= found[1] <= 65535
+
+
+@pytest.mark.parametrize(
+    ("authority", "tls", "to"),
+    [
+        (b"some.Host", None, "some.host:80"),
+        (b"some.host:81", None, "some.host:81"),
+        (b"some.host", ClientTls(), "some.host:443"),
+        (b"[::1]:8080", None, "[::1]:8080"),
+        (b"[::1]", None, "[::1]:80"),
+        (b"a:99999", None, "[a:99999]:80"),
+    ],
+)
+def test_the_authority_names_the_host_of_a_dynamic_forward_proxy(
+    authority: bytes, tls: ClientTls | None, to: str
+) -> None:
+    upstream = Upstream()
+    upstream.update(Cluster("c", DynamicForward(), ClusterProvided(), tls=tls), LoadAssignment("c"))
+    request = Request(b"GET", authority, b"/", [], host="other", port=1)
+    assert upstream.pick(request).name == to

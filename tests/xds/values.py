@@ -103,6 +103,7 @@ from meshio.upstream.cluster import (
     ClientTls,
     Cluster,
     Dns,
+    DynamicForward,
     Eds,
     HttpOptions,
     OriginalDestination,
@@ -495,8 +496,11 @@ HEALTH_CHECK = st.builds(
     HealthCheck, PROBE, SECONDS, SECONDS, COUNT, COUNT, SECONDS, SECONDS, SECONDS, SECONDS, SECONDS,
     st.just(0.0) | SECONDS, st.just(0.0) | SECONDS, PERCENT, FLAG, FLAG, FLAG,
 )  # fmt: skip
-PROVIDED = st.builds(OriginalDestination, st.just("") | LOWER, st.just(0) | PORT) | st.builds(
-    Aggregate, several(WORD).filter(len)
+FORWARDED = st.builds(DynamicForward, family=st.sampled_from(["auto", "v4", "all"]))
+PROVIDED = (
+    FORWARDED
+    | st.builds(OriginalDestination, st.just("") | LOWER, st.just(0) | PORT)
+    | st.builds(Aggregate, several(WORD).filter(len))
 )
 WHERE_AND_HOW = st.tuples(DISCOVERY, POLICY) | st.tuples(PROVIDED, st.just(ClusterProvided()))
 

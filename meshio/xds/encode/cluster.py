@@ -8,6 +8,7 @@ from meshio.upstream.cluster import (
     Cluster,
     Discovery,
     Dns,
+    DynamicForward,
     Eds,
     HttpOptions,
     OriginalDestination,
@@ -48,6 +49,8 @@ from meshio.xds.proto.envoy.config.core.v3 import (
 )
 from meshio.xds.proto.envoy.config.core.v3 import UpstreamHttpProtocolOptions as Automatic
 from meshio.xds.proto.envoy.extensions.clusters.aggregate.v3 import ClusterConfig as AggregateConfig
+from meshio.xds.proto.envoy.extensions.clusters.dynamic_forward_proxy.v3 import ClusterConfig as DynamicConfig
+from meshio.xds.proto.envoy.extensions.common.dynamic_forward_proxy.v3 import DnsCacheConfig
 from meshio.xds.proto.envoy.extensions.upstreams.http.v3 import HttpProtocolOptions as UpstreamOptions
 from meshio.xds.proto.envoy.extensions.upstreams.http.v3 import (
     HttpProtocolOptionsAutoHttpConfig,
@@ -102,6 +105,11 @@ def set_discovery(encoded: ClusterMessage, discovery: Discovery) -> None:
         case Aggregate(clusters):
             encoded.cluster_type = ClusterCustomClusterType(
                 "envoy.clusters.aggregate", packed(AggregateConfig(clusters=list(clusters)))
+            )
+        case DynamicForward(family=family):
+            cache = DnsCacheConfig(name="meshio", dns_lookup_family=FAMILIES[family])
+            encoded.cluster_type = ClusterCustomClusterType(
+                "envoy.clusters.dynamic_forward_proxy", packed(DynamicConfig(dns_cache_config=cache))
             )
         case OriginalDestination(header, port):
             encoded.type = ClusterDiscoveryType.ORIGINAL_DST
