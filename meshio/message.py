@@ -70,13 +70,14 @@ class Request:
     """
 
     __slots__ = (
-        "authority", "began", "body", "chance", "deadline", "hash", "headers", "host", "method", "named", "notes",
-        "passed_over", "path", "port", "port_given", "record", "reword", "scheme", "session", "sign", "stage", "tried",
-        "wanted",
+        "authority", "began", "body", "chance", "deadline", "followed", "hash", "headers", "host", "method", "named",
+        "notes", "passed_over", "path", "port", "port_given", "record", "reword", "scheme", "session", "sign", "stage",
+        "tried", "wanted",
     )  # fmt: skip
 
     began: float
     named: list[str]
+    followed: tuple[tuple[str, str], ...]
     reword: "Callable[[Request, Response], None]"
     session: tuple[str, bool]
     wanted: tuple[tuple[str, object], ...]

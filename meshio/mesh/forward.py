@@ -97,7 +97,8 @@ class Composer:
                 ways = [(lasting(self.forward(leg), chain, forward, special), leg.entry.weight) for leg in legs]
                 number = compile_number(forward, self.address)
                 if len(ways) > 1 and number is None:
-                    return drawn(split(ways), host.name, route.name)
+                    send = drawn(split(ways), host.name, route.name)
+                    return started(send) if tells_start(table, host, route) else send
                 send = chosen(ways, number) if number is not None else ways[0][0]
             case Redirect():
                 send = layered(answered(redirect(table, host, route, self.known(route))), layers)

@@ -20,12 +20,13 @@ from meshio.mesh.snapshot import Identity, Snapshot
 from meshio.mesh.special import Find, Others
 from meshio.message import Request, Send
 from meshio.routing.authority import compile_authority, compile_withhold
+from meshio.routing.follow import Search, following
 from meshio.routing.hop import compile_greeting, compile_signature
 from meshio.routing.listener import FilterChain, HttpChain, Listener, TcpChain
 from meshio.routing.normalise import normalise
 from meshio.routing.rewording import Reword
-from meshio.routing.route import RouteTable
-from meshio.routing.router import Router, compile_router
+from meshio.routing.route import Forward, Route, RouteTable, VirtualHost
+from meshio.routing.router import Router, compile_router, trace_route
 from meshio.upstream.upstream import Upstream
 
 Key: TypeAlias = tuple[str, int, bytes, bool]
@@ -142,7 +143,15 @@ class Plan:
         key = (id(table), chain)
         if key not in self._routers:
             composer, ways = self._composer, dict[Send, Find]()
-            router = compile_router(table, lambda table, host, route: composer.http(chain, table, host, route, ways))
+
+            def seek(request: Request) -> tuple[Route, Send]:
+                return found_route(table, request), router(request)
+
+            def bind(table: RouteTable, host: VirtualHost, route: Route) -> Send:
+                send = composer.http(chain, table, host, route, ways)
+                return followed(send, route, Search(route.name, seek, normalise(chain.paths)), ways)
+
+            router = compile_router(table, bind)
             if (unrouted := composer.unrouted(chain)) is not None:
                 router = caught(router, unrouted)
             if table.private_headers:
@@ -156,6 +165,26 @@ class Plan:
         clean = cleaned(router, chain, ways, self._composer.address)
         reword = chain.replies.compiled(self._composer.recorded())
         return clean if reword is None else reworded(clean, reword)
+
+
+def followed(send: Send, route: Route, search: Search, ways: Others) -> Send:
+    """The way of a route whose redirects are followed, for special requests, too."""
+    follow = route.action.follow if isinstance(route.action, Forward) else None
+    if follow is None:
+        return send
+    wrapped, policy, find = following(send, follow, search), follow, ways.get(send)
+    if find is not None:
+        special = find
+        ways[wrapped] = lambda request: following(special(request), policy, search)
+    return wrapped
+
+
+def found_route(table: RouteTable, request: Request) -> Route:
+    """The route of a request that is on its way again."""
+    route = trace_route(table, request).route
+    if route is None:
+        raise NoRoute(f"route table {table.name!r} has no route for where a redirect leads")
+    return route
 
 
 def reworded(router: Router[Send], reword: Reword) -> Router[Send]:

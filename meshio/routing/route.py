@@ -69,6 +69,29 @@ class Mirror:
 
 
 @dataclass(frozen=True, slots=True)
+class Follow:
+    """Follow redirects of the upstream (Envoy's InternalRedirectPolicy).
+
+    most           how often for one request
+    codes          statuses that are followed
+    cross_scheme   from http to https and back, too; with `safe` not from http to https
+    listed         names of the only routes that may take it; None for any
+    fresh          not twice from this route to the same
+    copied         response headers that go into the request, in lower case
+    buffer_limit   bytes of a request body that are kept to be sent again
+    """
+
+    most: int = 1
+    codes: frozenset[int] = frozenset({302})
+    cross_scheme: bool = False
+    safe: bool = False
+    listed: frozenset[str] | None = None
+    fresh: bool = False
+    copied: tuple[bytes, ...] = ()
+    buffer_limit: int = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
 class Forward:
     """Send the request to a cluster.
 
@@ -100,6 +123,7 @@ class Forward:
     include_host_limits: bool = False
     draw: Draw | None = None
     path_format: PathFormat | None = None
+    follow: Follow | None = None
     forwards_host: bool = False  # a host rewrite leaves the old one in x-forwarded-host
     grpc_offset: float = 0.0
     idle_timeout: float | None = None

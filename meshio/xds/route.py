@@ -5,7 +5,7 @@ remembered by their bytes, so that a change costs a slice and one virtual host, 
 """
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from meshio.matching import Matcher
 from meshio.matching.tree import Tree
@@ -16,6 +16,7 @@ from meshio.xds.condition import translate_match
 from meshio.xds.cors import older_policy
 from meshio.xds.descriptors import translate_limits
 from meshio.xds.extension import open_message
+from meshio.xds.follow import translate_follow
 from meshio.xds.layers import translate_overrides
 from meshio.xds.metadata import istio_text
 from meshio.xds.mutation import request_mutation, response_mutation
@@ -218,8 +219,11 @@ def translate_action(place: Place, level: Level, route: RouteMessage, match: tup
     """Exactly one action, for a route that matches like this."""
     if (forward := route.route) is not None:
         here = place.at("route")
-        mirrors = level.host.request_mirror_policies or level.config.request_mirror_policies
-        return translate_forward(here, forward, retry_of(here, level, route), mirrors, match)
+        limit, mirrors = buffer_limit(route), level.host.request_mirror_policies or level.config.request_mirror_policies
+        said = translate_forward(here, forward, retry_of(here, level, route), mirrors, match)
+        return replace(
+            said, follow=translate_follow(here, forward, buffer_limit(level.host) if limit is None else limit)
+        )
     if route.redirect is not None:
         return translate_redirect(place.at("redirect"), route.redirect, match)
     if route.direct_response is not None:

@@ -10,6 +10,7 @@ from meshio.xds.proto.envoy.config.route.v3 import (
     FilterConfig,
     HeaderMatcher,
     HedgePolicy,
+    InternalRedirectPolicy,
     NonForwardingAction,
     QueryParameterMatcher,
     RedirectAction,
@@ -40,6 +41,9 @@ from meshio.xds.proto.envoy.config.route.v3 import (
     WeightedCluster,
     WeightedClusterClusterWeight,
 )
+from meshio.xds.proto.envoy.extensions.internal_redirect.allow_listed_routes.v3 import AllowListedRoutesConfig
+from meshio.xds.proto.envoy.extensions.internal_redirect.previous_routes.v3 import PreviousRoutesConfig
+from meshio.xds.proto.envoy.extensions.internal_redirect.safe_cross_scheme.v3 import SafeCrossSchemeConfig
 from meshio.xds.proto.envoy.extensions.retry.host.omit_host_metadata.v3 import OmitHostMetadataConfig
 from meshio.xds.proto.envoy.extensions.retry.priority.previous_priorities.v3 import PreviousPrioritiesConfig
 from meshio.xds.rule import Rules, ignored, only, read, rejected
@@ -115,8 +119,7 @@ ROUTE_FIELDS: dict[type[Message], Rules] = {
         **read("path_rewrite_policy"),
         **read("path_rewrite", "host_rewrite", "append_x_forwarded_host"),
         **rejected("", "retry_policy_typed_config", "upgrade_configs"),
-        **rejected("redirects go to the caller", "internal_redirect_policy", "internal_redirect_action"),
-        **rejected("redirects go to the caller", "max_internal_redirects"),
+        **read("internal_redirect_policy", "internal_redirect_action", "max_internal_redirects"),
         **read("rate_limits"),
         **rejected("circuit breakers of high priority", "priority"),
         **read("include_vh_rate_limits"),
@@ -137,6 +140,13 @@ ROUTE_FIELDS: dict[type[Message], Rules] = {
     RouteActionHashPolicyCookie: read("name", "ttl", "path", "attributes"),
     RouteActionHashPolicyCookieAttribute: read("name", "value"),
     RouteActionHashPolicyFilterState: read("key"),
+    InternalRedirectPolicy: {
+        **read("max_internal_redirects", "redirect_response_codes", "predicates", "allow_cross_scheme_redirect"),
+        **read("response_headers_to_copy"),
+    },
+    AllowListedRoutesConfig: read("allowed_route_names"),
+    PreviousRoutesConfig: {},
+    SafeCrossSchemeConfig: {},
     RouteActionHashPolicyConnectionProperties: read("source_ip"),
     RouteActionHashPolicyQueryParameter: read("name"),
     WeightedCluster: {

@@ -18,6 +18,7 @@ from meshio.xds.proto.envoy.config.route.v3 import (
     DirectResponseAction,
     HeaderMatcher,
     HedgePolicy,
+    InternalRedirectPolicy,
     RedirectAction,
     RetryPolicy,
     RetryPolicyRateLimitedRetryBackOff,
@@ -70,6 +71,10 @@ def formed(**said: object) -> RouteConfiguration:
     return table(Route(match=ANY, direct_response=DirectResponseAction(200, body_format=form)))
 
 
+def followed(**said: object) -> RouteConfiguration:
+    return table(action(internal_redirect_policy=InternalRedirectPolicy(**said)))  # type: ignore[arg-type]
+
+
 LONG = "a" * 5000
 REFUSED = {
     "no match": (table(Route(route=TO_A)), "routes[0].match", "no match"),
@@ -83,6 +88,19 @@ REFUSED = {
         "decorator.operation",
         "CR or LF",
     ),
+    "too many statuses": (
+        followed(redirect_response_codes=[301, 302, 303, 307, 308, 309]),
+        "response_codes",
+        "at most",
+    ),
+    "a copied header twice": (followed(response_headers_to_copy=["a", "a"]), "response_headers_to_copy", "different"),
+    "a copied pseudo-header": (followed(response_headers_to_copy=[":status"]), "response_headers_to_copy", "pseudo"),
+    "an unknown predicate": (
+        followed(predicates=[TypedExtensionConfig("p", Any("type.googleapis.com/moon.P"))]),
+        "predicates[0].typed_config",
+        "moon.P",
+    ),
+    "a predicate of no kind": (followed(predicates=[TypedExtensionConfig("p")]), "predicates[0]", "without a type"),
     "no path": (routed(RouteMatch()), "match", "no path condition"),
     "no action": (table(Route(match=ANY)), "routes[0]", "no action"),
     "a bad regex": (routed(RouteMatch(safe_regex=regex("("))), "match.safe_regex.regex", "not RE2"),

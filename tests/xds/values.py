@@ -88,6 +88,7 @@ from meshio.routing.route import (
     ByHash,
     ByHeader,
     DirectResponse,
+    Follow,
     Forward,
     Mirror,
     Redirect,
@@ -275,6 +276,30 @@ STEP = ADD | LOWER | st.builds(RemoveMatching, TEXT)
 MIRROR = st.builds(Mirror, WORD, FRACTION, FLAG, st.just(""), several(STEP, 2), st.just("") | WORD) | st.builds(
     Mirror, st.just(""), FRACTION, FLAG, LOWER
 )
+
+
+def one_limit(forward: Forward) -> Forward:
+    """What is kept of a body is the route's matter, whoever sends it again."""
+    if forward.follow is None or forward.retry is None:
+        return forward
+    return replace(forward, follow=replace(forward.follow, buffer_limit=forward.retry.buffer_limit))
+
+
+def anew(forward: Forward) -> Forward:
+    """With a path that is written, not rewritten."""
+    return replace(forward, path_rewrite=None, path_format=PathFormat("/%PATH%"))
+
+
+FOLLOW = st.builds(
+    Follow,
+    most=st.integers(0, 9),
+    codes=st.frozensets(st.sampled_from([301, 302, 303, 307, 308]), min_size=1),
+    cross_scheme=FLAG,
+    safe=FLAG,
+    listed=st.none() | st.frozensets(WORD, max_size=2),
+    fresh=FLAG,
+    copied=st.lists(LOWER.map(str.encode), max_size=2, unique=True).map(tuple),
+)
 FORWARD = st.builds(
     Forward,
     clusters=several(WEIGHTED, 3, 1),
@@ -288,9 +313,10 @@ FORWARD = st.builds(
     missing_cluster_status=st.sampled_from([503, 404, 500]),
     draw=st.none() | st.builds(ByHeader, LOWER) | st.just(ByHash()),
     forwards_host=FLAG,
+    follow=st.none() | FOLLOW,
     grpc_offset=st.just(0.0) | SECONDS,
     idle_timeout=st.none() | st.just(0.0) | SECONDS,
-).flatmap(lambda one: st.sampled_from([one, replace(one, path_rewrite=None, path_format=PathFormat("/%PATH%"))]))
+).flatmap(lambda one: st.sampled_from([one_limit(one), one_limit(anew(one))]))
 FORWARD_WITHIN = st.builds(
     lambda forward, duration: replace(forward, timeout=None, duration=duration),
     FORWARD,

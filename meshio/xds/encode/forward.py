@@ -19,6 +19,7 @@ from meshio.routing.rewrite import (
 from meshio.routing.route import ByHash, ByHeader, Forward, Mirror, WeightedCluster
 from meshio.routing.template import TemplateRewrite
 from meshio.xds.encode.filters import encode_overrides
+from meshio.xds.encode.follow import encode_follow
 from meshio.xds.encode.labels import with_labels
 from meshio.xds.encode.limits import encode_limit
 from meshio.xds.encode.parts import (
@@ -79,6 +80,7 @@ def encode_forward(forward: Forward) -> RouteAction:
     set_host_rewrite(encoded, forward.host_rewrite)
     encoded.path_rewrite = forward.path_format.text if forward.path_format else ""
     encoded.append_x_forwarded_host = forward.forwards_host
+    encoded.internal_redirect_policy = encode_follow(forward.follow)
     return encoded
 
 

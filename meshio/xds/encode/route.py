@@ -118,8 +118,9 @@ def set_action(encoded: RouteMessage, action: Action, overrides: Overrides) -> N
         case Forward():
             encoded.route = encode_forward(action)
             encoded.route.cors = encode_older(overrides)
-            if action.retry and action.retry.buffer_limit != USUAL_BUFFER_LIMIT:
-                encoded.request_body_buffer_limit = action.retry.buffer_limit
+            keeps = action.retry or action.follow
+            if keeps and keeps.buffer_limit != USUAL_BUFFER_LIMIT:
+                encoded.request_body_buffer_limit = keeps.buffer_limit
         case Redirect():
             encoded.redirect = encode_redirect(action)
         case DirectResponse():

@@ -60,7 +60,7 @@ class Envoy:
         told: dict[str, str] = {}
         for _ in range(200):
             lines = (line.partition(" ") for line in self._lines.read().splitlines())
-            told.update((port, note) for port, _, note in lines)
+            told.update((port, note) for port, _, note in lines if not note.endswith(" internal_redirect"))
             if told.keys() >= {answer.note for answer in answers}:
                 break
             await asyncio.sleep(0.004)

@@ -11,6 +11,7 @@ __all__ = (
     "FilterConfig",
     "HeaderMatcher",
     "HedgePolicy",
+    "InternalRedirectPolicy",
     "NonForwardingAction",
     "QueryParameterMatcher",
     "RateLimit",
@@ -305,6 +306,35 @@ class HedgePolicy(betterproto2.Message):
 
 default_message_pool.register_message(
     "envoy.config.route.v3", "HedgePolicy", HedgePolicy
+)
+
+
+@dataclass(eq=False, repr=False)
+class InternalRedirectPolicy(betterproto2.Message):
+    max_internal_redirects: "int | None" = betterproto2.field(
+        1,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: ____google__protobuf__.UInt32Value,
+        optional=True,
+    )
+
+    redirect_response_codes: "list[int]" = betterproto2.field(
+        2, betterproto2.TYPE_UINT32, repeated=True
+    )
+
+    predicates: "list[__core__v3__.TypedExtensionConfig]" = betterproto2.field(
+        3, betterproto2.TYPE_MESSAGE, repeated=True
+    )
+
+    allow_cross_scheme_redirect: "bool" = betterproto2.field(4, betterproto2.TYPE_BOOL)
+
+    response_headers_to_copy: "list[str]" = betterproto2.field(
+        5, betterproto2.TYPE_STRING, repeated=True
+    )
+
+
+default_message_pool.register_message(
+    "envoy.config.route.v3", "InternalRedirectPolicy", InternalRedirectPolicy
 )
 
 
@@ -1105,8 +1135,8 @@ class RouteAction(betterproto2.Message):
         25, betterproto2.TYPE_BYTES, repeated=True
     )
 
-    internal_redirect_policy: "bytes | None" = betterproto2.field(
-        34, betterproto2.TYPE_BYTES, optional=True
+    internal_redirect_policy: "InternalRedirectPolicy | None" = betterproto2.field(
+        34, betterproto2.TYPE_MESSAGE, optional=True
     )
 
     internal_redirect_action: "RouteActionInternalRedirectAction" = betterproto2.field(
