@@ -149,8 +149,8 @@ class Client:
         wait = deadlines.begin()
         try:
             return await self._answer(request)
-        except asyncio.CancelledError:
-            if wait.cancelled():
+        except BaseException as error:
+            if wait.ended(error):
                 raise TimeoutError(f"no answer within {seconds:g} s") from None
             raise
         finally:

@@ -4,7 +4,7 @@ An `asyncio.timeout` for each request takes 3 us; this takes a tenth of it.
 """
 
 import asyncio
-from asyncio import AbstractEventLoop, Task, TimerHandle
+from asyncio import AbstractEventLoop, CancelledError, Task, TimerHandle
 
 from meshio.errors import RequestError
 from meshio.message import Response
@@ -42,9 +42,10 @@ class Wait:
         else:
             self._response.body.abort(self._error)
 
-    def cancelled(self) -> bool:
-        """After a CancelledError, once: whether it was for the time, and for nothing else (as asyncio.timeout asks)."""
-        return self.expired and self._task.uncancel() <= self._cancelling
+    def ended(self, error: BaseException) -> bool:
+        """To be asked once, for what came of the wait: whether it is the time's doing, as asyncio.timeout asks it."""
+        ours = self.expired and self._task.uncancel() <= self._cancelling
+        return ours and isinstance(error, CancelledError)
 
 
 class Deadlines:

@@ -3,8 +3,9 @@
 import asyncio
 from dataclasses import dataclass
 
-from meshio.errors import RequestError, TimedOut
+from meshio.errors import TimedOut
 from meshio.message import Request, Response, Send
+from meshio.resilience.deadlines import Deadlines
 from meshio.resilience.expiry import Limit, Patience, alternative, watched
 
 
@@ -20,20 +21,25 @@ class Timeout:
 
     def around(self, send: Send) -> Send:
         """Raises TimedOut before the response head; afterwards whoever reads the body gets it."""
-        seconds, status = self.seconds, self.status
+        seconds, status, deadlines = self.seconds, self.status, Deadlines(self.seconds)
 
         async def timed(request: Request) -> Response:
             if watched(request.body):
                 return await uploading(send, request, seconds, status)
-            loop = asyncio.get_running_loop()
-            deadline = request.deadline = loop.time() + seconds
+            wait = deadlines.begin()
+            request.deadline = wait.due
             try:
-                async with asyncio.timeout_at(deadline):
-                    response = await send(request)
-            except TimeoutError:
-                raise alternative(TimedOut(f"no response within {seconds:g} s"), status) from None
-            if not response.body.complete:
-                bound(response, deadline, TimedOut(f"the response did not end within {seconds:g} s"))
+                response = await send(request)
+            except BaseException as error:
+                deadlines.end(wait)
+                if wait.ended(error):
+                    raise alternative(TimedOut(f"no response within {seconds:g} s"), status) from None
+                raise
+            if response.body.complete:
+                deadlines.end(wait)
+            else:
+                wait.go_on(response, TimedOut(f"the response did not end within {seconds:g} s"))
+                response.body.when_done(lambda error: deadlines.end(wait))
             return response
 
         return timed
@@ -50,9 +56,3 @@ async def uploading(send: Send, request: Request, seconds: float, status: int) -
         request.deadline = loop.time() + seconds
 
     return await Patience(loop, (), (Limit(seconds, fail),), uploaded).exchange(send, request)
-
-
-def bound(response: Response, deadline: float, error: RequestError) -> None:
-    """Abort the body at the deadline, unless it has ended by then."""
-    timer = asyncio.get_running_loop().call_at(deadline, response.body.abort, error)
-    response.body.when_done(lambda ended: timer.cancel())

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from meshio.errors import TimedOut, TryIdle, TryTimedOut, UpstreamTooLong
 from meshio.message import Request, Response, Send
+from meshio.resilience.deadlines import Deadlines
 from meshio.resilience.expiry import Fail, Limit, Patience, alternative, watched
 from meshio.resilience.hedge import Try
 
@@ -37,6 +38,7 @@ class TryLimits:
         def slow(uploaded: bool) -> TimedOut:
             return alternative(TryTimedOut(f"no response to this try within {timeout:g} s"), status)
 
+        deadlines = Deadlines(timeout or 0.0)
         later = (Limit(idle, quiet, touched=True),) if idle else ()
 
         async def limited(request: Request) -> Response:
@@ -47,7 +49,7 @@ class TryLimits:
                 return await self._noting(Patience(loop, always, later), timeout, send, request)
             if always or later or watched(request.body):
                 return await Patience(loop, always, (*later, Limit(timeout, slow, head=True))).exchange(send, request)
-            return await timely(send, request, timeout, slow)
+            return await timely(send, request, deadlines, slow)
 
         return limited if timeout or idle or longest else send
 
@@ -68,18 +70,20 @@ def settle(slow: asyncio.Future[None]) -> None:
         slow.set_result(None)
 
 
-async def timely(send: Send, request: Request, seconds: float, fail: Fail) -> Response:
+async def timely(send: Send, request: Request, deadlines: Deadlines, fail: Fail) -> Response:
     """What most tries need: the whole request is at hand, and only the head has to come in time."""
-    loop = asyncio.get_running_loop()
     route = request.deadline
-    deadline = loop.time() + seconds
-    if route is not None and route <= deadline:
+    if route is not None and route <= asyncio.get_running_loop().time() + deadlines.seconds:
         return await send(request)
+    wait = deadlines.begin()
     try:
-        async with asyncio.timeout_at(deadline):
-            return await send(request)
-    except TimeoutError:
-        raise fail(True) from None
+        return await send(request)
+    except BaseException as error:
+        if wait.ended(error):
+            raise fail(True) from None
+        raise
+    finally:
+        deadlines.end(wait)
 
 
 def unending(uploaded: bool) -> TimedOut:

@@ -13,8 +13,8 @@ async def limited(deadlines: Deadlines, seconds: float) -> str:
     wait = deadlines.begin()
     try:
         await asyncio.sleep(seconds)
-    except asyncio.CancelledError:
-        return "late" if wait.cancelled() else "cancelled"
+    except asyncio.CancelledError as error:
+        return "late" if wait.ended(error) else "cancelled"
     finally:
         deadlines.end(wait)
     return "in time"
@@ -56,8 +56,8 @@ def test_somebody_elses_cancellation_stays_one() -> None:
                 asyncio.current_task().cancel()  # type: ignore[union-attr]
                 wait.expire()
                 await asyncio.sleep(1e9)
-            except asyncio.CancelledError:
-                return "late" if wait.cancelled() else "cancelled"
+            except asyncio.CancelledError as error:
+                return "late" if wait.ended(error) else "cancelled"
             return ""
 
         assert await asyncio.create_task(both()) == "cancelled"
