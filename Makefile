@@ -4,7 +4,8 @@
 #   make test        style, types and tests: what CI runs
 #   make bench       the numbers the documentation quotes (QUICK=1: fewer rounds, two minutes)
 #   make soak        a minute of everything at once, then the counts of what leaked (SECONDS=N: another length)
-#   make parity      meshio and a real Envoy side by side (TOPICS="paths retries": some; RECORD=1: keep new answers)
+#   make parity      meshio and a real Envoy side by side (TOPICS="paths retries": some; RECORD=1: keep new answers;
+#                    SEED=N: make up the same cases again; KEEP=1: keep the numbers for docs/parity.md)
 #   make interop     against a real istiod, go-control-plane and Envoy
 #   make proto       generate meshio/xds/proto anew
 
@@ -46,7 +47,7 @@ interop: .venv/.with-test .venv/.with-bench
 	@MESHIO_INTEROP=1 PATH="$(CURDIR)/.venv/peers:$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -m interop $(TESTS)
 
 parity: .venv/.with-test .venv/.with-bench
-	@$(BIN)/python tests/parity $(TOPICS) $(if $(RECORD),--record)
+	@$(BIN)/python tests/parity $(TOPICS) $(if $(RECORD),--record) $(if $(KEEP),--keep) $(if $(SEED),--seed $(SEED))
 
 proto: .venv/.with-proto
 	@$(BIN)/python meshio/xds/proto/generate.py

@@ -173,7 +173,8 @@ class Composer:
         send = begun(self.tried(action, way, asked, session), asking(entry.wanted) if entry.wanted else None)
         if action.hash_policies and (upstream := self.upstreams.get(entry.name)) is not None:
             send = hashed(send, upstream, action.hash_policies, self.address)
-        if action.mirrors:
+        served = entry.name in self.upstreams  # Envoy answers for a cluster that does not exist before it does anything
+        if action.mirrors and served:
             send = mirror(action.mirrors, lambda name: self.shadow(name, action.timeout), self.start, known)(send)
         if asked:
             each, most = each_timeout(action), action.max_grpc_timeout or 0.0
@@ -181,9 +182,9 @@ class Composer:
         elif action.timeout and action.duration is None:
             send = Timeout(action.timeout, action.timeout_status).around(send)
         finish = prepare_response(table, host, route, entry, known)
-        counts = host.answers_attempt_count and entry.name in self.upstreams
+        counts = host.answers_attempt_count and served
         told = telling_attempts(finish) if counts else finish
-        send = finished(begun(send, prepare_request(table, host, route, entry, known)), told)
+        send = finished(begun(send, prepare_request(table, host, route, entry, known) if served else None), told)
         if silent:
             send = muted(send)
         filtered = layered(send, layers)

@@ -9,6 +9,7 @@ import re
 UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 ESCAPE = frozenset(range(0x21)) | frozenset(b'"<>^`{|}') | frozenset(range(0x7F, 0x100))
 HEX = frozenset(b"0123456789abcdefABCDEF")
+NOWHERE = -4  # before anything that a decoded byte could be next to
 SLASH, BACKSLASH, PERCENT, DOT = b"/\\%."
 PARAMETERS = re.compile(rb"(?<=/)(\.\.?);[^/]*")  # Envoy drops them from dot segments before anything else
 
@@ -17,7 +18,7 @@ def canonical(path: bytes) -> bytes | None:
     """The canonical path (given without query); None when it holds a NUL, which Envoy refuses."""
     path = PARAMETERS.sub(rb"\1", path)
     out = bytearray()
-    at, end = 0, len(path)
+    at, end, loose = 0, len(path), NOWHERE
     while at < end:
         byte = path[at]
         if dot := dot_length(path, at):
@@ -27,18 +28,30 @@ def canonical(path: bytes) -> bytes | None:
             if code == 0:
                 return None
             if code is None:
+                loose = len(out)
                 out.append(PERCENT)
                 at += 1
-            else:
-                out += bytes((code,)) if code in UNRESERVED else path[at : at + 3]
-                at += 3
+                continue
+            at += 3
+            if code not in UNRESERVED:
+                out += path[at - 3 : at]
+                continue
+            out.append(code)
+            if len(out) - 3 <= loose < len(out):
+                mend(out, loose, path[at : at + 1])
         else:
             out += b"/" if byte == BACKSLASH else b"%%%02X" % byte if byte in ESCAPE else bytes((byte,))
             at += 1
     return bytes(out)
 
 
-def escaped(path: bytes, at: int) -> int | None:
+def mend(out: bytearray, loose: int, following: bytes) -> None:
+    """A decoded byte may have made an escape out of a `%` that was none: escape that (`CheckForNestedEscapes`)."""
+    if escaped(out[loose:] + following, 0) is not None:
+        out[loose + 1 : loose + 1] = b"25"
+
+
+def escaped(path: bytes | bytearray, at: int) -> int | None:
     """The byte that a percent escape stands for; None when it is no escape."""
     digits = path[at + 1 : at + 3]
     return int(digits, 16) if len(digits) == 2 and HEX.issuperset(digits) else None

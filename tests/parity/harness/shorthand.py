@@ -54,7 +54,7 @@ def route_table(case: Case) -> Json:
 
 def clusters(case: Case, place: Place) -> list[Json]:
     told = case.told.get("clusters") or {name: {"to": [name]} for name in place.names}
-    return [cluster(name, {"connect_timeout": "1s", **(one or {})}, place) for name, one in told.items()]
+    return [cluster(name, {"connect_timeout": "5s", **(one or {})}, place) for name, one in told.items()]
 
 
 def cluster(name: str, told: Json, place: Place) -> Json:

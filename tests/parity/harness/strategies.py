@@ -1,0 +1,175 @@
+"""Random cases: whole route tables, clusters and scripts, over alphabets small enough that things meet."""
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from harness.case import Json
+
+Told = st.SearchStrategy[Json]
+NAMES = ("x-a", "x-b")
+VALUES = ("a", "ab", "b", "B", "", "1", "12")
+DOMAINS = ("*", "svc", "svc:80", "*.svc", "a.svc", "*.a.svc", "svc.*", "SVC", "svc.a.*")
+HOSTS = ("svc", "svc:80", "a.svc", "b.a.svc", "svc.x", "SVC", "svc.a.b", "other", "A.svc:80")
+SEGMENTS = ("a", "b", "ab", "A", "")
+REGEXES = ("/a.*", "/(a|b)", "/[a-b]+", "/a", ".*b", "/(.*)/(.*)", "/(?i)ab?")
+TEMPLATES = (
+    "v", "%REQ(x-a)%", "a%REQ(x-b?x-a)%b", "%REQ(:path)%", "%REQ(:authority)%", "%REQ(x-a):1%", "%ROUTE_NAME%",
+    "%REQ(x-none)%", "%PROTOCOL%", "%UPSTREAM_CLUSTER_RAW%", "%RESPONSE_CODE%", "%RESP(x-up)%", "100%%", "",
+)  # fmt: skip
+ACTIONS = ("APPEND_IF_EXISTS_OR_ADD", "ADD_IF_ABSENT", "OVERWRITE_IF_EXISTS_OR_ADD", "OVERWRITE_IF_EXISTS")
+METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS")
+pick = st.sampled_from
+
+
+def some(**fields: st.SearchStrategy[Any]) -> Told:
+    """Any of these fields."""
+    return st.fixed_dictionaries({}, optional=fields)
+
+
+def one_of(*kinds: Told) -> Told:
+    return st.one_of(*kinds)
+
+
+def kind(name: str, values: st.SearchStrategy[Any]) -> Told:
+    return values.map(lambda value: {name: value})
+
+
+def several(strategy: st.SearchStrategy[Any], least: int = 0, most: int = 3) -> st.SearchStrategy[list[Any]]:
+    return st.lists(strategy, min_size=least, max_size=most)
+
+
+def merged(*parts: Told) -> Told:
+    return st.tuples(*parts).map(lambda told: {name: value for part in told for name, value in part.items()})
+
+
+PATHS = several(pick(SEGMENTS), most=3).map(lambda parts: "/" + "/".join(parts))
+QUERIES = several(st.tuples(pick(("q", "p", "Q")), pick(("=a", "=ab", "=", "", "=B"))).map("".join), most=2)
+TARGETS = st.tuples(PATHS, QUERIES).map(lambda told: told[0] + ("?" + "&".join(told[1]) if told[1] else ""))
+
+# ---- matching ----------------------------------------------------------------------------------------------------
+
+TEXT = one_of(
+    merged(
+        one_of(*(kind(each, pick(("a", "ab", "b"))) for each in ("exact", "prefix", "suffix", "contains"))),
+        some(ignore_case=st.booleans()),
+    ),
+    kind("safe_regex", kind("regex", pick(("a", "a.*", "[ab]+", "(?i)AB", "a|b")))),
+)
+HEADER = merged(
+    kind("name", pick((*NAMES, "X-A", ":method", ":path", ":authority"))),
+    one_of(
+        kind("string_match", TEXT),
+        kind("present_match", st.booleans()),
+        kind("range_match", st.tuples(pick((0, 5, 12)), pick((2, 12, 20))).map(lambda r: {"start": r[0], "end": r[1]})),
+    ),
+    some(invert_match=st.booleans(), treat_missing_header_as_empty=st.booleans()),
+)
+QUERY = merged(kind("name", pick(("q", "p"))), one_of(kind("string_match", TEXT), st.just({"present_match": True})))
+PLACE = one_of(
+    kind("prefix", pick(("/", "/a", "/ab", "/a/", "/A", ""))),
+    kind("path", pick(("/", "/a", "/a/b", "/ab", "/A"))),
+    kind("path_separated_prefix", pick(("/a", "/a/b", "/ab"))),
+    kind("safe_regex", kind("regex", pick(REGEXES))),
+)
+MATCH = merged(
+    PLACE,
+    some(
+        case_sensitive=st.booleans(),
+        headers=several(HEADER, 1, 2),
+        query_parameters=several(QUERY, 1, 2),
+    ),
+)
+
+# ---- what a route does -------------------------------------------------------------------------------------------
+
+ADDED = merged(
+    kind("header", st.tuples(pick((*NAMES, "x-new")), pick(TEMPLATES)).map(lambda h: {"key": h[0], "value": h[1]})),
+    some(append_action=pick(ACTIONS), keep_empty_value=st.booleans()),
+)
+CHANGES = some(
+    request_headers_to_add=several(ADDED, 1),
+    request_headers_to_remove=several(pick(NAMES), 1, 1),
+    response_headers_to_add=several(ADDED, 1),
+    response_headers_to_remove=several(pick(("x-up", "x-a")), 1, 1),
+)
+REGEX_REWRITE = st.tuples(pick(REGEXES), pick(("/n", r"/\1", r"\0/x", "", "/n?m=1"))).filter(
+    lambda told: r"\1" not in told[1] or "(a|b)" in told[0] or "(.*)" in told[0]
+)
+REWRITE = REGEX_REWRITE.map(lambda told: {"pattern": {"regex": told[0]}, "substitution": told[1]})
+REPATH = one_of(st.just({}), kind("prefix_rewrite", pick(("/n", "/", "/n/"))), kind("regex_rewrite", REWRITE))
+REHOST = one_of(
+    st.just({}), kind("host_rewrite_literal", pick(("new", "new:81"))), kind("host_rewrite_header", st.just("x-to"))
+)
+ENTRY = merged(
+    kind("name", pick(("a", "b"))), st.just({"weight": 1}), CHANGES, some(host_rewrite_literal=st.just("entry"))
+)
+WHERE = one_of(
+    kind("cluster", pick(("a", "b", "nowhere"))),
+    kind("weighted_clusters", ENTRY.map(lambda entry: {"clusters": [entry]})),
+)
+FORWARD = merged(
+    WHERE, REPATH, REHOST, some(cluster_not_found_response_code=pick(("NOT_FOUND", "SERVICE_UNAVAILABLE")))
+)
+REDIRECT = merged(
+    some(
+        host_redirect=pick(("new", "new:81")),
+        port_redirect=pick((80, 443, 8080)),
+        response_code=pick(("FOUND", "SEE_OTHER", "PERMANENT_REDIRECT")),
+        strip_query=st.booleans(),
+    ),
+    one_of(st.just({}), st.just({"https_redirect": True}), kind("scheme_redirect", pick(("https", "http")))),
+    one_of(
+        st.just({}),
+        kind("path_redirect", pick(("/n", "/n?m=1"))),
+        kind("prefix_rewrite", pick(("/n", "/"))),
+        kind("regex_rewrite", REWRITE),
+    ),
+)
+DIRECT = merged(kind("status", pick((200, 201, 204, 302, 404, 503))), some(body=st.just({"inline_string": "told"})))
+ACTION = one_of(
+    kind("route", FORWARD), kind("route", FORWARD), kind("redirect", REDIRECT), kind("direct_response", DIRECT)
+)
+ROUTE = merged(kind("match", MATCH), ACTION, CHANGES, some(name=pick(("r", "s"))))
+TABLE_CHANGES = merged(
+    CHANGES, some(most_specific_header_mutations_wins=st.booleans(), ignore_port_in_host_matching=st.booleans())
+)
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> Json:
+    """Virtual hosts of disjoint domains."""
+    domains = draw(st.lists(pick(DOMAINS), min_size=1, max_size=4, unique_by=str.lower))
+    hosts = [
+        {
+            "name": f"v{at}",
+            "domains": [domain],
+            "routes": draw(several(ROUTE, 1, 3)),
+            **draw(CHANGES),
+            **draw(some(include_request_attempt_count=st.booleans())),
+        }
+        for at, domain in enumerate(domains)
+    ]
+    return {"virtual_hosts": hosts, **draw(TABLE_CHANGES)}
+
+
+FIELDS = st.dictionaries(pick((*NAMES, "x-to")), pick(VALUES) | several(pick(VALUES), 2, 2), max_size=2)
+ASK = st.fixed_dictionaries(
+    {"path": TARGETS}, optional={"method": pick(METHODS), "host": pick(HOSTS), "headers": FIELDS}
+)
+UP = {"a": [{"headers": {"x-up": "1", "x-a": "up"}}], "b": ["ok"]}
+ROUTING: Told = st.fixed_dictionaries({"routes": tables(), "requests": several(ASK, 4, 6), "upstreams": st.just(UP)})
+
+# ---- paths before routes see them --------------------------------------------------------------------------------
+
+PIECES = ("/", "//", "a", ".", "..", "%2e", "%2F", "%5c", "\\", ";", "%41", "%", "?", "%00", "b", "%25", "~", '"')
+ESCAPED = ("KEEP_UNCHANGED", "REJECT_REQUEST", "UNESCAPE_AND_REDIRECT", "UNESCAPE_AND_FORWARD")
+DIRTY = several(pick(PIECES), most=7).map(lambda parts: "/" + "".join(parts))
+NORMALISING: Told = st.fixed_dictionaries(
+    {
+        "http": some(
+            normalize_path=st.booleans(), merge_slashes=st.booleans(), path_with_escaped_slashes_action=pick(ESCAPED)
+        ),
+        "requests": several(DIRTY, 4, 8),
+    }
+)
