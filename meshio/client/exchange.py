@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from ssl import SSLContext
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,8 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from meshio.errors import BadRequest
-from meshio.message import Content, Headers, Private, Request, Response
+from meshio.memo import LONGEST, PASSING, Memo, Short
+from meshio.message import Content, Header, Headers, Private, Request, Response
 from meshio.resilience.replay import Replay
 
 if TYPE_CHECKING:
@@ -67,8 +67,7 @@ class Exchange(Request):
         if self.authority == authority and headers[: len(shown)] == shown:
             if len(headers) == len(shown) and self.path == path:
                 return
-            for name, value in headers[len(shown) :]:  # what most routes do
-                asked.headers.add(name.decode(), text(value))
+            asked.headers.extend([(NAMES[name], text(value)) for name, value in headers[len(shown) :]])
         else:
             asked.headers = CIMultiDict(
                 [(hdrs.HOST, self.authority.decode()), *((name.decode(), text(value)) for name, value in headers)]
@@ -112,24 +111,28 @@ def check(asked: ClientRequest, secure: bool) -> None:
         raise BadRequest("the mesh takes ssl=True or an SSLContext: say with a context what is to be trusted")
 
 
+class Shown(Memo[tuple[str, str], Header]):
+    """A header of aiohttp's as the mesh has it."""
+
+    def __missing__(self, pair: tuple[str, str]) -> Header:
+        header = name, value = pair[0].lower().encode(), pair[1].encode("utf-8", "surrogateescape")
+        return self.keep(pair, header) if name not in PASSING and len(value) <= LONGEST else header
+
+
+SHOWN, NAMES = Shown(), Short(bytes.decode)
+
+
 def split_headers(asked: ClientRequest) -> tuple[bytes, Headers]:
     """The authority, and the other headers."""
     authority = b""
     headers: Headers = []
-    for name, value in asked.headers.items():
-        key = lowered(name)
-        if key == b"host":
-            authority = value.encode()
-        elif value.isascii():
-            headers.append((key, value.encode()))
+    for pair in asked.headers.items():
+        header = SHOWN[pair]
+        if header[0] == b"host":
+            authority = header[1]
         else:
-            headers.append((key, value.encode("utf-8", "surrogateescape")))
+            headers.append(header)
     return authority, headers
-
-
-@lru_cache(maxsize=4096)
-def lowered(name: str) -> bytes:
-    return name.lower().encode()
 
 
 def text(value: bytes) -> str:
