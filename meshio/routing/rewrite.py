@@ -143,9 +143,10 @@ def matched_size(match: tuple[Matcher, ...]) -> int | None:
 
 
 def on_path(path: bytes, change: ChangePath) -> bytes:
-    """Change the path and leave the query."""
+    """Change the path and leave the query; b"" where nothing would be left of the path."""
     bare, mark, query = path.partition(b"?")
-    return change(bare) + mark + query
+    changed = change(bare)
+    return changed + mark + query if changed else b""
 
 
 def compile_path_format(rewrite: PathFormat, known: Known) -> TakePath:
