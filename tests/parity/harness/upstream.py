@@ -1,6 +1,7 @@
 """Servers that keep what they saw and do what the script says."""
 
 import asyncio
+import errno
 import re
 import socket
 import struct
@@ -166,7 +167,7 @@ async def serving(place: Place, scripts: Mapping[str, list[Any]]) -> AsyncIterat
 
 @asynccontextmanager
 async def listening(upstream: Upstream, at: tuple[str, int]) -> AsyncIterator[None]:
-    server = await asyncio.start_server(upstream.serve, *at)
+    server = await bound(upstream, at)
     try:
         yield
     finally:
@@ -174,6 +175,18 @@ async def listening(upstream: Upstream, at: tuple[str, int]) -> AsyncIterator[No
         for writer in list(upstream.open.values()):
             writer.transport.abort()
         await asyncio.gather(*(task for task in upstream.open if task), return_exceptions=True)
+
+
+async def bound(upstream: Upstream, at: tuple[str, int]) -> asyncio.Server:
+    """Another run of the same case may have its address still."""
+    for _ in range(100):
+        try:
+            return await asyncio.start_server(upstream.serve, *at)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            await asyncio.sleep(0.05)
+    raise TimeoutError(f"{at} is in use")
 
 
 @contextmanager
