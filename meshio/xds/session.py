@@ -18,6 +18,8 @@ class Subscription:
     sent         the names of the last request on this stream; None before the first
     version      of the last reply that was accepted as a whole
     unconfirmed  names were changed under a nonce that the server may have outrun, in which case it ignored them
+    regained     names that were given up and are wanted again, where the server may not have seen the first of it:
+                 it answers only what is new to it
     """
 
     names: Names = frozenset()
@@ -25,6 +27,7 @@ class Subscription:
     version: str = ""
     nonce: str = ""
     unconfirmed: bool = False
+    regained: frozenset[str] = frozenset()
 
 
 class Session:
@@ -39,8 +42,11 @@ class Session:
     def want(self, type_url: str, names: Names) -> None:
         """Be subscribed to exactly these resources of one type from now on."""
         if subscription := self._subscriptions.get(type_url):
-            if wanted_again(names, subscription.names, subscription.sent):
+            again = wanted_again(names, subscription.names, subscription.sent)
+            if again:
                 self._outbox = self.to_send()
+            if names != ALL and (again or subscription.unconfirmed):
+                subscription.regained |= names - subscription.names
             subscription.names = names
         elif names:  # no names in a first request would mean all of them
             self._subscriptions[type_url] = Subscription(names)
@@ -52,6 +58,7 @@ class Session:
             return NO_CHANGE
         if subscription.names == ALL:
             return Change(reply.resources, full=True)
+        subscription.regained -= {resource.name for resource in reply.resources}
         return Change(tuple(resource for resource in reply.resources if resource.name in subscription.names))
 
     def answer(self, reply: Reply, faults: Faults) -> None:
@@ -64,19 +71,21 @@ class Session:
         self._outbox.clear()
         for subscription in self._subscriptions.values():
             subscription.nonce, subscription.sent, subscription.unconfirmed = "", None, False
+            subscription.regained = frozenset()
 
     def to_send(self) -> list[Ask]:
         """Answers first, each with the names that are wanted by now, then what else changed."""
         answers, self._answers = self._answers, []
         asks, self._outbox = self._outbox, []
-        asks += [self._answered(reply, faults) for reply, faults in answers]
+        latest = {reply.type_url: reply for reply, _ in answers}
+        asks += [self._answered(reply, faults, latest[reply.type_url] is reply) for reply, faults in answers]
         return asks + [
             self._renewed(type_url)
             for type_url in in_order(self._order, self._subscriptions)
             if self._is_stale(self._subscriptions[type_url])
         ]
 
-    def _answered(self, reply: Reply, faults: Faults) -> Ask:
+    def _answered(self, reply: Reply, faults: Faults, latest: bool) -> Ask:
         error = error_text(faults)
         subscription = self._subscriptions.get(reply.type_url)
         if not subscription:
@@ -86,8 +95,10 @@ class Session:
             names = subscription.sent or frozenset()
             if subscription.unconfirmed:
                 subscription.sent = None
-        else:
-            names = subscription.sent = subscription.names
+        elif not latest:  # the server is further: it does not look at these names either
+            names, subscription.version = subscription.sent or subscription.names, reply.version
+        else:  # what is regained goes, and comes again with the next request
+            names = subscription.sent = subscription.names - subscription.regained
             subscription.version, subscription.unconfirmed = reply.version, False
         return Ask(reply.type_url, listed(names), subscription.version, reply.nonce, error)
 

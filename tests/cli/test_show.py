@@ -14,7 +14,12 @@ def test_values_become_plain_json_that_names_their_types(capsys: pytest.CaptureF
     show_json({("a", 1): Route((), DirectResponse(503, b"no\xff"), name="r"), "hosts": frozenset({"b", "a"})})
     shown = json.loads(capsys.readouterr().out)
     assert shown["hosts"] == ["a", "b"]
-    assert shown["a/1"]["action"] == {"type": "DirectResponse", "status": 503, "body": "no\\xff"}
+    assert shown["a/1"]["action"] == {
+        "type": "DirectResponse",
+        "status": 503,
+        "body": "no\\xff",
+        "form": None,
+    }
 
 
 def test_an_endpoint_keeps_its_address() -> None:

@@ -272,7 +272,8 @@ RETRY = st.builds(
     avoid_canaries=FLAG,
     avoid_labels=st.none() | LABELS,
 )
-STEP = ADD | LOWER | st.builds(RemoveMatching, TEXT)
+HOSTLESS = TEXT.filter(lambda text: not text.test()(b"host"))  # a message cannot do without
+STEP = ADD | LOWER | st.builds(RemoveMatching, HOSTLESS)
 MIRROR = st.builds(Mirror, WORD, FRACTION, FLAG, st.just(""), several(STEP, 2), st.just("") | WORD) | st.builds(
     Mirror, st.just(""), FRACTION, FLAG, LOWER
 )
