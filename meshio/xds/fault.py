@@ -1,6 +1,7 @@
 """The fault filter -> `Fault`."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from meshio.resilience.fault import NONE, Fault, Fraction
 from meshio.xds.extension import open_message
@@ -38,7 +39,7 @@ def with_delay(place: Place, fault: Fault, delay: FaultDelay) -> Fault:
         raise place.rejected("says no delay", "fixed_delay")
     if delay.fixed_delay.total_seconds() <= 0:
         raise place.rejected("must be more than zero", "fixed_delay")
-    milliseconds = int(delay.fixed_delay.total_seconds() * 1000)
+    milliseconds = delay.fixed_delay // timedelta(milliseconds=1)
     return replace(fault, delay=milliseconds / 1000, delay_share=share)
 
 

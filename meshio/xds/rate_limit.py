@@ -83,7 +83,7 @@ def bucket(place: Place, message: TokenBucketMessage) -> TokenBucket:
     fill = 1 if message.tokens_per_fill is None else message.tokens_per_fill
     if not fill:
         raise place.rejected("must be more than 0", "tokens_per_fill")
-    return TokenBucket(message.max_tokens, fill, int(interval * 1000) / 1000)
+    return TokenBucket(message.max_tokens, fill, round(interval * 1_000_000) // 1000 / 1000)
 
 
 def descriptors(place: Place, messages: list[LocalRateLimitDescriptor]) -> tuple[tuple[Descriptor, TokenBucket], ...]:
