@@ -23,21 +23,11 @@ import uvloop
 sys.path.insert(0, str(Path(__file__).parent))
 
 from end_to_end.child import Trouble, child, module
+from end_to_end.mesh import SERVICE
 from end_to_end.ways import Bare
 
 SERVICES, FEW, MANY, CONNECTIONS = 100, 1_000, 11_000, 1_000
 ROUNDS = 1 if os.environ.get("QUICK") else 3
-SERVICE = """
-apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: {{name: {name}, namespace: default}}
-spec:
-  hosts: [{name}.default.svc.cluster.local]
-  ports: [{{number: 9080, name: http, protocol: HTTP}}]
-  resolution: STATIC
-  location: MESH_INTERNAL
-  endpoints: [{endpoints}]
----"""
 ENDPOINT = "{{address: 127.{}.{}.{}, ports: {{http: {}}}}}"
 
 
@@ -48,6 +38,7 @@ def mesh_yaml(upstream: int, endpoints: int) -> str:
         numbers = range(first, first + count)
         return SERVICE.format(
             name=name,
+            number=9080,
             endpoints=", ".join(ENDPOINT.format(n >> 16, n >> 8 & 255, n & 255, upstream) for n in numbers),
         )
 

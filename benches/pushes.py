@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from end_to_end.child import Trouble, child, module
 from end_to_end.load import percentile
+from end_to_end.mesh import SERVICE
 from figures import Figures, Measured
 
 import meshio
@@ -30,17 +31,6 @@ import meshio
 CALLERS, SERVICES = 32, 100
 ROUNDS, SECONDS = (2, 2.0) if os.environ.get("QUICK") else (7, 3.0)
 URL = "http://reviews.default:9080/reviews/70"
-SERVICE = """
-apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: {{name: {name}, namespace: default}}
-spec:
-  hosts: [{name}.default.svc.cluster.local]
-  ports: [{{number: 9080, name: http, protocol: HTTP}}]
-  resolution: STATIC
-  location: MESH_INTERNAL
-  endpoints: [{endpoints}]
----"""
 ROUTE = """
 apiVersion: networking.istio.io/v1
 kind: VirtualService
@@ -65,7 +55,7 @@ class Editor:
 
     def _service(self, name: str, count: int) -> str:
         endpoint = f"{{address: 127.0.0.1, ports: {{http: {self._port}}}, labels: {{number: n%d}}}}"
-        return SERVICE.format(name=name, endpoints=", ".join(endpoint % number for number in range(count)))
+        return SERVICE.format(name=name, number=9080, endpoints=", ".join(endpoint % number for number in range(count)))
 
     def edit(self) -> None:
         self._edition += 1

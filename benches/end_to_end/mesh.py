@@ -14,10 +14,9 @@ spec:
   ports: [{{number: {number}, name: http, protocol: HTTP}}]
   resolution: STATIC
   location: MESH_INTERNAL
-  endpoints:
-  - {{address: 127.0.0.1, ports: {{http: {port}}}, labels: {{version: v1}}}}
-  - {{address: 127.0.0.1, ports: {{http: {port}}}, labels: {{version: v2}}}}
+  endpoints: [{endpoints}]
 ---"""
+ENDPOINT = "{{address: 127.0.0.1, ports: {{http: {port}}}, labels: {{version: {version}}}}}"
 CANARY = """
 apiVersion: networking.istio.io/v1
 kind: DestinationRule
@@ -44,5 +43,6 @@ spec:
 def mesh_yaml(upstream: int) -> str:
     """The whole mesh; `upstream` is the port of the process that answers for all of it."""
     names = ["reviews", *(f"service-{number}" for number in range(OTHERS))]
-    services = (SERVICE.format(name=name, number=PORT, port=upstream) for name in names)
+    endpoints = ", ".join(ENDPOINT.format(port=upstream, version=version) for version in SPLIT)
+    services = (SERVICE.format(name=name, number=PORT, endpoints=endpoints) for name in names)
     return "".join(services) + CANARY.format(host=HOST, **SPLIT)

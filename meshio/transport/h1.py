@@ -242,7 +242,7 @@ class H1(asyncio.Protocol):
 
     def _lost(self, words: str) -> RequestError:
         """Half a response is a protocol error, however the connection ended (codec_client.cc)."""
-        return ProtocolBroken(words) if self._incoming.started or self._incoming.headed else Reset(words)
+        return ProtocolBroken(words) if self._incoming.started else Reset(words)
 
     def _progress(self) -> str:
         """How far the response had come, for error texts."""

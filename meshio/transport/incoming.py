@@ -126,7 +126,7 @@ class Incoming:
     @property
     def started(self) -> bool:
         """Anything at all has arrived."""
-        return self._fed > 0
+        return self._fed > 0 or self.headed
 
     def eof(self) -> bool:
         """The peer will send no more. True when that is how the body ends: it has no other end."""
