@@ -117,18 +117,18 @@ class Story:
             case Forward() as forward:
                 return self._forwarded(told, forward, taken, request)
             case Redirect():
-                response = redirect(taken.table, taken.host, taken.route, known(taken.route))(request)
+                response = redirect(taken.table, taken.host, taken.route, known(taken.host, taken.route))(request)
                 answer = answered(signed(chain, request, response), "the route redirects")
                 return replace(told, action="redirect", answer=answer)
             case DirectResponse():
-                response = respond(taken.table, taken.host, taken.route, known(taken.route))(request)
+                response = respond(taken.table, taken.host, taken.route, known(taken.host, taken.route))(request)
                 answer = answered(signed(chain, request, response), "the route answers")
                 return replace(told, action="direct response", answer=answer)
 
     def _forwarded(self, told: Explanation, forward: Forward, taken: "Taken", request: Request) -> Explanation:
         entries = destined(forward, request, self._address)
         known = self._plane.composer.known
-        sent = [taken.sent(entry, request, known(taken.route, entry.name)) for entry in entries]
+        sent = [taken.sent(entry, request, known(taken.host, taken.route, entry.name)) for entry in entries]
         choices = self._choices(entries, forward.missing_cluster_status)
         told = replace(
             told,

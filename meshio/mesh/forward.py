@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from meshio.errors import Finish, NoCluster, NoRoute, RequestError
 from meshio.mesh.affinity import asking, hashed
 from meshio.mesh.choice import chosen, compile_number, named_by
+from meshio.mesh.facts import told_metadata
 from meshio.mesh.manner import PLAIN, Attempt, Manner, Special, confessed, lasting, muted, picky_of
 from meshio.mesh.special import Others, others
 from meshio.message import Request, Response, Send
@@ -101,19 +102,20 @@ class Composer:
                     return started(send) if tells_start(table, host, route) else send
                 send = chosen(ways, number) if number is not None else ways[0][0]
             case Redirect():
-                send = layered(answered(redirect(table, host, route, self.known(route))), layers)
+                send = layered(answered(redirect(table, host, route, self.known(host, route))), layers)
             case DirectResponse():
-                send = layered(answered(respond(table, host, route, self.known(route))), layers)
+                send = layered(answered(respond(table, host, route, self.known(host, route))), layers)
         if tells_start(table, host, route):
             send = started(send)
         return named(send, host.name, route.name)
 
-    def known(self, route: Route, cluster: str = "") -> Known:
+    def known(self, host: VirtualHost, route: Route, cluster: str = "") -> Known:
         """What header values of a route may say."""
         upstream = self.upstreams.get(cluster)
+        said = told_metadata(host, route, upstream)
         if upstream is None:
-            return Known(route.name, address=self.address, clock=time)
-        return Known(route.name, cluster, self.address, self.statistic, host_name(upstream), time)
+            return Known(route.name, address=self.address, clock=time, metadata=said)
+        return Known(route.name, cluster, self.address, self.statistic, host_name(upstream), time, metadata=said)
 
     def recorded(self) -> Known:
         """What local answers may say, whichever route they come from."""
@@ -160,7 +162,7 @@ class Composer:
         table, host, route, entry = way.table, way.host, way.route, way.entry
         action, grpc, silent = route.action, way.special is not None and way.special.grpc, way.chain.router.suppresses
         assert isinstance(action, Forward)
-        known = self.known(route, entry.name)
+        known = self.known(host, route, entry.name)
         levels = (entry.overrides, route.overrides, host.overrides, table.overrides)
         limits = (action.rate_limits, host.rate_limits, action.include_host_limits)
         site = Site(True, entry.name, route.name, self.address, *limits, loop_time, time)

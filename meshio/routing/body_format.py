@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from meshio.errors import Rejected
+from meshio.matching.metadata import ABSENT
 from meshio.message import Request, Response
 from meshio.routing.commands import ALWAYS_TELLING, NOTHING_KNOWN, NUMBERS, Known, Render
+from meshio.routing.metadata import VALUES, Value, numbered
 from meshio.routing.substitution import COMMAND, compile_format
 
 Write: TypeAlias = Callable[[Request, Response], bytes]
@@ -78,6 +80,18 @@ def tree(value: Any, known: Known, omit: bool, depth: int) -> Grow:
     return lambda request, response: number
 
 
+def told_value(value: Value | None, absent: object) -> Grow:
+    """A command that is a JSON value of any kind. The text has been compiled before: it is one that is supported."""
+    assert value is not None
+    tell = value
+
+    def grow(request: Request, response: Response) -> Any:
+        told = tell(request, response)
+        return absent if told is ABSENT or told is None else numbered(told)
+
+    return grow
+
+
 def whole(fields: dict[str, Any], omit: bool) -> Any:
     return fields if fields or not omit else LEFT_OUT
 
@@ -88,6 +102,8 @@ def leaf(text: str, known: Known, omit: bool) -> Grow:
     alone = found is not None and found[1] is not None
     write = writer(compile_format("body_format", "json_format", text, known, b"" if alone or omit else b"-"))
     name = found[1] if found is not None else None
+    if found is not None and found[1] in VALUES and found[3] is None:
+        return told_value(VALUES[found[1]](found[2] or "", known), LEFT_OUT if omit else None)
     silent, counts = alone and name not in ALWAYS_TELLING, name in NUMBERS
     absent = LEFT_OUT if omit else None
 

@@ -5,18 +5,13 @@ answer truly is in neither table; `reason` says why.
 """
 
 import os
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
-from urllib.parse import unquote_to_bytes
 
 from meshio.message import PSEUDO_HEADERS, Request, Response
 from meshio.routing.hop import new_id
-from meshio.routing.timestamp import compile_time
-from meshio.routing.words import FLAGS, GRPC_NAMES, GRPC_STATUS, UNKNOWN, is_grpc
-
-HEADERS = re.compile(r"(?!\?$):?[!#$&'*+.^_`|~0-9A-Za-z-]*(?:\?:?[!#$&'*+.^_`|~0-9A-Za-z-]*)?")
+from meshio.routing.words import FLAGS, GRPC_STATUS, UNKNOWN, is_grpc
 
 Render: TypeAlias = Callable[[Request, Response | None], bytes]
 Command: TypeAlias = bytes | Render
@@ -24,6 +19,10 @@ Command: TypeAlias = bytes | Render
 
 def no_clock() -> float:
     return 0.0
+
+
+def unsaid(source: str, request: Request, response: Response | None) -> Mapping[str, object]:
+    return {}
 
 
 def itself(name: str) -> str:
@@ -38,6 +37,7 @@ class Known:
     address     the instance's own IP: the downstream address of all its requests
     statistic   the name that a cluster has in statistics now, "" for one that does not exist
     recorded    route and cluster are not known: the record of each request says them
+    metadata    what a part of the configuration says to filters, by Envoy's word for that part
     hostname    the host name of an endpoint's address; the address itself where it has none
     clock       seconds since the epoch
     """
@@ -49,6 +49,7 @@ class Known:
     hostname: Callable[[str], str] = itself
     clock: Callable[[], float] = no_clock
     recorded: bool = False
+    metadata: Callable[[str, Request, Response | None], Mapping[str, object]] = unsaid
 
 
 NOTHING_KNOWN = Known()
@@ -83,6 +84,11 @@ def protocol(request: Request, response: Response | None) -> bytes:
     """Known as soon as there is a connection."""
     record = request.record
     return b"HTTP/1.1" if response is not None and record.endpoint and "UF" not in record.flags else b""
+
+
+def destination_port(request: Request, response: Response | None) -> bytes:
+    """Where the caller's connection goes, as an intercepting proxy sees it."""
+    return b"%d" % request.port
 
 
 UNATTEMPTED = ("", "cluster_not_found", "direct_response", "fault_filter_abort")
@@ -175,6 +181,15 @@ def always(text: bytes | Render) -> Callable[[Known], Command]:
 
 
 NOTHING = always(b"")
+SECURITY = (
+    *("DOWNSTREAM_TLS_VERSION", "DOWNSTREAM_TLS_CIPHER", "DOWNSTREAM_TLS_SESSION_ID", "DOWNSTREAM_HANDSHAKE_DURATION"),
+    *("DOWNSTREAM_LOCAL_URI_SAN", "DOWNSTREAM_LOCAL_DNS_SAN", "DOWNSTREAM_LOCAL_IP_SAN", "DOWNSTREAM_LOCAL_SUBJECT"),
+    *("DOWNSTREAM_PEER_URI_SAN", "DOWNSTREAM_PEER_DNS_SAN", "DOWNSTREAM_PEER_IP_SAN", "DOWNSTREAM_PEER_SUBJECT"),
+    *("DOWNSTREAM_PEER_ISSUER", "DOWNSTREAM_PEER_CERT", "DOWNSTREAM_PEER_SERIAL", "DOWNSTREAM_PEER_FINGERPRINT_256"),
+    *("DOWNSTREAM_PEER_FINGERPRINT_1", "DOWNSTREAM_TRANSPORT_FAILURE_REASON", "TLS_JA3_FINGERPRINT"),
+    "TLS_JA4_FINGERPRINT",
+)
+"""Commands about the TLS of the caller's connection: there is none, so that they say nothing."""
 PLAIN: dict[str, Callable[[Known], Command]] = {
     "PROTOCOL": always(b"HTTP/1.1"),
     "ROUTE_NAME": route_name,
@@ -195,7 +210,6 @@ PLAIN: dict[str, Callable[[Known], Command]] = {
     "RESPONSE_CODE": always(lambda request, response: b"0" if response is None else b"%d" % response.status),
     "RESPONSE_FLAGS": always(lambda request, response: ",".join(request.record.flags).encode() or b"-"),
     "RESPONSE_FLAGS_LONG": always(long_flags),
-    "RESPONSE_CODE_DETAILS": always(lambda request, response: request.record.details.encode()),
     "BYTES_SENT": always(b"0"),  # nothing of a body has been, when headers are made
     "DURATION": elapsed,
     "RESPONSE_DURATION": response_time,
@@ -208,12 +222,16 @@ PLAIN: dict[str, Callable[[Known], Command]] = {
     "CONNECTION_TERMINATION_DETAILS": NOTHING,
     "TRACE_ID": NOTHING,
     "SPAN_ID": NOTHING,
+    "CUSTOM_FLAGS": NOTHING,  # filters of other kinds set them
+    "DOWNSTREAM_LOCAL_PORT": always(destination_port),
+    "DOWNSTREAM_DIRECT_LOCAL_PORT": always(destination_port),
+    **dict.fromkeys(SECURITY, NOTHING),
 }
 """Commands that take neither an argument nor a length."""
 
 NUMBERS = frozenset(
     ("RESPONSE_CODE", "BYTES_SENT", "DURATION", "RESPONSE_DURATION", "UPSTREAM_REQUEST_ATTEMPT_COUNT",
-     "UPSTREAM_REMOTE_PORT", "GRPC_STATUS_NUMBER")
+     "UPSTREAM_REMOTE_PORT", "GRPC_STATUS_NUMBER", "DOWNSTREAM_LOCAL_PORT", "DOWNSTREAM_DIRECT_LOCAL_PORT")
 )  # fmt: skip
 """Commands that are numbers in JSON."""
 
@@ -221,141 +239,22 @@ ALWAYS_TELLING = frozenset(("LOCAL_REPLY_BODY", None))
 """Commands that say something, even if that is empty; None is a percent sign."""
 
 
-Compile: TypeAlias = Callable[[str, Known], Command | None]
-
-
-class Silence(bytes):
-    """Nothing, of which it is known that it is not an empty text."""
-
-
-SILENT = Silence()
-EXACT = frozenset(("REQ", "REQUEST_HEADER", "RESP", "RESPONSE_HEADER"))
-"""Commands that tell an empty text from nothing at all."""
-
-
-def header_of(read: Callable[[Request, Response | None, bytes], bytes | None]) -> Compile:
-    """`name?alternative`: the first value of the first of the two headers that is there."""
-
-    def compile_header(argument: str, known: Known) -> Render | None:
-        names = [each.lower().encode() for each in argument.split("?")]
-        if not argument or not HEADERS.fullmatch(argument):
-            return None
-
-        def render(request: Request, response: Response | None) -> bytes:
-            return next((value for name in names if (value := read(request, response, name)) is not None), SILENT)
-
-        return render
-
-    return compile_header
-
-
-REQUEST = header_of(lambda request, response, name: request_value(request, name))
-RESPONSE = header_of(lambda request, response, name: value_of(response, name))
-
-
-def nothing(argument: str, known: Known) -> Command | None:
-    """Nothing that a client has says it: b""."""
-    return b"" if argument else None
-
-
-def start_time(argument: str, known: Known) -> Command | None:
-    write, clock = compile_time(argument), known.clock
-    return None if write is None else lambda request, response: write(request.began_at(clock()))
-
-
-def emit_time(argument: str, known: Known) -> Command | None:
-    write, clock = compile_time(argument), known.clock
-    return None if write is None else lambda request, response: write(clock())
-
-
-def environment(argument: str, known: Known) -> Command | None:
-    return os.environb.get(argument.encode(), b"-") if argument else None
-
-
-ORIGINAL = b"x-envoy-original-path"
-
-
-def original(request: Request) -> bytes:
-    return request.header(ORIGINAL) or b""
-
-
-PATHS: dict[str, Callable[[Request], bytes]] = {
-    "PATH": lambda request: request.path,
-    "ORIG": original,
-    "ORIG_OR_PATH": lambda request: original(request) or request.path,
-}
-
-
-def path(argument: str, known: Known) -> Command | None:
-    """`PATH(WQ|NQ:PATH|ORIG|ORIG_OR_PATH)`: with or without query, as it is or as it was."""
-    query, _, which = argument.partition(":")
-    read = PATHS.get(which or "ORIG_OR_PATH")
-    if read is None or query not in ("", "WQ", "NQ"):
-        return None
-    chosen = read
-    if query == "NQ":
-        return lambda request, response: chosen(request).partition(b"?")[0]
-    return lambda request, response: chosen(request)
-
-
-def query_parameter(argument: str, known: Known) -> Command | None:
-    """The first value of a query parameter, decoded."""
-    name = argument.encode()
-    if not name:
-        return None
-    return lambda request, response: unquote_to_bytes(request.query(name) or b"")
-
-
-def query_parameters(argument: str, known: Known) -> Command | None:
-    """The query, as it is written."""
-    if argument not in ("", "ORIG"):
-        return None
-    return lambda request, response: request.path.partition(b"?")[2]
-
-
-def grpc_word(argument: str, known: Known) -> Command | None:
-    """The gRPC status as a name or a number."""
-    form = {"": 0, "CAMEL_STRING": 0, "SNAKE_STRING": 1, "NUMBER": 2}.get(argument)
-    if form is None:
-        return None
-    at = form
-
-    def render(request: Request, response: Response | None) -> bytes:
-        status = grpc_status(request, response)
-        return GRPC_NAMES[status][at] if status in GRPC_NAMES and at < 2 else status
-
-    return render
-
-
-TAKING: dict[str, Compile] = {
-    "REQ": REQUEST,
-    "REQUEST_HEADER": REQUEST,
-    "RESP": RESPONSE,
-    "RESPONSE_HEADER": RESPONSE,
-    "TRAILER": nothing,  # there are none yet, when headers are made
-    "RESPONSE_TRAILER": nothing,
-    "DYNAMIC_METADATA": nothing,
-    "FILTER_STATE": nothing,
-    "UPSTREAM_FILTER_STATE": nothing,
-    "START_TIME": start_time,
-    "EMIT_TIME": emit_time,
-    "ENVIRONMENT": environment,
-    "PATH": path,
-    "QUERY_PARAM": query_parameter,
-    "QUERY_PARAMS": query_parameters,
-    "GRPC_STATUS": grpc_word,
-}
-"""Commands that take an argument; None for an argument that they do not take."""
-
-UNCUT = ("START_TIME", "EMIT_TIME", "GRPC_STATUS")
-"""Those of them that take no length."""
-
 FAMILIES = (
     ("DOWNSTREAM_", "there is no connection from the application to a proxy"),
+    ("UPSTREAM_METADATA", "of endpoints only what balancing goes by is kept (envoy.lb), and Istio's workload"),
+    ("METADATA", "of this, no metadata is kept"),
     ("UPSTREAM_", "which connection a request takes is the pool's own matter"),
-    ("METADATA", "metadata of the configuration is not kept"),
-    ("CLUSTER_METADATA", "metadata of the configuration is not kept"),
     ("CEL", "there is no expression language"),
+    ("BYTES_", "what has passed by so far is not counted"),
+    ("REQUEST_HEADERS_BYTES", "sizes on the wire are not counted"),
+    ("RESPONSE_HEADERS_BYTES", "sizes on the wire are not counted"),
+    ("RESPONSE_TRAILERS_BYTES", "sizes on the wire are not counted"),
+    ("REQUEST_", "the stages of a request are not timed"),
+    ("RESPONSE_", "the stages of a request are not timed"),
+    ("ROUNDTRIP_", "the stages of a request are not timed"),
+    ("COMMON_DURATION", "the stages of a request are not timed"),
+    ("CONNECTION_ID", "connections have no numbers"),
+    ("VIRTUAL_CLUSTER_NAME", "virtual clusters are for statistics only"),
 )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from meshio.balancing.hashing import HashPolicy
-from meshio.balancing.labels import Labels
+from meshio.balancing.labels import FilterMetadata, Labels, of_istio
 from meshio.errors import Rejected
 from meshio.matching import Matcher
 from meshio.matching.tree import Tree
@@ -169,6 +169,7 @@ class Route:
 
     origin   the Istio resource it came from, e.g.
              /apis/networking.istio.io/v1/namespaces/default/virtual-service/reviews
+    metadata what else it says to filters, for those who tell it
     """
 
     match: tuple[Matcher, ...]
@@ -180,6 +181,17 @@ class Route:
     decorator: str = ""
     decorates: bool = True  # the upstream is told the decorator, where the listener says so at all
     origin: str = ""
+    metadata: FilterMetadata = ()
+
+    @property
+    def istio(self) -> Labels:
+        """What is kept of Istio's metadata, as it was said."""
+        return (("config", self.origin),) if self.origin else ()
+
+    @property
+    def filter_metadata(self) -> FilterMetadata:
+        """What it says to filters, Istio's part included."""
+        return of_istio(self.istio, self.metadata)
 
     def clusters(self) -> Iterator[str]:
         """Every cluster this route may send to, mirrors included."""
@@ -207,6 +219,7 @@ class VirtualHost:
     secure: bool = False  # requests over plain HTTP are redirected
     tree: Tree[tuple[Route, ...]] | None = None  # finds the routes, instead of `routes`
     tells_timeouts: bool = False
+    metadata: FilterMetadata = ()  # what it says to filters, for those who tell it
 
     def every_route(self) -> Iterator[Route]:
         """All routes that a request may take."""

@@ -1,28 +1,21 @@
 """Envoy's substitution commands in header values: `%REQ(x-user?:path):10%`, `%PROTOCOL%` and their kin.
 
-Envoy: substitution_formatter.cc. `commands.py` has the commands. One that a client cannot answer truly (sockets,
-certificates, downstream TLS) is rejected by name when the text is compiled.
+Envoy: substitution_formatter.cc. The commands are in `commands.py`, `arguments.py` and `metadata.py`. One
+that a client cannot answer truly (sockets, certificates) is rejected by name when the text is compiled.
 """
 
 import re
 from typing import TypeAlias
 
 from meshio.errors import Rejected
-from meshio.routing.commands import (
-    ALWAYS_TELLING,
-    EXACT,
-    NOTHING_KNOWN,
-    PLAIN,
-    SILENT,
-    TAKING,
-    UNCUT,
-    Command,
-    Known,
-    reason,
-)
+from meshio.routing.arguments import EXACT, SILENT, TAKING, UNCUT
+from meshio.routing.commands import ALWAYS_TELLING, NOTHING_KNOWN, PLAIN, Command, Known, reason
 from meshio.routing.commands import Render as RenderCommand
+from meshio.routing.metadata import TELLING
+from meshio.routing.metadata import UNCUT as UNCUT_TELLING
 
 Render: TypeAlias = RenderCommand
+ALL = TAKING | TELLING
 COMMAND = re.compile(r"%%|%([A-Z_0-9]+)(?:\(([^)]*)\))?(?::(\d+))?%|%")
 
 
@@ -56,13 +49,14 @@ def part(resource: str, field: str, found: "re.Match[str]", known: Known) -> byt
         if argument is not None or length is not None:
             raise Rejected(resource, field, f"substitution command {name} takes neither an argument nor a length")
         return PLAIN[name](known)
-    if name not in TAKING:
+    if name not in ALL:
         raise Rejected(resource, field, f"substitution command {whole} is not supported{reason(name)}")
-    if length is not None and name in UNCUT:
+    if length is not None and name in UNCUT + UNCUT_TELLING:
         raise Rejected(resource, field, f"substitution command {name} takes no length")
-    command = TAKING[name](argument or "", known)
+    command = ALL[name](argument or "", known)
     if command is None:
-        raise Rejected(resource, field, f"substitution command {whole} is not supported with this argument")
+        why = f"with this argument{reason(name)}"
+        raise Rejected(resource, field, f"substitution command {whole} is not supported {why}")
     return command if length is None else cut(command, int(length))
 
 

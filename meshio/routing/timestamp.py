@@ -4,26 +4,32 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-ISO = "%Y-%m-%dT%H:%M:%S.%3fZ"
+ISO, LOCAL_ISO = "%Y-%m-%dT%H:%M:%S.%3fZ", "%Y-%m-%dT%H:%M:%S.%3f%z"
 LONGEST = 1024  # characters of a format; Envoy has no bound, and nobody needs more
 PIECE = re.compile(
     r"%(?:E(?P<seconds>[0-9*])S|(?:E?(?P<digits>[1-9]))?(?P<fraction>f)|[0-9]?(?P<epoch>s)|E(?P<more>4Y|z)|.)"
 )
 
 Write = Callable[[datetime], str]
+MORE: dict[str, Write] = {
+    "4Y": lambda moment: f"{moment.year:04}",
+    "z": lambda moment: moment.isoformat(timespec="seconds")[-6:],
+}
 
 
-def compile_time(form: str) -> Callable[[float], bytes] | None:
-    """A function from seconds since the epoch to the text, in UTC. "" is ISO 8601 with milliseconds.
+def compile_time(form: str, local: bool = False) -> Callable[[float], bytes] | None:
+    """A function from seconds since the epoch to the text, in UTC or as the machine has it. "" is ISO 8601.
 
     None for a format that holds a line break, as Envoy refuses it, or is too long.
     """
     if "%n" in form or "\n" in form or "\r" in form or "\0" in form or len(form) > LONGEST:
         return None
-    writers = list(pieces(form or ISO))
+    writers = list(pieces(form or (LOCAL_ISO if local else ISO)))
 
     def write(now: float) -> bytes:
         moment = datetime.fromtimestamp(now, UTC)
+        if local:
+            moment = moment.astimezone()
         return "".join([each if isinstance(each, str) else each(moment) for each in writers]).encode()
 
     return write
@@ -47,7 +53,7 @@ def writer(piece: "re.Match[str]") -> str | Write:
     if piece["epoch"] is not None:
         return lambda moment: str(int(moment.timestamp()))
     if piece["more"] is not None:
-        return {"4Y": lambda moment: f"{moment.year:04}", "z": lambda moment: "+00:00"}.get(piece["more"], piece[0])
+        return MORE[piece["more"]]
     return "%" if piece[0] == "%%" else lambda moment: moment.strftime(piece[0])
 
 

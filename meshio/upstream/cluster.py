@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from meshio.balancing.labels import FilterMetadata, Label, Labels, of_istio
 from meshio.balancing.policy import Policy
 from meshio.balancing.zone import FAIR, ZoneAware
 from meshio.resilience.limits import DEFAULT_LIMITS, Limits
@@ -144,6 +145,7 @@ class Cluster:
     subset, services   Istio's metadata: the DestinationRule subset; (host, namespace) of the services
     external           the services are outside of the mesh
     origin             the Istio resource that it comes from, as its metadata names it; "" for none
+    metadata           what else it says to filters, for those who tell it
     eyeballs           of several addresses: the family to begin with ("": that of the first), and how many of it
     tcp_keepalive      probes, idle seconds, seconds between probes; None leaves it to the operating system
     """
@@ -170,3 +172,21 @@ class Cluster:
     origin: str = ""
     tcp_keepalive: tuple[int, int, int] | None = None
     eyeballs: tuple[First, int] = ("", 1)
+    metadata: FilterMetadata = ()
+
+    @property
+    def istio(self) -> Labels:
+        """What is kept of Istio's metadata, as it was said."""
+        services: tuple[Label, ...] = tuple(
+            ("struct", tuple((name, text) for name, text in (("host", host), ("namespace", space)) if text))
+            for host, space in self.services
+        )
+        said: list[tuple[str, Label]] = [("config", self.origin)] if self.origin else []
+        said += [("external", ("bool", True))] if self.external else []
+        said += [("services", ("list", services))] if services else []
+        return (*said, ("subset", self.subset)) if self.subset else tuple(said)
+
+    @property
+    def filter_metadata(self) -> FilterMetadata:
+        """What it says to filters, Istio's part included."""
+        return of_istio(self.istio, self.metadata)

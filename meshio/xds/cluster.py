@@ -1,6 +1,7 @@
 """Clusters -> `Cluster`."""
 
 from collections import Counter
+from dataclasses import replace
 
 from meshio.balancing.arrange import reads_keys
 from meshio.balancing.cluster_provided import ClusterProvided
@@ -25,7 +26,7 @@ from meshio.xds.endpoint import HEALTH, read_assignment
 from meshio.xds.extension import open_message
 from meshio.xds.health_check import translate_health_check
 from meshio.xds.limits import translate_limits
-from meshio.xds.metadata import istio_flag, istio_services, istio_text
+from meshio.xds.metadata import further, istio_flag, istio_services, istio_text
 from meshio.xds.network import PEERS, refuse_others
 from meshio.xds.outlier import translate_outlier
 from meshio.xds.place import Place
@@ -60,7 +61,7 @@ def translate_cluster(name: str, raw: bytes) -> Cluster:
         check_weights(place.at("load_assignment"), found.assignment)
     timeout, sni = message.connect_timeout, http.upstream_http_protocol_options
     common, options = message.common_lb_config or ClusterCommonLbConfig(), http_options(place, message, http)
-    return Cluster(
+    said = Cluster(
         name=message.name,
         discovery=found,
         policy=shared(policy),
@@ -84,6 +85,8 @@ def translate_cluster(name: str, raw: bytes) -> Cluster:
         tcp_keepalive=keepalive(message.upstream_connection_options),
         eyeballs=eyeballs(place, message.upstream_connection_options),
     )
+    more = further(message.metadata, said.istio)
+    return replace(said, metadata=more) if more else said
 
 
 def check_edges(place: Place, message: ClusterMessage) -> None:

@@ -1,5 +1,7 @@
-"""The metadata that istiod adds to clusters and routes under `istio`."""
+"""The metadata of clusters and routes: what istiod adds under `istio`, and what else is said to filters."""
 
+from meshio.balancing.labels import FilterMetadata, Labels
+from meshio.xds.labels import labels_of
 from meshio.xds.proto.envoy.config.core.v3 import Metadata
 from meshio.xds.proto.google.protobuf import Struct, Value
 
@@ -33,3 +35,11 @@ def istio_services(metadata: Metadata | None) -> tuple[tuple[str, str], ...]:
 def text_of(struct: Struct, key: str) -> str:
     value = struct.fields.get(key)
     return (value.string_value or "") if value is not None else ""
+
+
+def further(metadata: Metadata | None, istio: Labels) -> FilterMetadata:
+    """All of it, but for Istio's part where that says no more than `istio` does."""
+    if metadata is None:
+        return ()
+    said = ((name, labels_of(struct)) for name, struct in sorted(metadata.filter_metadata.items()))
+    return tuple((name, labels) for name, labels in said if name != "istio" or labels != istio)

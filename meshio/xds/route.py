@@ -18,7 +18,7 @@ from meshio.xds.descriptors import translate_limits
 from meshio.xds.extension import open_message
 from meshio.xds.follow import translate_follow
 from meshio.xds.layers import translate_overrides
-from meshio.xds.metadata import istio_text
+from meshio.xds.metadata import further, istio_text
 from meshio.xds.mutation import request_mutation, response_mutation
 from meshio.xds.place import Place
 from meshio.xds.proto.envoy.config.route.v3 import (
@@ -156,6 +156,7 @@ def translate_host(place: Place, config: RouteConfiguration, host: VirtualHostMe
         secure=secure(place, host.require_tls),
         tree=tree(place, level) if host.matcher is not None else None,
         tells_timeouts=host.include_is_timeout_retry_header,
+        metadata=shared(further(host.metadata, ())),
     )
 
 
@@ -193,7 +194,7 @@ def translate_route(place: Place, level: Level, route: RouteMessage) -> Route:
     match = shared(
         translate_match(place.at("match"), route.match, level.config.ignore_path_parameters_in_path_matching)
     )
-    return Route(
+    said = Route(
         match=match,
         action=translate_action(place, level, route, match),
         name=route.name,
@@ -204,6 +205,8 @@ def translate_route(place: Place, level: Level, route: RouteMessage) -> Route:
         decorates=route.decorator is None or route.decorator.propagate is not False,
         origin=istio_text(route.metadata, "config"),
     )
+    more = further(route.metadata, said.istio)
+    return replace(said, metadata=shared(more)) if more else said
 
 
 def decorator(place: Place, given: Decorator | None) -> str:

@@ -76,8 +76,7 @@ ROUTE_FIELDS: dict[type[Message], Rules] = {
         **read("include_is_timeout_retry_header", "hedge_policy"),
         **read("rate_limits"),
         **ignored(STATISTICS, "virtual_clusters"),
-        **read("cors"),
-        **ignored("Istio's note of where it comes from", "metadata"),
+        **read("cors", "metadata"),
     },
     Route: {
         **read("name", "match", "route", "redirect", "direct_response", "metadata", "decorator", *HEADERS),

@@ -52,7 +52,7 @@ def test_a_retry_tells_the_upstream_how_much_time_is_left():
 @pytest.mark.parametrize(
     "value",
     [
-        *("%NO_SUCH_COMMAND%", "%START_TIME(%n)%", "%PROTOCOL:4%", "%PATH(XQ)%", "%DOWNSTREAM_PEER_CERT%", "%REQ%"),
+        *("%NO_SUCH_COMMAND%", "%START_TIME(%n)%", "%PROTOCOL:4%", "%PATH(XQ)%", "%UPSTREAM_PEER_CERT%", "%REQ%"),
         *("%REQ(a?b?c)%", "100%", "%REQ(x", "%RESP()%", "%GRPC_STATUS:2%", "%FILTER_STATE()%"),
     ],
 )

@@ -234,6 +234,7 @@ JSON = st.recursive(
     max_leaves=4,
 )
 LABELS = st.dictionaries(WORD, JSON, max_size=2).map(lambda items: tuple(sorted(items.items())))
+METADATA = st.dictionaries(WORD, LABELS, max_size=1).map(lambda said: tuple(said.items()))
 WEIGHTED = st.builds(
     WeightedCluster,
     WORD,
@@ -400,6 +401,7 @@ ROUTE = st.builds(
     decorator=WORD,
     decorates=FLAG,
     origin=WORD,
+    metadata=METADATA,
 )
 
 
@@ -597,6 +599,7 @@ CLUSTERS = PLACED.flatmap(
         services=several(st.tuples(WORD, WORD), 2),
         external=FLAG,
         origin=st.just("") | WORD,
+        metadata=METADATA,
         eyeballs=st.tuples(st.sampled_from(["", "v4", "v6"]), POSITIVE),
         tcp_keepalive=st.none() | st.tuples(POSITIVE, POSITIVE, POSITIVE),
     )

@@ -19,7 +19,8 @@ from meshio.xds.cluster import FIRST
 from meshio.xds.encode.endpoint import HEALTH, encode_assignment
 from meshio.xds.encode.error_match import encode_errors
 from meshio.xds.encode.health_check import encode_health_check
-from meshio.xds.encode.parts import metadata, never_none, over_ads, packed, seconds
+from meshio.xds.encode.labels import encode_metadata
+from meshio.xds.encode.parts import never_none, over_ads, packed, seconds
 from meshio.xds.encode.policy import set_policy
 from meshio.xds.encode.tls import automatic_in, encode_socket, encode_socket_match
 from meshio.xds.proto.envoy.config.cluster.v3 import (
@@ -44,7 +45,6 @@ from meshio.xds.proto.envoy.config.core.v3 import (
     Http1ProtocolOptions,
     Http2ProtocolOptions,
     HttpProtocolOptions,
-    Metadata,
     TcpKeepalive,
 )
 from meshio.xds.proto.envoy.config.core.v3 import UpstreamHttpProtocolOptions as Automatic
@@ -84,7 +84,7 @@ def encode_cluster(cluster: Cluster) -> ClusterMessage:
         common_lb_config=encode_common(cluster),
         health_checks=[encode_health_check(cluster.health_check)] if cluster.health_check else [],
         ignore_health_on_host_removal=cluster.health_check is not None and cluster.health_check.leave_at_once,
-        metadata=encode_origin(cluster),
+        metadata=encode_metadata(cluster.filter_metadata),
         upstream_connection_options=encode_connection(cluster),
     )
     set_discovery(encoded, cluster.discovery)
@@ -195,18 +195,6 @@ def encode_common(cluster: Cluster) -> ClusterCommonLbConfig:
 
 def encode_statuses(statuses: frozenset[Health]) -> HealthStatusSet:
     return HealthStatusSet(statuses=sorted(HEALTH[status] for status in statuses))
-
-
-def encode_origin(cluster: Cluster) -> Metadata | None:
-    services = [{"host": host, "namespace": namespace} for host, namespace in cluster.services]
-    return metadata(
-        istio={
-            "config": cluster.origin,
-            "subset": cluster.subset,
-            "services": services,
-            "external": cluster.external,
-        }
-    )
 
 
 def encode_connection(cluster: Cluster) -> UpstreamConnectionOptions | None:

@@ -1,6 +1,6 @@
 """Labels -> the metadata that says them."""
 
-from meshio.balancing.labels import Label, Labels
+from meshio.balancing.labels import FilterMetadata, Label, Labels
 from meshio.xds.labels import BALANCER
 from meshio.xds.proto.envoy.config.core.v3 import Metadata
 from meshio.xds.proto.google.protobuf import ListValue, NullValue, Struct, Value
@@ -24,6 +24,11 @@ def encode_label(label: Label) -> Value:
         case "struct", tuple(fields):
             return Value(struct_value=encode_labels(fields))
     return Value(null_value=NullValue.NULL_VALUE)
+
+
+def encode_metadata(said: FilterMetadata) -> Metadata | None:
+    """What is said to filters; None for nothing."""
+    return Metadata(filter_metadata={name: encode_labels(labels) for name, labels in said}) if said else None
 
 
 def with_labels(metadata: Metadata | None, labels: Labels) -> Metadata | None:

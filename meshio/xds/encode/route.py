@@ -16,9 +16,10 @@ from meshio.routing.route import (
 )
 from meshio.xds.encode.filters import encode_older, encode_overrides
 from meshio.xds.encode.forward import encode_forward
+from meshio.xds.encode.labels import encode_metadata
 from meshio.xds.encode.limits import encode_limit
 from meshio.xds.encode.matching import encode_match
-from meshio.xds.encode.parts import headers_to_add, metadata, substitution
+from meshio.xds.encode.parts import headers_to_add, substitution
 from meshio.xds.encode.replies import encode_form
 from meshio.xds.encode.tree import encode_tree
 from meshio.xds.proto.envoy.config.core.v3 import DataSource
@@ -86,6 +87,7 @@ def encode_host(host: VirtualHost) -> VirtualHostMessage:
         cors=encode_older(host.overrides),
         include_attempt_count_in_response=host.answers_attempt_count,
         include_is_timeout_retry_header=host.tells_timeouts,
+        metadata=encode_metadata(host.metadata),
     )
 
 
@@ -93,7 +95,7 @@ def encode_route(route: Route) -> RouteMessage:
     encoded = RouteMessage(
         name=route.name,
         match=encode_match(route.match),
-        metadata=metadata(istio={"config": route.origin}),
+        metadata=encode_metadata(route.filter_metadata),
         decorator=encode_decorator(route),
         typed_per_filter_config=encode_overrides(route.overrides),
         request_headers_to_add=headers_to_add(route.request_headers),
