@@ -66,8 +66,8 @@ def turns(rounds: int = ROUNDS) -> Iterator[int]:
 class Figures:
     """One bench's result. `bar` compares with what the project promises; `finish` is the exit code."""
 
-    def __init__(self, title: str) -> None:
-        self.title = title
+    def __init__(self, title: str, value: str = "value") -> None:
+        self.title, self.value = title, value
         self.rows: list[tuple[str, float, Mapping[str, float]]] = []
         self.bars: list[tuple[str, float, float]] = []
 
@@ -96,7 +96,7 @@ class Figures:
 
     def show(self, console: Console) -> None:
         columns = list(dict.fromkeys(name for _, _, more in self.rows for name in more))
-        table = Table("measure", "value", *columns, title=self.title, title_justify="left", box=SIMPLE_HEAD)
+        table = Table("measure", self.value, *columns, title=self.title, title_justify="left", box=SIMPLE_HEAD)
         for name, value, more in self.rows:
             table.add_row(name, f"{value:,.3g}", *(f"{more[c]:,.3g}" if c in more else "" for c in columns))
         console.print(table)

@@ -10,7 +10,7 @@
         NoRoute         NR 404
         RefusedHeader   IH 400
         NoCluster       NC 503
-        NoHealthyHost   UH 503
+        NoHealthyHost   UH 503   Unbuilt: not yet known
         Dropped         DO 503   AllDropped UDO
         Overloaded      UO 503
         TimedOut        UT 504   sent
@@ -117,6 +117,10 @@ class NoHealthyHost(RequestError):
     """The cluster has no host that may be picked."""
 
     flag, details, body = "UH", "no_healthy_upstream", b"no healthy upstream"
+
+
+class Unbuilt(NoHealthyHost):
+    """Which host it is will be known in some milliseconds: the table is being built. Whoever picks waits for it."""
 
 
 class Dropped(RequestError):

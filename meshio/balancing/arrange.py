@@ -1,7 +1,8 @@
 """The pick of a whole cluster: a policy over its priorities and localities, in steps where it takes long.
 
-Ring hash and Maglev build tables. What they are to be built of is found out first, by composing with a policy
-that only takes notes; then they are built one after the other; and then composed.
+Ring hash and Maglev build tables, and with thousands of hosts any policy takes some milliseconds. What is to be built
+is found out first, by composing with a policy that only takes notes; then the picks are built one after the other;
+and then composed.
 """
 
 from collections.abc import Callable, Generator, Sequence
@@ -10,8 +11,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from meshio.balancing.consistent import Consistency, bounded
 from meshio.balancing.hashing import Key
-from meshio.balancing.locality import Spread, Tier, compose
-from meshio.balancing.policy import C, Pick, Policy, Steps, shares_of
+from meshio.balancing.locality import Inner, Spread, Tier, compose
+from meshio.balancing.policy import C, ConsistentPolicy, Pick, Policy, Steps, finished, weighing
 from meshio.balancing.surroundings import Surroundings
 from meshio.errors import NoHealthyHost
 from meshio.message import Request
@@ -19,12 +20,17 @@ from meshio.message import Request
 
 @runtime_checkable
 class Gradual(Protocol):
+    """A policy that builds its picks in steps."""
+
+    def building(self, candidates: tuple[C, ...], shares: tuple[float, ...] | None = None) -> Steps[C]:
+        """Build the pick, for a consistent policy with these shares of the keys."""
+
+
+@runtime_checkable
+class Tabular(Gradual, Protocol):
     """A consistent policy that builds its tables in steps."""
 
     consistency: Consistency
-
-    def building(self, candidates: tuple[C, ...], shares: tuple[float, ...]) -> Steps[C]:
-        """Build the pick for candidates with these shares of the keys."""
 
 
 @dataclass(slots=True)
@@ -36,6 +42,12 @@ class Rehearsal:
     def over(self, candidates: tuple[C, ...]) -> Pick[C]:
         self.asked.append((candidates, None))
         return nobody
+
+
+class ConsistentRehearsal(Rehearsal):
+    """The same for a consistent policy."""
+
+    __slots__ = ()
 
     def over_shares(self, candidates: tuple[C, ...], shares: tuple[float, ...]) -> Pick[C]:
         self.asked.append((candidates, shares))
@@ -55,6 +67,12 @@ class Ready:
     def over(self, candidates: tuple[C, ...]) -> Pick[C]:
         return self.picks.pop(0)
 
+
+class ConsistentReady(Ready):
+    """The same for a consistent policy."""
+
+    __slots__ = ()
+
     def over_shares(self, candidates: tuple[C, ...], shares: tuple[float, ...]) -> Pick[C]:
         return self.picks.pop(0)
 
@@ -67,7 +85,7 @@ class Outer(Protocol):
     def child(self) -> Policy: ...
 
     def arranging(
-        self, tiers: Sequence[Tier[C]], spread: Spread, inner: Callable[[Sequence[Tier[C]], Spread], Pick[C] | None]
+        self, tiers: Sequence[Tier[C]], spread: Spread, inner: Inner[C]
     ) -> Generator[None, None, Pick[C] | None]:
         """Build the pick over all priorities; `inner` builds the other policy's over what it is given."""
 
@@ -78,7 +96,7 @@ def arrange(
     """The pick over all priorities; None when no host may be picked. Yields about every millisecond."""
     if isinstance(policy, Outer):
         child = policy.child
-        return policy.arranging(tiers, spread, lambda some, how: arranged(child, some, how, cluster))
+        return policy.arranging(tiers, spread, lambda some, how: arrange(child, some, how, cluster))
     return arrange_by(lambda each: compose(each, tiers, spread), policy, cluster)
 
 
@@ -88,30 +106,30 @@ def arrange_by(
     """The pick that a policy gives when it is composed like this. Yields about every millisecond."""
     if not isinstance(policy, Gradual):
         return composing(policy)
-    rehearsal = Rehearsal()
+    consistent = isinstance(policy, ConsistentPolicy)
+    rehearsal = ConsistentRehearsal() if consistent else Rehearsal()
     composing(rehearsal)
     picks: list[Pick[C]] = []
     for candidates, shares in rehearsal.asked:
         yield
-        picks.append((yield from build(policy, candidates, shares or shares_of(candidates), cluster)))
-    pick = composing(Ready(picks))
-    own = policy.consistency.policies
+        picks.append((yield from build(policy, candidates, shares, cluster)))
+    pick = composing(ConsistentReady(picks) if consistent else Ready(picks))
+    own = policy.consistency.policies if isinstance(policy, Tabular) else ()
     return keyed(pick, cluster.key(own)) if pick is not None and own else pick
 
 
 def arranged(policy: Policy, tiers: Sequence[Tier[C]], spread: Spread, cluster: Surroundings) -> Pick[C] | None:
     """The same in one go."""
-    steps = arrange(policy, tiers, spread, cluster)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            pick: Pick[C] | None = done.value
-            return pick
+    return finished(arrange(policy, tiers, spread, cluster))
 
 
-def build(policy: Gradual, candidates: tuple[C, ...], shares: tuple[float, ...], cluster: Surroundings) -> Steps[C]:
-    """One table, with a bound on what a host may have where there is one."""
+def build(
+    policy: Gradual, candidates: tuple[C, ...], shares: tuple[float, ...] | None, cluster: Surroundings
+) -> Steps[C]:
+    """One pick; of a table, with a bound on what a host may have where there is one."""
+    if not isinstance(policy, Tabular):
+        return (yield from policy.building(candidates))
+    shares = shares or (yield from weighing(candidates))
     pick = yield from policy.building(candidates, shares)
     percent = policy.consistency.balance
     return bounded(pick, candidates, shares, percent, cluster) if percent else pick
@@ -127,11 +145,6 @@ def keyed(pick: Pick[C], key: Key) -> Pick[C]:
     return choose
 
 
-def outlasts(policy: Policy) -> bool:
-    """Whether the former pick of a policy can serve on while a new one is being built."""
-    return isinstance(policy, Gradual) or (isinstance(policy, Outer) and not reads_keys(policy))
-
-
 def reads_keys(policy: Policy) -> bool:
     """Whether it matters which key a request has."""
-    return reads_keys(policy.child) if isinstance(policy, Outer) else isinstance(policy, Gradual)
+    return reads_keys(policy.child) if isinstance(policy, Outer) else isinstance(policy, ConsistentPolicy)

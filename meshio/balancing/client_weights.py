@@ -6,7 +6,7 @@ Envoy: source/extensions/load_balancing_policies/client_side_weighted_round_robi
 from dataclasses import dataclass
 
 from meshio.balancing.load_report import LoadReport
-from meshio.balancing.policy import C, Pick, Policy
+from meshio.balancing.policy import C, Pick, Policy, Steps
 from meshio.balancing.round_robin import RoundRobin
 from meshio.balancing.slow_start import SlowStart
 
@@ -34,6 +34,10 @@ class ClientWeights:
     def over(self, candidates: tuple[C, ...]) -> Pick[C]:
         """Turns by the weights that the candidates have now; it is built anew when they change."""
         return RoundRobin(self.slow_start).over(candidates)
+
+    def building(self, candidates: tuple[C, ...], shares: tuple[float, ...] | None = None) -> Steps[C]:
+        """The same in steps."""
+        return RoundRobin(self.slow_start).building(candidates)
 
     def weight(self, report: LoadReport) -> int | None:
         """What a report is worth: requests per second that the host could serve. None: it says too little."""

@@ -7,13 +7,14 @@ period is laid out in advance, so that a turn costs one index. Everyone starts s
 fleet of clients does not begin with the same host.
 """
 
-from collections.abc import Callable, Sequence
-from functools import reduce
+from collections.abc import Callable, Generator, Sequence
 from heapq import heapify, heapreplace
 from itertools import count
 from math import gcd, inf, nextafter
 from random import random, randrange
 from typing import TypeVar
+
+from meshio.balancing.policy import PORTION, finished
 
 T = TypeVar("T")
 
@@ -24,9 +25,16 @@ APART = 1e-9  # of the shortest pause, between deadlines that fall together
 
 def turns(entries: Sequence[T], weights: Sequence[int]) -> Callable[[], T]:
     """The entries in turn. Weights are at least 1."""
-    unit = reduce(gcd, weights)
+    return finished(turning(entries, weights))
+
+
+def turning(entries: Sequence[T], weights: Sequence[int]) -> Generator[None, None, Callable[[], T]]:
+    """The same, yielding about every millisecond."""
+    unit = gcd(*weights)
     if sum(weights) // unit > max(1024, LARGEST_PERIOD * len(entries)):
-        return unequal_turns(entries, weights)
+        return (yield from unequal_turning(entries, weights))
+    if len(entries) > PORTION:
+        yield
     period = lay_out(entries, [weight // unit for weight in weights])
     size = len(period)
     turn = count(randrange(size)).__next__
@@ -48,8 +56,15 @@ def lay_out(entries: Sequence[T], weights: Sequence[int]) -> tuple[T, ...]:
 
 def unequal_turns(entries: Sequence[T], weights: Sequence[float]) -> Callable[[], T]:
     """The entries in turn, for weights that are large or no whole numbers. Weights are above 0."""
+    return finished(unequal_turning(entries, weights))
+
+
+def unequal_turning(entries: Sequence[T], weights: Sequence[float]) -> Generator[None, None, Callable[[], T]]:
+    """The same, yielding about every millisecond."""
     pairs = [(entry, 1 / weight) for entry, weight in zip(entries, weights, strict=True)]
-    owners, queue = first_deadlines(pairs, weights)
+    if len(pairs) > PORTION:
+        yield
+    owners, queue = yield from first_deadlines(pairs, weights)
 
     def turn() -> T:
         due = queue[0]
@@ -65,30 +80,27 @@ def unequal_turns(entries: Sequence[T], weights: Sequence[float]) -> Callable[[]
     return turn
 
 
-def first_deadlines(entries: Sequence[T], weights: Sequence[float]) -> tuple[dict[float, T], list[float]]:
-    """Entries by deadline, and the heap of deadlines: floats compare faster than tuples do.
+def first_deadlines(
+    entries: Sequence[T], weights: Sequence[float]
+) -> Generator[None, None, tuple[dict[float, T], list[float]]]:
+    """Entries by deadline, and the heap of deadlines: floats compare faster than tuples do. In steps.
 
     They are those of a random moment: whoever was due before has had its turns. Deadlines that fall together are
     kept apart by next to nothing, in the order in which they are to be served.
     """
     moment = random() * PERIODS / min(weights)
     apart = APART / max(weights)
-    order = sorted(range(len(entries)), key=weights.__getitem__)
-    lightest_first = [weights[i] for i in order]
-    dues = [(int(moment * weight) + 1) / weight + rank * apart for rank, weight in enumerate(lightest_first)]
-    owners = dict(zip(dues, [entries[i] for i in order], strict=True))
-    if len(owners) < len(entries):
-        owners = moved_apart(dues, [entries[i] for i in order])
+    lightest_first = sorted(range(len(entries)), key=weights.__getitem__)
+    owners: dict[float, T] = {}
+    for start in range(0, len(entries), PORTION):
+        if start:
+            yield
+        for rank, i in enumerate(lightest_first[start : start + PORTION], start):
+            weight = weights[i]
+            due = (int(moment * weight) + 1) / weight + rank * apart
+            while due in owners:  # equal as floats: apart by the least possible difference, in their order
+                due = nextafter(due, inf)
+            owners[due] = entries[i]
     queue = list(owners)
     heapify(queue)
     return owners, queue
-
-
-def moved_apart(dues: Sequence[float], entries: Sequence[T]) -> dict[float, T]:
-    """Entries by deadline; those that are equal as floats by the least possible difference, in their order."""
-    owners: dict[float, T] = {}
-    for due, entry in zip(dues, entries, strict=True):
-        while due in owners:
-            due = nextafter(due, inf)
-        owners[due] = entry
-    return owners

@@ -12,7 +12,7 @@ from math import inf, nextafter
 from random import random
 
 from meshio.balancing.edf import first_deadlines
-from meshio.balancing.policy import C, Pick
+from meshio.balancing.policy import PORTION, C, Pick, Steps, finished, weights_of
 from meshio.balancing.slow_start import SlowStart
 from meshio.message import Request
 
@@ -34,9 +34,13 @@ class LeastRequest:
 
     def over(self, candidates: tuple[C, ...]) -> Pick[C]:
         """Build the pick."""
-        weights = {candidate.weight for candidate in candidates}
-        if len(weights) > 1 or any(isinstance(candidate.weight, float) for candidate in candidates):
-            return lighter_turns(candidates, self.bias)
+        return finished(self.building(candidates))
+
+    def building(self, candidates: tuple[C, ...], shares: tuple[float, ...] | None = None) -> Steps[C]:
+        """The same in steps."""
+        weights = yield from weights_of(candidates)
+        if len(set(weights)) > 1 or float in set(map(type, weights)):
+            return (yield from lighter_turns(candidates, self.bias))
         if len(candidates) == 1:
             (only,) = candidates
             return lambda request: only
@@ -81,10 +85,15 @@ def least_of_all(candidates: tuple[C, ...]) -> Pick[C]:
     return pick
 
 
-def lighter_turns(candidates: tuple[C, ...], bias: float) -> Pick[C]:
+def lighter_turns(candidates: tuple[C, ...], bias: float) -> Steps[C]:
     """Earliest deadline first; how soon a candidate is due again depends on its weight and load at this moment."""
-    now = [candidate.weight / (candidate.inflight + 1) ** bias for candidate in candidates]
-    owners, queue = first_deadlines(candidates, now)
+    now: list[float] = []
+    for start in range(0, len(candidates), PORTION):
+        if start:
+            yield
+        some = candidates[start : start + PORTION]
+        now += [candidate.weight / (candidate.inflight + 1) ** bias for candidate in some]
+    owners, queue = yield from first_deadlines(candidates, now)
 
     def pick(request: Request) -> C:
         due = queue[0]

@@ -6,11 +6,12 @@ its localities); this module says which.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Generator, Hashable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, chain
+from operator import attrgetter
 from random import random
-from typing import Generic, NoReturn
+from typing import Generic, NoReturn, TypeAlias
 
 from meshio.balancing.edf import unequal_turns
 from meshio.balancing.policy import C, ConsistentPolicy, Pick, Policy, shares_of
@@ -19,6 +20,7 @@ from meshio.errors import NoHealthyHost
 from meshio.message import Request
 
 FULL = 100
+FULL_WEIGHT = attrgetter("full_weight")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,11 @@ class Group(Generic[C]):
     weight: int = 0
     excluded: tuple[C, ...] = ()
     place: Hashable = None
+
+    @property
+    def counted(self) -> int:
+        """How many hosts there are, without those that count for nothing."""
+        return len(self.hosts) - len(self.excluded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,8 @@ class Spread:
 
 
 Tier = tuple[Group[C], ...]
+Inner: TypeAlias = Callable[[Sequence[Tier[C]], Spread], Generator[None, None, Pick[C] | None]]
+"""What builds the pick of a policy within another one, in steps."""
 Choose = Callable[[Group[C]], tuple[C, ...]]
 Shares = tuple[int, ...]
 
@@ -80,7 +89,7 @@ def spread_loads(tiers: Sequence[Tier[C]], spread: Spread, each: Sequence[Spread
 
     `each` says how much a priority can take, where priorities differ in that.
     """
-    hosts, counted = count(tiers, everyone), count(tiers, counted_hosts)
+    hosts, counted = count(tiers, everyone), [sum(group.counted for group in tier) for tier in tiers]
     healthy, degraded = count(tiers, healthy_hosts), count(tiers, degraded_hosts)
     sound, weak = [], []
     for tier, own, *size in zip(tiers, each or [spread] * len(tiers), healthy, degraded, counted, strict=True):
@@ -106,7 +115,8 @@ def spread_loads(tiers: Sequence[Tier[C]], spread: Spread, each: Sequence[Spread
 
 def loads_without(tiers: Sequence[Tier[C]], spread: Spread, excluded: frozenset[int]) -> Loads | None:
     """The loads when some priorities take none (Envoy: previous_priorities.cc); None when no other one is available."""
-    healthy, degraded, counted = (count(tiers, kind) for kind in (healthy_hosts, degraded_hosts, counted_hosts))
+    healthy, degraded = count(tiers, healthy_hosts), count(tiers, degraded_hosts)
+    counted = [sum(group.counted for group in tier) for tier in tiers]
     sound, weak = [], []
     for priority, (fit, limping, total) in enumerate(zip(healthy, degraded, counted, strict=True)):
         takes = priority not in excluded
@@ -124,9 +134,13 @@ def count(tiers: Sequence[Tier[C]], choose: Choose[C]) -> list[int]:
 
 def weigh(tier: Tier[C]) -> tuple[int, int, int]:
     """The weights of healthy hosts, of degraded ones and of all that count."""
-    kinds = (healthy_hosts, degraded_hosts, counted_hosts)
-    healthy, degraded, total = (sum(host.full_weight for group in tier for host in kind(group)) for kind in kinds)
-    return healthy, degraded, total
+    kinds = (healthy_hosts, degraded_hosts, everyone, excluded_hosts)
+    healthy, degraded, total, apart = (sum(whole_weight(kind(group)) for group in tier) for kind in kinds)
+    return healthy, degraded, total - apart
+
+
+def whole_weight(hosts: tuple[C, ...]) -> int:
+    return sum(map(FULL_WEIGHT, hosts))
 
 
 def availability(count: int, total: int, spread: Spread) -> int:
@@ -213,11 +227,6 @@ def everyone(group: Group[C]) -> tuple[C, ...]:
     return group.hosts
 
 
-def counted_hosts(group: Group[C]) -> tuple[C, ...]:
-    excluded = group.excluded
-    return tuple(host for host in group.hosts if host not in excluded) if excluded else group.hosts
-
-
 def healthy_hosts(group: Group[C]) -> tuple[C, ...]:
     return group.healthy
 
@@ -226,9 +235,13 @@ def degraded_hosts(group: Group[C]) -> tuple[C, ...]:
     return group.degraded
 
 
+def excluded_hosts(group: Group[C]) -> tuple[C, ...]:
+    return group.excluded
+
+
 def among(policy: Policy, tier: Tier[C], choose: Choose[C], spread: Spread) -> Pick[C] | None:
     """The pick over one priority."""
-    candidates = tuple(host for group in tier for host in choose(group))
+    candidates = choose(tier[0]) if len(tier) == 1 else tuple(chain.from_iterable(map(choose, tier)))
     if not candidates:
         return None
     if spread.locality_weighted and isinstance(policy, ConsistentPolicy):
@@ -249,7 +262,8 @@ def by_zone(policy: Policy, tier: Tier[C], choose: Choose[C], spread: Spread) ->
     """The own zone first; None where zones do not count. As in Envoy, a zone may be drawn that has no hosts."""
     rule, senders = spread.zone_aware, spread.senders
     assert senders is not None
-    zones = [Zone(group.place, len(group.healthy), sum(host.full_weight for host in group.healthy)) for group in tier]
+    weigh = whole_weight if rule.by_weight else len
+    zones = [Zone(group.place, len(group.healthy), weigh(group.healthy)) for group in tier]
     allotment = allot(zones, senders, rule)
     if allotment is None or rule.share == 0:
         return None
@@ -285,7 +299,7 @@ def by_locality(policy: Policy, tier: Tier[C], choose: Choose[C], spread: Spread
 
 
 def effective_weight(group: Group[C], eligible: int, spread: Spread) -> float:
-    total = len(counted_hosts(group))
+    total = group.counted
     return group.weight * min(1.0, spread.overprovisioning / 100 * eligible / total) if total else 0.0
 
 

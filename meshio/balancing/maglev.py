@@ -4,7 +4,7 @@ Eisenbud et al., Maglev: A Fast and Reliable Software Network Load Balancer, NSD
 """
 
 from array import array
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, cycle, filterfalse, islice
 from math import isqrt
@@ -14,11 +14,13 @@ from typing import TypeAlias
 from xxhash import xxh64_intdigest
 
 from meshio.balancing.consistent import USUAL, Consistency
-from meshio.balancing.policy import C, Pick, Steps, finished, shares_of
+from meshio.balancing.policy import C, Pick, Steps, finished, shares_of, weighing
 from meshio.message import Request
 
 WORD = 2**64
 PORTION = 512  # places between two turns of the loop: less than a millisecond
+SORTED = 1024  # of the last places that are sorted in one go
+RUN = 2048  # candidates that are sorted in one go
 COPIES = 16384  # places that are copied in one go
 KEPT = 16  # tables that are remembered
 
@@ -40,9 +42,9 @@ class Maglev:
         """Build the pick in one go."""
         return finished(self.building(candidates, shares))
 
-    def building(self, candidates: tuple[C, ...], shares: tuple[float, ...]) -> Steps[C]:
+    def building(self, candidates: tuple[C, ...], shares: tuple[float, ...] | None = None) -> Steps[C]:
         """Build the pick. A request without a key goes anywhere; one that passes hosts over takes another place."""
-        table = yield from self.table(candidates, shares)
+        table = yield from self.table(candidates, shares or (yield from weighing(candidates)))
         owners: list[C] = []
         for start in range(0, self.table_size, COPIES):
             owners.extend(map(candidates.__getitem__, table[start : start + COPIES]))
@@ -62,7 +64,7 @@ class Maglev:
     def table(self, candidates: tuple[C, ...], shares: tuple[float, ...]) -> Generator[None, None, Sequence[int]]:
         """The index of the owner of each place.
 
-        It takes 40 ms and more, so that a table is remembered for when the same hosts are back: after an ejection,
+        It takes 20 ms and more, so that a table is remembered for when the same hosts are back: after an ejection,
         and after an update that changed something else.
         """
         keys = yield from self.consistency.keying(candidates)
@@ -83,13 +85,13 @@ TABLES: dict[Recipe, Sequence[int]] = {}
 def lay_out(keys: tuple[bytes, ...], shares: tuple[float, ...], size: int) -> Generator[None, None, Sequence[int]]:
     """Candidates choose places in turn, in the order of their keys."""
     table, taken = array("L", bytes(array("L").itemsize * size)), bytearray(size)
-    order = sorted(range(len(keys)), key=keys.__getitem__)
+    order = yield from in_order(keys)
     places: list[Iterator[int]] = []
     for start in range(0, len(order), PORTION):
         places += [free_places(keys[i], taken) for i in order[start : start + PORTION]]
         yield
     rounds = turns_by_share([shares[i] for i in order])
-    free, few = size, isqrt(size) // 3
+    free, few = size, last_places(size, len(keys))
     while free > few:
         portion = max(1, min(PORTION, free // 16))  # the fewer are free, the longer they are looked for
         for turn in islice(rounds, portion):
@@ -98,13 +100,38 @@ def lay_out(keys: tuple[bytes, ...], shares: tuple[float, ...], size: int) -> Ge
             table[place] = order[turn]
         free -= portion
         yield
-    left = list(untaken(taken))
+    left, known = list(untaken(taken)), dict[int, Iterator[int]]()
+    sorted_before = 0
     for turn in islice(rounds, free):
-        place = min(left, key=ranking(keys[order[turn]], size))
-        left.remove(place)
+        if turn not in known:
+            sorted_before += len(left)
+            if sorted_before > SORTED:
+                sorted_before = len(left)
+                yield
+            known[turn] = filterfalse(taken.__getitem__, ranked(keys[order[turn]], left, size))
+        place = next(known[turn])
+        taken[place] = 1
         table[place] = order[turn]
+    while places:  # thousands of iterators take a while to go, too
+        yield
+        del places[-PORTION:]
     yield
     return table
+
+
+def last_places(size: int, candidates: int) -> int:
+    """How few places are found faster by sorting them for each candidate than by trying them in turn."""
+    return max(isqrt(size) // 3, min(SORTED, size // (3 * candidates)))
+
+
+def in_order(keys: tuple[bytes, ...]) -> Generator[None, None, list[int]]:
+    """Candidates by key. Sorted runs are merged by the sort itself, faster than it would find their order."""
+    order: list[int] = []
+    for start in range(0, len(keys), RUN):
+        order += sorted(range(start, min(start + RUN, len(keys))), key=keys.__getitem__)
+        yield
+    order.sort(key=keys.__getitem__)
+    return order
 
 
 def free_places(key: bytes, taken: bytearray) -> Iterator[int]:
@@ -122,11 +149,12 @@ def untaken(taken: bytearray) -> Iterator[int]:
         at = taken.find(0, at + 1)
 
 
-def ranking(key: bytes, size: int) -> Callable[[int], int]:
-    """Where a place is in a candidate's permutation: few places are found faster by asking each of them."""
+def ranked(key: bytes, places: Sequence[int], size: int) -> Iterator[int]:
+    """Some places in the order of a candidate's permutation."""
     offset, skip = stride(key, size)
     back = pow(skip, -1, size)
-    return lambda place: (place - offset) * back % size
+    ranks = sorted([(place - offset) * back % size for place in places])
+    return ((offset + rank * skip) % size for rank in ranks)
 
 
 def stride(key: bytes, size: int) -> tuple[int, int]:

@@ -4,16 +4,14 @@ Envoy: source/extensions/load_balancing_policies/override_host/load_balancer.cc.
 hosts that the cluster does not have are passed over, and their health is not asked for.
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from itertools import chain
 
-from meshio.balancing.locality import Spread, Tier
-from meshio.balancing.policy import C, Pick, Policy
+from meshio.balancing.locality import Inner, Spread, Tier
+from meshio.balancing.policy import PORTION, C, Pick, Policy
 from meshio.errors import NoHealthyHost
 from meshio.message import Request
-
-Inner: TypeAlias = Callable[[Sequence[Tier[C]], Spread], Pick[C] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +31,13 @@ class OverrideHost:
         self, tiers: Sequence[Tier[C]], spread: Spread, inner: Inner[C]
     ) -> Generator[None, None, Pick[C] | None]:
         """Look hosts up by name, over all priorities and in whatever health."""
-        yield from ()
-        hosts = {host.name: host for tier in tiers for group in tier for host in group.hosts}
-        otherwise = inner(tiers, spread)
+        hosts: dict[str, C] = {}
+        for group in chain.from_iterable(tiers):
+            for start in range(0, len(group.hosts), PORTION):
+                if start:
+                    yield
+                hosts.update((host.name, host) for host in group.hosts[start : start + PORTION])
+        otherwise = yield from inner(tiers, spread)
         if not hosts:
             return None
         names = tuple(name.encode() for name in self.headers)

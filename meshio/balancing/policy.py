@@ -1,6 +1,7 @@
 """What a balancing policy is: a frozen value that builds a pick over candidates."""
 
 from collections.abc import Callable, Generator
+from operator import attrgetter
 from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from meshio.balancing.labels import Labels
@@ -41,6 +42,9 @@ Pick: TypeAlias = Callable[[Request], C]
 Steps: TypeAlias = Generator[None, None, Pick[C]]
 """Work that yields about every millisecond and returns a pick."""
 
+PORTION = 2048  # candidates that are looked at in one go: a fraction of a millisecond for each look
+WEIGHT = attrgetter("weight")
+
 
 class Policy(Protocol):
     """A way to choose: a frozen value, part of a Cluster."""
@@ -63,11 +67,33 @@ def shares_of(candidates: tuple[C, ...]) -> tuple[float, ...]:
     return tuple(candidate.weight / total for candidate in candidates)
 
 
+def weighing(candidates: tuple[C, ...]) -> Generator[None, None, tuple[float, ...]]:
+    """The same, yielding about every millisecond."""
+    weights = yield from weights_of(candidates)
+    total = sum(weights)
+    shares: list[float] = []
+    for start in range(0, len(weights), PORTION):
+        if start:
+            yield
+        shares += [weight / total for weight in weights[start : start + PORTION]]
+    return tuple(shares)
+
+
+def weights_of(candidates: tuple[C, ...]) -> Generator[None, None, list[float]]:
+    """The candidates' weights, yielding about every millisecond."""
+    weights: list[float] = []
+    for start in range(0, len(candidates), PORTION):
+        if start:
+            yield
+        weights += map(WEIGHT, candidates[start : start + PORTION])
+    return weights
+
+
 def finished(steps: Generator[None, None, T]) -> T:
-    """The pick, in one go."""
+    """What they return, in one go."""
     while True:
         try:
             next(steps)
         except StopIteration as done:
-            pick: T = done.value
-            return pick
+            found: T = done.value
+            return found

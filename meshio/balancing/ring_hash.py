@@ -12,12 +12,14 @@ from xxhash import xxh64_intdigest
 
 from meshio.balancing.consistent import USUAL, Consistency
 from meshio.balancing.murmur import murmur2
-from meshio.balancing.policy import C, Pick, Steps, finished, shares_of
+from meshio.balancing.policy import C, Pick, Steps, finished, shares_of, weighing
 from meshio.message import Request
 
 PORTION = 512  # places between two turns of the loop: less than a millisecond
 SLICE = 1024  # places that are sorted in one go
 COMPACT = 65536  # places beyond which they are kept as machine words
+OWNER_BITS = 23  # as many hosts as there may be places
+OWNER = 2**OWNER_BITS - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +41,28 @@ class RingHash:
         """Build the pick in one go."""
         return finished(self.building(candidates, shares))
 
-    def building(self, candidates: tuple[C, ...], shares: tuple[float, ...]) -> Steps[C]:
+    def building(self, candidates: tuple[C, ...], shares: tuple[float, ...] | None = None) -> Steps[C]:
         """Build the pick. A request without a key goes anywhere; one that passes hosts over goes on along the ring.
 
         Places are sorted slice by slice, so that not even the largest ring is sorted in one go.
         """
+        shares = shares or (yield from weighing(candidates))
         expected = self.size(shares)
-        slices: list[list[tuple[int, int]]] = [[] for _ in range(expected // SLICE + 1)]
-        part = 2**64 // len(slices) + 1
+        bits = (expected // SLICE).bit_length()
+        slices: list[list[int]] = [[] for _ in range(1 << bits)]
+        shift = 64 + OWNER_BITS - bits
         keys = yield from self.consistency.keying(candidates)
         places = self.places(keys, shares)
         while portion := list(islice(places, PORTION)):
             for place in portion:
-                slices[place[0] // part].append(place)
+                slices[place >> shift].append(place)
             yield
         hashes: list[int] | array[int] = array("Q") if expected > COMPACT else []
         owners: list[C] = []
         for each in slices:
             each.sort()
-            hashes.extend([place for place, _ in each])
-            owners += [candidates[i] for _, i in each]
+            hashes.extend([place >> OWNER_BITS for place in each])
+            owners += [candidates[place & OWNER] for place in each]
             each.clear()
             yield
         size = len(owners)
@@ -79,15 +83,26 @@ class RingHash:
         least = min(shares)
         return min(ceil(least * self.minimum) / least, float(self.maximum))
 
-    def places(self, keys: tuple[bytes, ...], shares: tuple[float, ...]) -> Iterator[tuple[int, int]]:
-        """Every place on the ring, as (hash, index of its owner). The sums run in floats exactly as Envoy's do."""
+    def places(self, keys: tuple[bytes, ...], shares: tuple[float, ...]) -> Iterator[int]:
+        """Every place on the ring: its hash, and in the lowest bits the index of its owner.
+
+        One number sorts faster than two, and is none of the objects that the garbage collector walks. The sums run in
+        floats exactly as Envoy's do.
+        """
         digest = murmur2 if self.murmur else xxh64_intdigest
         scale = self.scale(shares)
-        placed = target = 0.0
+        placed, target = 0, 0.0
         for i, (key, share) in enumerate(zip(keys, shares, strict=True)):
             target += scale * share
-            copy = 0
-            while placed < target:
-                yield digest(b"%b_%d" % (key, copy)), i
-                copy += 1
-                placed += 1
+            copies, prefix = max(ceil(target) - placed, 0), key + b"_"
+            placed += copies
+            for start in range(0, copies, PORTION):
+                numbers = NUMBERS[:copies] if copies <= PORTION else numbered(start, min(start + PORTION, copies))
+                yield from [digest(prefix + number) << OWNER_BITS | i for number in numbers]
+
+
+def numbered(start: int, end: int) -> list[bytes]:
+    return [b"%d" % number for number in range(start, end)]
+
+
+NUMBERS = numbered(0, PORTION)

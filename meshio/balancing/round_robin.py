@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from meshio.balancing.edf import turns
+from meshio.balancing.edf import turning
 from meshio.balancing.least_request import lighter_turns
-from meshio.balancing.policy import C, Pick
+from meshio.balancing.policy import C, Pick, Steps, finished, weights_of
 from meshio.balancing.slow_start import SlowStart
 from meshio.message import Request
 
@@ -17,10 +17,15 @@ class RoundRobin:
 
     def over(self, candidates: tuple[C, ...]) -> Pick[C]:
         """Build the pick; it begins at a random candidate."""
-        weights = [candidate.weight for candidate in candidates if isinstance(candidate.weight, int)]
-        if len(weights) < len(candidates):
-            return lighter_turns(candidates, 0.0)
-        turn = turns(candidates, weights)
+        return finished(self.building(candidates))
+
+    def building(self, candidates: tuple[C, ...], shares: tuple[float, ...] | None = None) -> Steps[C]:
+        """The same in steps."""
+        weights = yield from weights_of(candidates)
+        whole = [weight for weight in weights if isinstance(weight, int)]
+        if len(whole) < len(candidates):
+            return (yield from lighter_turns(candidates, 0.0))
+        turn = yield from turning(candidates, whole)
 
         def pick(request: Request) -> C:
             return turn()

@@ -5,21 +5,23 @@ its own priorities and panic. Which host belongs to which subset is worked out w
 hosts of one subset when the first request asks for it.
 """
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Generic, Literal, TypeAlias
 
 from meshio.balancing.labels import Label, Labels, alternatives
-from meshio.balancing.locality import Group, Spread, Tier
-from meshio.balancing.policy import C, Pick, Policy
+from meshio.balancing.locality import Group, Inner, Spread, Tier
+from meshio.balancing.policy import C, Pick, Policy, finished
 from meshio.errors import NoHealthyHost
 from meshio.message import Request
 
 Fallback: TypeAlias = Literal["none", "any", "default", "keys", ""]
-Inner: TypeAlias = Callable[[Sequence[Tier[C]], Spread], Pick[C] | None]
+Place: TypeAlias = tuple[int, int]
+"""A priority and the position of a locality in it."""
 
-PORTION = 256  # hosts between two turns of the loop: less than a millisecond
+PORTION = 1024  # hosts between two turns of the loop: less than a millisecond, where they share their labels
+FEW = 64  # kinds of labels that are new between two turns of the loop
 ALTERNATIVES = "fallback_list"  # what routes call a list of other labels to try
 
 
@@ -69,25 +71,27 @@ class Subset:
     ) -> Generator[None, None, Pick[C] | None]:
         """Sort the hosts into subsets. `inner` builds the child's pick over some of them."""
         sorting = Sorting(self, tiers, spread, inner)
+        sorted_before = 0
         for at, tier in enumerate(tiers):
-            for group in tier:
+            for i, group in enumerate(tier):
                 for start in range(0, len(group.hosts), PORTION):
-                    if start:
+                    some = group.hosts[start : start + PORTION]
+                    sorted_before += len(some)
+                    if sorted_before > PORTION:
+                        sorted_before = len(some)
                         yield
-                    sorting.add(at, group.hosts[start : start + PORTION])
+                    yield from sorting.add((at, i), some)
         return chosen(self, sorting) if any(group.hosts for tier in tiers for group in tier) else None
 
-    def labels_in(self, candidate: C, keys: tuple[str, ...]) -> Iterable[Labels]:
-        """The subsets of these names that a host belongs to: none, if it has not all of them."""
-        own = dict(candidate.labels)
+    def labels_in(self, own: dict[str, Label], keys: tuple[str, ...]) -> Iterable[Labels]:
+        """The subsets of these names that hosts with such labels belong to: none, if they have not all of them."""
         if not keys or any(key not in own for key in keys):
             return ()
         values = [alternatives(own[key]) if self.list_as_any else (own[key],) for key in keys]
         return (tuple(zip(keys, each, strict=True)) for each in product(*values))
 
-    def is_default(self, candidate: C) -> bool:
-        """Whether a host belongs to the default subset."""
-        own = dict(candidate.labels)
+    def is_default(self, own: dict[str, Label]) -> bool:
+        """Whether hosts with such labels belong to the default subset."""
         return all(self.matches(own.get(key), wanted) for key, wanted in self.default)
 
     def matches(self, label: Label | None, wanted: Label) -> bool:
@@ -110,17 +114,20 @@ class Subset:
 
 @dataclass(slots=True)
 class Members(Generic[C]):
-    """The hosts of one subset, and the pick among them once somebody asked."""
+    """The hosts of one subset by locality, and the pick among them once somebody asked."""
 
-    hosts: set[C] = field(default_factory=set)
-    single: dict[int, C] | None = None
+    hosts: dict[Place, list[C]] = field(default_factory=dict)
+    single: bool = False
     pick: Pick[C] | None = None
     built: bool = False
 
 
 @dataclass(slots=True)
 class Sorting(Generic[C]):
-    """Hosts by subset. Two more subsets hold all hosts and those of the default."""
+    """Hosts by subset. Two more subsets hold all hosts and those of the default.
+
+    homes   where hosts of some labels belong, at the place that is looked at: most share their labels with others
+    """
 
     policy: Subset
     tiers: Sequence[Tier[C]]
@@ -129,47 +136,76 @@ class Sorting(Generic[C]):
     subsets: dict[Labels, Members[C]] = field(default_factory=dict)
     everyone: Members[C] = field(default_factory=Members)
     default: Members[C] = field(default_factory=Members)
+    homes: dict[Labels, tuple[list[C], ...]] = field(default_factory=dict)
+    place: Place = (-1, 0)
 
-    def add(self, priority: int, hosts: Sequence[C]) -> None:
-        """Some hosts of a priority."""
+    def add(self, place: Place, hosts: Sequence[C]) -> Generator[None, None, None]:
+        """Some hosts of a locality. Yields where they have little in common."""
+        if place != self.place:
+            self.place = place
+            self.homes.clear()
+            self.everyone.hosts[place] = []
+        self.everyone.hosts[place] += hosts
+        homes = self.homes
+        known = len(homes)
         for host in hosts:
-            self.everyone.hosts.add(host)
-            if self.policy.is_default(host):
-                self.default.hosts.add(host)
-            for selector in self.policy.selectors:
-                for labels in self.policy.labels_in(host, selector.keys):
-                    members = self.subsets.get(labels)
-                    if members is None:
-                        members = self.subsets[labels] = Members(single={} if selector.single else None)
-                    members.hosts.add(host)
-                    if members.single is not None:
-                        members.single.setdefault(priority, host)
+            labels = host.labels
+            home = homes.get(labels)
+            if home is None:
+                if len(homes) - known > FEW:
+                    known = len(homes)
+                    yield
+                home = homes[labels] = self.home(labels)
+            for members in home:
+                members.append(host)
+
+    def home(self, labels: Labels) -> tuple[list[C], ...]:
+        """Where hosts with these labels belong, in the locality that is looked at; in no subset twice."""
+        own = dict(labels)
+        found: dict[Labels | None, Members[C]] = {}
+        if self.policy.is_default(own):
+            found[None] = self.default
+        for selector in self.policy.selectors:
+            for subset in self.policy.labels_in(own, selector.keys):
+                members = self.subsets.get(subset)
+                if members is None:
+                    members = self.subsets[subset] = Members(single=selector.single)
+                found[subset] = members
+        return tuple(members.hosts.setdefault(self.place, []) for members in found.values())
 
     def pick(self, members: Members[C]) -> Pick[C] | None:
         """The pick within one subset; None when no host of it may be picked."""
         if not members.built:
             members.built = True
-            members.pick = self.single(members.single) if members.single is not None else self.among(members.hosts)
+            members.pick = self.single(members.hosts) if members.single else self.among(members.hosts)
         return members.pick
 
-    def single(self, hosts: dict[int, C]) -> Pick[C]:
-        only = hosts[min(hosts)]
+    def single(self, hosts: dict[Place, list[C]]) -> Pick[C]:
+        only = hosts[min(hosts)][0]
         return lambda request: only
 
-    def among(self, hosts: set[C]) -> Pick[C] | None:
+    def among(self, hosts: dict[Place, list[C]]) -> Pick[C] | None:
         weighted = self.spread.locality_weighted and self.policy.weigh
-        tiers = [tuple(self.narrowed(group, hosts) for group in tier) for tier in self.tiers]
-        return self.inner(tiers, replace(self.spread, locality_weighted=weighted))
+        tiers = [
+            tuple(self.narrowed(group, tuple(hosts.get((at, i), ()))) for i, group in enumerate(tier))
+            for at, tier in enumerate(self.tiers)
+        ]
+        return finished(self.inner(tiers, replace(self.spread, locality_weighted=weighted)))
 
-    def narrowed(self, group: Group[C], members: set[C]) -> Group[C]:
+    def narrowed(self, group: Group[C], hosts: tuple[C, ...]) -> Group[C]:
         """Those of a locality that belong to a subset."""
-        hosts = tuple(host for host in group.hosts if host in members)
         weight = group.weight
         if self.policy.scale and group.hosts:
             weight = half_up(weight * len(hosts) / len(group.hosts))
-        healthy = tuple(host for host in group.healthy if host in members)
-        degraded = tuple(host for host in group.degraded if host in members)
-        return replace(group, hosts=hosts, healthy=healthy, degraded=degraded, weight=weight)
+        if not hosts:
+            return replace(group, hosts=(), healthy=(), degraded=(), excluded=(), weight=weight)
+        if group.healthy is group.hosts and not group.excluded:
+            return replace(group, hosts=hosts, healthy=hosts, weight=weight)
+        members = set(hosts)
+        healthy, degraded, excluded = (
+            tuple(host for host in some if host in members) for some in (group.healthy, group.degraded, group.excluded)
+        )
+        return replace(group, hosts=hosts, healthy=healthy, degraded=degraded, excluded=excluded, weight=weight)
 
 
 def half_up(value: float) -> int:

@@ -53,7 +53,7 @@ class Senders:
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """What one locality of a cluster has: healthy hosts, and their weight."""
+    """What one locality of a cluster has: healthy hosts, and their weight where that counts."""
 
     place: Hashable
     healthy: int

@@ -1,11 +1,13 @@
 """One try of one request at one host."""
 
-from asyncio import CancelledError
+from asyncio import CancelledError, Future, get_running_loop
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
 from time import monotonic
 from typing import Protocol, TypeAlias
 
-from meshio.errors import ConnectFailed, Overloaded, RequestError, ResetError, TimedOut
+from meshio.errors import ConnectFailed, Overloaded, RequestError, ResetError, TimedOut, Unbuilt
 from meshio.mesh.manner import Attempt, Manner
 from meshio.message import Header, Request, Response, Send
 from meshio.record import Record
@@ -14,7 +16,7 @@ from meshio.resilience.outlier import ANSWERED, BROKEN, LATE, UNCONNECTED, Origi
 from meshio.resilience.tries import UNLIMITED, TryLimits
 from meshio.routing.rewrite import rehost
 from meshio.upstream.host import Host
-from meshio.upstream.picky import picky_admission
+from meshio.upstream.picky import Admit, picky_admission
 from meshio.upstream.session import session_admission
 from meshio.upstream.upstream import NO_OUTCOME, Upstream
 
@@ -97,7 +99,10 @@ def attempt(upstream: Upstream, lines: Lines, manner: Manner) -> Send:
     async def send(request: Request) -> Response:
         record = request.record
         record.cluster = upstream.name
-        host = admit(request, avoid)
+        try:
+            host = admit(request, avoid)
+        except Unbuilt:
+            host = await admitted(upstream, admit, request, avoid)
         record.attempts += 1
         record.endpoint = host.name
         if rename and host.endpoint.hostname:
@@ -134,6 +139,25 @@ def attempt(upstream: Upstream, lines: Lines, manner: Manner) -> Send:
         return response
 
     return send
+
+
+async def admitted(upstream: Upstream, admit: Admit, request: Request, avoid: int) -> Host:
+    """Admit a request once the cluster's table is there: the first ones find it being built."""
+    while True:
+        changed = get_running_loop().create_future()
+        awaken = partial(resolve, changed)
+        upstream.follow(awaken)
+        try:
+            await changed
+        finally:
+            upstream.unfollow(awaken)
+        with suppress(Unbuilt):
+            return admit(request, avoid)
+
+
+def resolve(changed: Future[None]) -> None:
+    if not changed.done():
+        changed.set_result(None)
 
 
 def service_time(seconds: float) -> Header:

@@ -194,6 +194,8 @@ class Dataplane(Branch):
             branch.retire()
         if self._sweep is not None:
             self._sweep.cancel()
+        for upstream in self.upstreams.values():
+            upstream.give_up()
         for shadow in self._shadows:
             shadow.cancel()
         await asyncio.gather(*self._shadows, return_exceptions=True)
@@ -239,11 +241,8 @@ class Dataplane(Branch):
 
     def _finish_later(self, upstream: Upstream) -> bool:
         """A pick takes long to build. One that nobody asks for yet is finished by `_preparations`."""
-        if upstream.name in self._fresh:
-            return True
-        if not upstream.serving:
-            return False
-        self._start(gently(upstream.build()))
+        if upstream.name not in self._fresh:
+            self._start(gently(upstream.build()))
         return True
 
     def _start(self, shadow: Coroutine[Any, Any, None]) -> None:

@@ -6,11 +6,13 @@ of one host. What is far from usual says `rates.py`.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import attrgetter
 from random import random
 from typing import Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from meshio.resilience.rates import BELOW_OTHERS, TOO_OFTEN, FailurePercentage, Rate, SuccessRate, Tally
 
+EJECTED = attrgetter("ejected")
 Origin: TypeAlias = Literal[0, 1, 2, 3]
 ANSWERED: Origin = 0
 """The host answered; the status is its own."""
@@ -101,7 +103,7 @@ class Outliers(Generic[W]):
     def watch(self, hosts: Iterable[W]) -> None:
         """Take over the cluster's hosts after an update."""
         self.hosts = frozenset(hosts)
-        self.ejected = sum(host.ejected for host in self.hosts)
+        self.ejected = sum(map(EJECTED, self.hosts))
 
     def observe(self, host: W, status: int, origin: Origin, now: float) -> bool:
         """One outcome: an HTTP status; where `origin` is not ANSWERED, that of our own failure (503, timeout 504).

@@ -1,17 +1,30 @@
 """How the hosts of a cluster stand: sorted for the balancer, and in words."""
 
+from collections.abc import Generator
+
 from meshio.balancing.locality import FULL, Group, Spread, Tier, spread_loads
+from meshio.balancing.policy import PORTION, finished
 from meshio.balancing.zone import Senders
 from meshio.upstream.endpoint import NOWHERE, Locality, LocalityEndpoints
-from meshio.upstream.host import DEGRADED, FIT, UNFIT, Host
+from meshio.upstream.host import DEGRADED, FIT, UNFIT, Host, all_fit
 from meshio.upstream.roster import Groups
 
 
 def tiers(groups: Groups) -> list[Tier[Host]]:
     """The hosts by priority and locality, sorted by condition. There is always a first priority."""
+    return finished(sorting(groups))
+
+
+def sorting(groups: Groups) -> Generator[None, None, list[Tier[Host]]]:
+    """The same, yielding about every millisecond."""
     found: list[list[Group[Host]]] = [[] for _ in range(1 + max((group.priority for group, _ in groups), default=0))]
+    looked_at = 0
     for group, hosts in once_each(groups):
-        found[group.priority].append(sort_by_condition(hosts, group.weight, group.locality))
+        looked_at += len(hosts)
+        if looked_at > PORTION:
+            looked_at = 0
+            yield
+        found[group.priority].append((yield from sort_by_condition(hosts, group.weight, group.locality)))
     return [tuple(tier) for tier in found]
 
 
@@ -27,15 +40,29 @@ def once_each(groups: Groups) -> Groups:
     return tuple(joined.values())
 
 
-def sort_by_condition(hosts: tuple[Host, ...], weight: int, place: Locality = NOWHERE) -> Group[Host]:
-    conditions = [host.condition for host in hosts]
-    excluded = tuple(host for host in hosts if host.checkup is not None and host.checkup.uncounted)
-    if not excluded and all(condition is FIT for condition in conditions):
-        return Group(hosts, hosts, (), weight, (), place)
-    healthy = tuple(host for host, condition in zip(hosts, conditions, strict=True) if condition is FIT)
-    degraded = tuple(host for host, condition in zip(hosts, conditions, strict=True) if condition is DEGRADED)
-    leaving = tuple(host for host in hosts if host.endpoint.health == "draining" or host in excluded)
-    return Group(hosts, healthy, degraded, weight, leaving, place)
+def sort_by_condition(
+    hosts: tuple[Host, ...], weight: int, place: Locality = NOWHERE
+) -> Generator[None, None, Group[Host]]:
+    healthy: list[Host] = []
+    degraded: list[Host] = []
+    excluded: list[Host] = []
+    for start in range(0, len(hosts), PORTION):
+        if start:
+            yield
+        some = hosts[start : start + PORTION]
+        if all_fit(some):
+            healthy += some
+            continue
+        conditions = [host.condition for host in some]
+        healthy += [host for host, condition in zip(some, conditions, strict=True) if condition is FIT]
+        degraded += [host for host, condition in zip(some, conditions, strict=True) if condition is DEGRADED]
+        excluded += [host for host in some if host.endpoint.health == "draining" or is_uncounted(host)]
+    fit = hosts if len(healthy) == len(hosts) else tuple(healthy)
+    return Group(hosts, fit, tuple(degraded), weight, tuple(excluded), place)
+
+
+def is_uncounted(host: Host) -> bool:
+    return host.checkup is not None and host.checkup.uncounted
 
 
 def senders(groups: Groups, place: Locality) -> Senders | None:

@@ -5,15 +5,14 @@ rebuilt after an update, an ejection or a return, never per request.
 """
 
 from collections.abc import Callable, Generator, Iterator
-from typing import NoReturn, TypeAlias
+from typing import NoReturn
 
-from meshio.balancing.arrange import arrange, outlasts, reads_keys
-from meshio.balancing.hashing import HashPolicy, Key, compile_hash
+from meshio.balancing.arrange import arrange, reads_keys
 from meshio.balancing.locality import Spread, Tier
 from meshio.balancing.policy import Pick
 from meshio.balancing.slow_start import slow_start_of
 from meshio.balancing.zone import Senders
-from meshio.errors import ConfigError, NoHealthyHost, Overloaded
+from meshio.errors import NoHealthyHost, Overloaded, Unbuilt
 from meshio.message import Request
 from meshio.resilience.outlier import Origin, Outliers
 from meshio.upstream.checkups import examine, forgotten, passes, without
@@ -22,11 +21,12 @@ from meshio.upstream.destinations import Destinations
 from meshio.upstream.drops import dropping
 from meshio.upstream.endpoint import Address, LoadAssignment
 from meshio.upstream.host import Host
+from meshio.upstream.keys import Keys, unnamed
 from meshio.upstream.reports import Reports, reports_for
 from meshio.upstream.roster import Groups, Roster, enlist
 from meshio.upstream.sockets import tls_of
 from meshio.upstream.standby import standby
-from meshio.upstream.standing import standings, tiers
+from meshio.upstream.standing import sorting, standings, tiers
 from meshio.upstream.warmup import Warmup
 
 NO_OUTCOME = 0  # a status for `settle`: the request was given up and says nothing about the host
@@ -34,18 +34,6 @@ EMPTY = LoadAssignment("")
 STEPS = 8  # that the pick over few hosts may take in one go: one or two milliseconds
 FEW = 256  # endpoints whose hosts are made when the first request asks for them: a fraction of a millisecond
 SMOOTHING = 0.2  # weight of the newest latency in the moving average
-
-Keys: TypeAlias = Callable[[tuple[HashPolicy, ...]], Key]
-"""Compiles the hash policies of a cluster."""
-
-
-def unnamed(policies: tuple[HashPolicy, ...]) -> Key:
-    """For a client that does not say its own address; rewriting what is hashed takes a mesh."""
-    return compile_hash(policies, "", unwritten)
-
-
-def unwritten(pattern: str, substitution: str) -> NoReturn:
-    raise ConfigError(f"nobody is here to rewrite {pattern!r}")
 
 
 class Upstream:
@@ -61,7 +49,7 @@ class Upstream:
     followers             called whenever the pick was replaced
     keyed                 whether it looks at the key of a request
     later                 who is told that a pick takes long to build, and whether it will call `build` for it; until
-                          then the former pick serves
+                          then the former pick serves, and the first one raises Unbuilt
     key                   compiles the cluster's own hash policies
     """
 
@@ -102,9 +90,9 @@ class Upstream:
 
     @property
     def serving(self) -> bool:
-        """Whether there is any host to pick."""
+        """Whether there is any host to pick; while that is being found out for the first time, any host at all."""
         self._wake()
-        return self._serving
+        return self._serving or (self._building is not None and bool(self._hosts))
 
     @property
     def groups(self) -> Groups:
@@ -203,15 +191,34 @@ class Upstream:
 
     def rebuild_pick(self) -> None:
         """After an update, an ejection or a return."""
-        grouped, spread = self.standing()
-        self._building = arrange(self.cluster.policy, grouped, spread, self)
+        self._building = self._steps()
         patience = STEPS if len(self._hosts) <= FEW else 0
         for step, _ in enumerate(self.build()):
-            if step != patience or self.later is None or not outlasts(self.cluster.policy):
-                continue
-            if self.later(self):
-                self.pick = standby(self.cluster.policy, self._former, grouped, spread, self._hosts) or self._nobody
+            if step == patience and self.later is not None and self.later(self):
+                self._stand_by()
                 return
+
+    def _steps(self) -> Generator[None, None, Pick[Host] | None]:
+        grouped = yield from sorting(self._groups)
+        return (yield from arrange(self.cluster.policy, grouped, self._spread(), self))
+
+    def _stand_by(self) -> None:
+        """Let the former pick serve; where there is none, requests have to wait."""
+        if self._serving:
+            self.pick = standby(self.cluster.policy, self._former, self.standing, self._hosts)
+        else:
+            self.pick = self._unbuilt
+        for follow in self.followers:
+            follow()
+
+    def _unbuilt(self, request: Request) -> NoReturn:
+        raise Unbuilt(f"the pick of cluster {self.name!r} is being built")
+
+    def give_up(self) -> None:
+        """Nobody will finish the pick that is being built: who waits for it waits in vain."""
+        if self._building is not None:
+            self._building = None
+            self._serve(None)
 
     def build(self) -> Iterator[None]:
         """Go on with the pick that is being built, yielding about every millisecond, and put it in service.
@@ -283,7 +290,7 @@ class Upstream:
         """Choose a host and count the request in; `settle` counts it out.
 
         `avoid` is how often to draw again for a host that was not tried before. Raises NoHealthyHost,
-        Overloaded (circuit breaker) and Dropped.
+        Overloaded (circuit breaker), Dropped, and Unbuilt: ask again when the followers are called.
         """
         if self.active >= self._max_requests:
             raise Overloaded(f"cluster {self.name!r} has {self.active} requests under way, as many as it may")

@@ -117,7 +117,7 @@ def test_without_anybody_who_finishes_it_later_a_pick_is_built_at_once():
 
 def labelled(*hosts: int) -> LoadAssignment:
     """Even hosts have one label, odd ones another; there are many more of a third kind."""
-    kinds = [(n, ("even", "odd")[n % 2]) for n in hosts] + [(n, "other") for n in range(1000, 1600)]
+    kinds = [(n, ("even", "odd")[n % 2]) for n in hosts] + [(n, "other") for n in range(1000, 4000)]
     endpoints = (Endpoint((f"10.{n >> 8}.{n & 255}.1", 80), labels=(("kind", kind),)) for n, kind in kinds)
     return LoadAssignment("c", (LocalityEndpoints(tuple(endpoints)),))
 
