@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent / "meshio"
 
 FLOORS: list[set[str]] = [
     {"errors", "memo", "message", "record"},
-    {"matching", "balancing", "resilience", "identity"},
+    {"matching", "balancing", "resilience", "identity", "naming"},
     {"routing", "access", "upstream"},
     {"mesh", "transport"},
     {"xds", "registry", "telemetry"},
@@ -26,6 +26,7 @@ FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 PURE_ROOMS = {
     "errors", "memo", "message", "record", "matching", "balancing", "routing", "access", "upstream",
+    "naming",
 }  # fmt: skip
 PURE_FILES = {"mesh/snapshot.py", "mesh/resolve.py", "xds/session.py", "xds/delta.py"}
 IMPURE = {"asyncio", "concurrent", "logging", "multiprocessing", "selectors", "socket", "ssl", "threading", "time"}
@@ -42,6 +43,7 @@ AT_HOME = {
     "httptools": {"transport"},
     "httpx": {"client"},
     "multidict": {"client"},
+    "pycares": {"registry"},
     "rich": {"cli"},
     "uvloop": {"environment"},
     "yaml": {"controlplane"},

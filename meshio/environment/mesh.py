@@ -22,6 +22,7 @@ from meshio.mesh.snapshot import Identity, Snapshot
 from meshio.mesh.source import Source
 from meshio.message import Request, Response, Send
 from meshio.registry.dns import Refresher
+from meshio.registry.lookup import look_up
 from meshio.transport.pool import Pools
 from meshio.transport.warm import warm
 from meshio.upstream.endpoint import LoadAssignment
@@ -53,7 +54,7 @@ class Mesh(Client):
         self._state = PENDING
         self._pools = Pools(self._located)
         self._plane = Dataplane(self._sources[0].identity, attempts(self._pools), self._pools)
-        self._resolver = Refresher(self._resolved)
+        self._resolver = Refresher(self._resolved, look_up)
         self._prober = Prober(self._pools, self._plane.examined)
         self._latest: dict[Source, Snapshot] = {}
         self._changed = asyncio.Event()

@@ -1,146 +1,161 @@
-"""STRICT_DNS and LOGICAL_DNS clusters: names to addresses, again and again (Envoy: strict_dns_cluster.cc).
+"""STRICT_DNS and LOGICAL_DNS clusters: names to addresses, again and again.
 
-The operating system's resolver does the look-up in a thread of the loop's executor and tells no TTL, so
-`respect_ttl` has nothing to respect and the cluster's refresh rate holds. A failed look-up keeps the
-addresses of the last good one.
+Each name of a cluster is looked up for itself, as in Envoy (strict_dns_cluster.cc, logical_dns_cluster.cc): one that
+fails keeps the addresses that it had and does not hold up the others.
 """
 
 import asyncio
 import logging
-import socket
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from random import random
 
 from meshio.mesh.names import is_address
+from meshio.naming.resolver import Answer, LookUp
 from meshio.upstream.cluster import Cluster, Dns
-from meshio.upstream.endpoint import Address, Endpoint, LoadAssignment, LocalityEndpoints, is_path
+from meshio.upstream.endpoint import Endpoint, LoadAssignment, LocalityEndpoints, is_path
 
 log = logging.getLogger("meshio.dns")
-
-FAMILIES = {"v4": socket.AF_INET, "v6": socket.AF_INET6}
 
 
 class Refresher:
     """Keeps the DNS clusters of a snapshot resolved. `resolved(cluster, assignment)` takes each answer."""
 
-    def __init__(self, resolved: Callable[[str, LoadAssignment], None]) -> None:
+    def __init__(self, resolved: Callable[[str, LoadAssignment], None], look_up: LookUp) -> None:
         self._resolved = resolved
-        self._tasks: dict[Cluster, asyncio.Task[None]] = {}
+        self._look_up = look_up
+        self._live: dict[Cluster, Resolution] = {}
 
     async def follow(self, clusters: Mapping[str, Cluster], warm: float) -> dict[str, LoadAssignment]:
-        """Resolve the new DNS clusters, for at most `warm` seconds, and forget those that left.
+        """Begin with the new DNS clusters, and forget those that left.
 
-        Returns what was found; each cluster is refreshed from then on, whether it was found or not.
+        Returns what was found of the new ones, of whose names each has had `warm` seconds for its first answer.
         """
         wanted = {cluster for cluster in clusters.values() if isinstance(cluster.discovery, Dns)}
-        for cluster in self._tasks.keys() - wanted:
-            self._tasks.pop(cluster).cancel()
-        new = wanted - self._tasks.keys()
-        found = await first_answers(new, warm) if new else {}
-        for cluster in new:
-            self._tasks[cluster] = asyncio.create_task(self._refresh(cluster, cluster.name in found))
+        for cluster in self._live.keys() - wanted:
+            self._live.pop(cluster).cancel()
+        new = {cluster: Resolution(cluster, self._look_up) for cluster in wanted - self._live.keys()}
+        self._live.update(new)
+        await first_answers(new.values(), warm)
+        found = {}
+        for cluster, live in new.items():
+            if live.answers:
+                found[cluster.name] = live.assignment()
+            live.follow = self._resolved
         return found
-
-    async def _refresh(self, cluster: Cluster, found: bool) -> None:
-        settings = cluster.discovery
-        assert isinstance(settings, Dns)
-        failures = 0 if found else 1
-        while True:
-            await asyncio.sleep(pause_of(settings, failures))
-            try:
-                assignment = await resolve(settings)
-            except OSError as error:
-                log.warning("cluster %s: %s", cluster.name, error)
-                failures += 1
-            else:
-                failures = 0
-                self._resolved(cluster.name, assignment)
 
     async def aclose(self) -> None:
         """Stop refreshing."""
-        tasks = list(self._tasks.values())
-        self._tasks.clear()
-        for task in tasks:
-            task.cancel()
+        tasks = [task for live in self._live.values() for task in live.cancel()]
+        self._live.clear()
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def pause_of(settings: Dns, failures: int) -> float:
-    """Until the next look-up, after so many that failed in a row (Envoy: `JitteredExponentialBackOffStrategy`)."""
-    if not failures:
-        return settings.refresh + random() * settings.jitter
-    if settings.failure is None:
-        return settings.refresh
-    first, most = settings.failure
-    return max(0.001, random() * min(most, first * 2.0 ** min(failures - 1, 62)))
+class Resolution:
+    """The names of one cluster, each with a task that looks it up again and again.
 
+    answers   addresses by name, of the names that were answered yet
+    follow    who is told of each further answer
+    """
 
-async def first_answers(clusters: Iterable[Cluster], warm: float) -> dict[str, LoadAssignment]:
-    """What can be resolved within `warm` seconds; look-ups that take longer are left to the refresh."""
-    lookups = {asyncio.create_task(answer(cluster)): cluster for cluster in clusters}
-    try:
-        done, _ = await asyncio.wait(lookups, timeout=warm)
-    finally:
-        for task in lookups:
+    def __init__(self, cluster: Cluster, look_up: LookUp) -> None:
+        assert isinstance(cluster.discovery, Dns)
+        self.cluster = cluster
+        self.settings = cluster.discovery
+        self.answers: dict[str, tuple[str, ...]] = {}
+        self.follow: Callable[[str, LoadAssignment], None] | None = None
+        self._look_up = look_up
+        names = dict.fromkeys(each for each in names_of(self.settings.assignment) if needs_look_up(each))
+        self._unanswered = set(names)
+        self._answered = asyncio.Event()
+        self._tasks = [asyncio.create_task(self._refresh(name)) for name in names]
+        if not names:
+            self.answers[""] = ()
+            self._answered.set()
+
+    async def first(self) -> None:
+        """Wait until each name was looked up once, well or not."""
+        await self._answered.wait()
+
+    def assignment(self) -> LoadAssignment:
+        """What the control plane said, with addresses in place of names."""
+        told = self.settings.assignment
+        return replace(told, localities=tuple(map(self._locality, told.localities)))
+
+    def cancel(self) -> list[asyncio.Task[None]]:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*lookups, return_exceptions=True)
-    found = {lookups[task].name: task.result() for task in done}
-    return {name: assignment for name, assignment in found.items() if assignment is not None}
+        return self._tasks
+
+    async def _refresh(self, name: str) -> None:
+        failures = 0
+        while True:
+            answer = await self._look_up(self.settings.resolver, name, self.settings.family)
+            failures = failures + 1 if answer.failed else 0
+            self._take(name, answer)
+            await asyncio.sleep(pause_after(answer, self.settings, failures))
+
+    def _take(self, name: str, answer: Answer) -> None:
+        """A failure changes nothing, nor does an answer without addresses for a cluster that is one host."""
+        if not answer.addresses:
+            log.warning("cluster %s: cannot resolve %r: %s", self.cluster.name, name, answer.reason)
+        told = not answer.failed and (answer.addresses or self.settings.strict)
+        if told:
+            self.answers[name] = tuple(address for address, _ in answer.addresses)
+        self._unanswered.discard(name)
+        if not self._unanswered:
+            self._answered.set()
+        if told and self.follow is not None:
+            self.follow(self.cluster.name, self.assignment())
+
+    def _locality(self, group: LocalityEndpoints) -> LocalityEndpoints:
+        return replace(group, endpoints=tuple(each for one in group.endpoints for each in self._endpoints(one)))
+
+    def _endpoints(self, endpoint: Endpoint) -> Iterator[Endpoint]:
+        """STRICT_DNS: one per address. LOGICAL_DNS: one, at the first address, with the others to fall back on."""
+        host, port = endpoint.address
+        name = endpoint.hostname or host
+        if not needs_look_up(host):
+            yield replace(endpoint, hostname=name)
+            return
+        found = [(address, port) for address in self.answers.get(host, ())]
+        if self.settings.strict:
+            for address in found:
+                yield replace(endpoint, address=address, hostname=name)
+        elif found:
+            yield replace(endpoint, address=found[0], others=tuple(found[1:]), hostname=name)
 
 
-async def answer(cluster: Cluster) -> LoadAssignment | None:
-    assert isinstance(cluster.discovery, Dns)
+def needs_look_up(host: str) -> bool:
+    return not (is_address(host) or is_path(host))
+
+
+def names_of(assignment: LoadAssignment) -> Iterator[str]:
+    return (endpoint.address[0] for group in assignment.localities for endpoint in group.endpoints)
+
+
+async def first_answers(resolutions: Iterable[Resolution], warm: float) -> None:
+    """Wait for those that are to be waited for, at most so many seconds; what takes longer goes on."""
+    waits = [asyncio.create_task(each.first()) for each in resolutions if each.settings.awaited]
     try:
-        return await resolve(cluster.discovery)
-    except OSError as error:
-        log.warning("cluster %s: %s", cluster.name, error)
-        return None
+        if waits:
+            await asyncio.wait(waits, timeout=warm)
+    finally:
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
 
 
-async def resolve(settings: Dns) -> LoadAssignment:
-    """The assignment with addresses in place of names. Raises OSError when a name cannot be resolved."""
-    localities = [await resolve_locality(group, settings) for group in settings.assignment.localities]
-    return replace(settings.assignment, localities=tuple(localities))
+def pause_after(answer: Answer, settings: Dns, failures: int) -> float:
+    """Seconds until the next look-up, after so many that failed in a row."""
+    if failures:
+        return failure_pause(settings.failure, failures) if settings.failure is not None else settings.refresh
+    lifetimes = [lifetime for _, lifetime in answer.addresses]
+    lifetime = (min(lifetimes) if settings.strict else lifetimes[0]) if lifetimes and settings.respect_ttl else 0
+    return (lifetime or settings.refresh) + random() * settings.jitter
 
 
-async def resolve_locality(group: LocalityEndpoints, settings: Dns) -> LocalityEndpoints:
-    endpoints = [each for endpoint in group.endpoints for each in await resolve_endpoint(endpoint, settings)]
-    return LocalityEndpoints(tuple(endpoints), group.locality, group.priority, group.weight)
-
-
-async def resolve_endpoint(endpoint: Endpoint, settings: Dns) -> list[Endpoint]:
-    """STRICT_DNS: an endpoint per address. LOGICAL_DNS: one, at the first address, with the others to fall back on."""
-    host, port = endpoint.address
-    name = endpoint.hostname or host
-    if is_address(host) or is_path(host):
-        return [replace(endpoint, hostname=name)]
-    found = await look_up(host, port, settings.family)
-    if settings.strict:
-        return [replace(endpoint, address=address, hostname=name) for address in found]
-    return [replace(endpoint, address=address, others=tuple(found[1:]), hostname=name) for address in found[:1]]
-
-
-async def look_up(host: str, port: int, family: str) -> list[Address]:
-    """The addresses of a host name in the family that the cluster asks for, without duplicates. Raises OSError."""
-    loop = asyncio.get_running_loop()
-    wanted = FAMILIES.get(family, socket.AF_UNSPEC)
-    try:
-        infos = await loop.getaddrinfo(host, port, family=wanted, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:  # UnicodeError: a label that IDNA does not allow, as in "a..b"
-        raise OSError(f"cannot resolve {host!r}: {error}") from error
-    addresses = list(dict.fromkeys((str(info[4][0]), port) for info in infos))
-    return preferred(addresses, family)
-
-
-def preferred(addresses: list[Address], family: str) -> list[Address]:
-    """`auto` takes v6 if there is any, `v4_preferred` takes v4 if there is any, `all` and the others take all."""
-    v6 = [address for address in addresses if ":" in address[0]]
-    v4 = [address for address in addresses if ":" not in address[0]]
-    match family:
-        case "auto":
-            return v6 or v4
-        case "v4_preferred":
-            return v4 or v6
-        case _:
-            return addresses
+def failure_pause(failure: tuple[float, float], failures: int) -> float:
+    """Envoy: `JitteredExponentialBackOffStrategy`."""
+    first, most = failure
+    return max(0.001, random() * min(most, first * 2.0 ** min(failures - 1, 62)))

@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias
 from meshio.balancing.labels import FilterMetadata, Label, Labels, of_istio
 from meshio.balancing.policy import Policy
 from meshio.balancing.zone import FAIR, ZoneAware
+from meshio.naming.resolver import CARES, Family, Resolver
 from meshio.resilience.limits import DEFAULT_LIMITS, Limits
 from meshio.resilience.outlier import OutlierDetection
 from meshio.resilience.question import Question
@@ -13,7 +14,6 @@ from meshio.upstream.endpoint import Health, LoadAssignment
 from meshio.upstream.health_check import HealthCheck
 
 First: TypeAlias = Literal["", "v4", "v6"]
-Family: TypeAlias = Literal["auto", "v4", "v6", "v4_preferred", "all"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +35,11 @@ class Dns:
     """Endpoints are host names to resolve.
 
     strict     True: every address is a host (STRICT_DNS); False: one host, whatever address it has (LOGICAL_DNS)
-    refresh    seconds between resolutions; `respect_ttl` where the resolver tells one
+    refresh    seconds between look-ups; with `respect_ttl`, where an answer does not say how long it is good for
+    jitter     seconds up to which a random time is added to that
     failure    seconds until the first attempt after one that failed, and the most there are to be; None: `refresh`
-    family     "v4", "v6", "auto" (v6, then v4), "v4_preferred" or "all"
+    resolver   who is asked
+    awaited    a new cluster goes into service when its names have been looked up, if that does not take too long
     """
 
     assignment: LoadAssignment
@@ -47,6 +49,8 @@ class Dns:
     respect_ttl: bool = False
     family: Family = "auto"
     failure: tuple[float, float] | None = None
+    resolver: Resolver = CARES
+    awaited: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from meshio.upstream.cluster import (
 from meshio.upstream.endpoint import Health, LoadAssignment
 from meshio.xds.custom import custom_discovery
 from meshio.xds.destination import LARGEST_SUM
-from meshio.xds.dns import check_resolver, translate_dns
+from meshio.xds.dns import translate_dns
 from meshio.xds.duration import positive
 from meshio.xds.endpoint import HEALTH, read_assignment
 from meshio.xds.extension import open_message
@@ -94,8 +94,6 @@ def check_edges(place: Place, message: ClusterMessage) -> None:
     refuse_others(place, message.filters, PEERS)
     if message.upstream_bind_config is not None and not message.name.startswith(INBOUND):
         raise place.rejected("connections cannot be bound to an address", "upstream_bind_config")
-    if message.typed_dns_resolver_config is not None:
-        check_resolver(place.at("typed_dns_resolver_config"), message.typed_dns_resolver_config)
 
 
 def discovery(place: Place, message: ClusterMessage) -> Discovery:

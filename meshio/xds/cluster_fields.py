@@ -41,6 +41,7 @@ from meshio.xds.proto.envoy.extensions.upstreams.http.v3 import (
     HttpProtocolOptionsOutlierDetection,
     HttpProtocolOptionsUseDownstreamHttpConfig,
 )
+from meshio.xds.resolver_fields import RESOLVER_FIELDS
 from meshio.xds.rule import Rules, ignored, read, rejected
 from meshio.xds.tls_fields import TLS_FIELDS
 
@@ -65,15 +66,13 @@ CLUSTER_FIELDS: dict[type[Message], Rules] = {
             "transport_socket_matches",
         ),
         **read("metadata", "upstream_connection_options", "filters", "upstream_bind_config"),
-        **read("typed_dns_resolver_config"),
-        **read("cluster_type"),
+        **read("typed_dns_resolver_config", "dns_resolution_config", "dns_resolvers", "use_tcp_for_dns_lookups"),
+        **read("cluster_type", "wait_for_warm_on_init"),
         **read("dns_failure_refresh_rate", "original_dst_lb_config"),
         **rejected("", "transport_socket_matcher", "upstream_config"),
         **read("health_checks", "ignore_health_on_host_removal"),
-        **rejected("custom name servers are not supported", "dns_resolvers", "dns_resolution_config"),
-        **rejected("", "use_tcp_for_dns_lookups", "connection_pool_per_downstream_connection"),
+        **rejected("", "connection_pool_per_downstream_connection"),
         **ignored(TUNING, "per_connection_buffer_limit_bytes"),
-        **ignored("a snapshot goes into service when it is complete", "wait_for_warm_on_init"),
         **ignored("hosts nobody uses are let go when their connections are idle", "cleanup_interval"),
         **ignored("connections are opened when they are needed", "preconnect_policy"),
         **ignored("of TCP proxying only", "close_connections_on_host_health_failure"),
@@ -198,6 +197,7 @@ CLUSTER_FIELDS: dict[type[Message], Rules] = {
     },
     **POLICY_FIELDS,
     **DYNAMIC_FIELDS,
+    **RESOLVER_FIELDS,
     **TLS_FIELDS,
     LoadBalancingPolicy: read("policies"),
     LoadBalancingPolicyPolicy: read("typed_extension_config"),

@@ -1,11 +1,13 @@
 """Clusters whose endpoints are host names -> `Dns`."""
 
+from dataclasses import replace
 from datetime import timedelta
 
-from meshio.upstream.cluster import Dns, Family
+from meshio.naming.resolver import Family
+from meshio.upstream.cluster import Dns
 from meshio.upstream.endpoint import LoadAssignment
 from meshio.xds.duration import positive, seconds
-from meshio.xds.extension import open_message, type_of
+from meshio.xds.extension import open_message
 from meshio.xds.place import Place
 from meshio.xds.proto.envoy.config.cluster.v3 import (
     Cluster,
@@ -13,10 +15,9 @@ from meshio.xds.proto.envoy.config.cluster.v3 import (
     ClusterDnsLookupFamily,
     ClusterRefreshRate,
 )
-from meshio.xds.proto.envoy.config.core.v3 import TypedExtensionConfig
 from meshio.xds.proto.envoy.extensions.clusters.common.dns.v3 import DnsLookupFamily
 from meshio.xds.proto.envoy.extensions.clusters.dns.v3 import DnsCluster, DnsClusterRefreshRate
-from meshio.xds.wire import Malformed, split
+from meshio.xds.resolver import resolver_of, typed_resolver
 
 FAMILIES: dict[int, Family] = {
     ClusterDnsLookupFamily.AUTO: "auto",
@@ -34,29 +35,24 @@ NEW_FAMILIES: dict[int, Family] = {
     DnsLookupFamily.ALL: "all",
 }
 SHORTEST = 0.001  # seconds
-RESOLVERS: dict[str, frozenset[int]] = {
-    "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig": frozenset({5, 6, 7}),
-    "envoy.extensions.network.dns_resolver.getaddrinfo.v3.GetAddrInfoDnsResolverConfig": frozenset({1, 2}),
-}
-"""Resolvers by the name of their config message, and the numbers of the fields that only say how hard to try.
-
-Whatever they are called: names are resolved by the event loop's resolver, as the system is configured.
-"""
+TYPED = "typed_dns_resolver_config"
 
 
 def translate_dns(place: Place, message: Cluster, endpoints: LoadAssignment) -> Dns:
     """Endpoints by host name. LOGICAL_DNS has exactly one, as Envoy demands."""
-    strict, kind = message.type == ClusterDiscoveryType.STRICT_DNS, message.dns_lookup_family
-    return settings_of(place, message, endpoints, strict, FAMILIES.get(kind))
+    strict, family = message.type == ClusterDiscoveryType.STRICT_DNS, FAMILIES.get(message.dns_lookup_family)
+    found = settings_of(place, message, endpoints, strict, family)
+    awaited = message.wait_for_warm_on_init
+    return replace(found, resolver=resolver_of(place, message), awaited=awaited is None or awaited)
 
 
 def translate_new_dns(place: Place, raw: bytes, endpoints: LoadAssignment) -> Dns:
     """The same as an extension, `envoy.clusters.dns`."""
     message = open_message(place, DnsCluster, raw)
-    if message.typed_dns_resolver_config is not None:
-        check_resolver(place.at("typed_dns_resolver_config"), message.typed_dns_resolver_config)
-    strict, kind = not message.all_addresses_in_single_endpoint, message.dns_lookup_family
-    return settings_of(place, message, endpoints, strict, NEW_FAMILIES.get(kind))
+    strict, family = not message.all_addresses_in_single_endpoint, NEW_FAMILIES.get(message.dns_lookup_family)
+    found = settings_of(place, message, endpoints, strict, family)
+    told = message.typed_dns_resolver_config
+    return found if told is None else replace(found, resolver=typed_resolver(place.at(TYPED), told))
 
 
 def settings_of(
@@ -96,17 +92,3 @@ def longer(place: Place, duration: timedelta | None) -> float:
     if found <= SHORTEST:
         raise place.rejected("must be more than a millisecond")
     return found
-
-
-def check_resolver(place: Place, extension: TypedExtensionConfig) -> None:
-    """Name servers and search domains of its own are more than the system's resolver can be told."""
-    config = extension.typed_config
-    harmless = RESOLVERS.get(kind := type_of(place, config))
-    if harmless is None or config is None:
-        raise place.rejected(f"resolver {extension.name!r} ({kind}) is not supported")
-    try:
-        numbers = {key >> 3 for key, _ in split(config.value)}
-    except Malformed as error:
-        raise place.rejected(f"malformed: {error}") from None
-    if strange := numbers - harmless:
-        raise place.rejected(f"field number {min(strange)} of {kind.rpartition('.')[2]} is not supported")

@@ -22,7 +22,7 @@ DYNAMIC_FIELDS: dict[type[Message], Rules] = {
         **ignored(NO_CACHE, "disable_dns_refresh_on_failure", "dns_cache_circuit_breaker", "preresolve_hostnames"),
         **ignored(NO_CACHE, "dns_query_timeout", "key_value_config"),
         **ignored("hosts nobody uses are let go when their connections are idle", "max_hosts"),
-        **rejected("custom name servers are not supported", "use_tcp_for_dns_lookups", "dns_resolution_config"),
+        **read("use_tcp_for_dns_lookups", "dns_resolution_config"),
     },
     FilterConfig: {
         **read("dns_cache_config"),

@@ -4,14 +4,16 @@ Envoy resolves names in a filter before it picks a host; meshio does so when it 
 of names is the same message.
 """
 
+from meshio.naming.resolver import CARES
 from meshio.upstream.cluster import DynamicForward
 from meshio.upstream.endpoint import LoadAssignment
-from meshio.xds.dns import FAMILIES, check_resolver
+from meshio.xds.dns import FAMILIES
 from meshio.xds.extension import open_message
 from meshio.xds.place import Place
 from meshio.xds.proto.envoy.extensions.clusters.dynamic_forward_proxy.v3 import ClusterConfig
 from meshio.xds.proto.envoy.extensions.common.dynamic_forward_proxy.v3 import DnsCacheConfig
 from meshio.xds.proto.envoy.extensions.filters.http.dynamic_forward_proxy.v3 import FilterConfig
+from meshio.xds.resolver import resolver_of
 
 
 def translate_dynamic(place: Place, raw: bytes, endpoints: LoadAssignment) -> DynamicForward:
@@ -34,6 +36,6 @@ def cached(place: Place, config: DnsCacheConfig | None) -> DynamicForward:
     family = FAMILIES.get(config.dns_lookup_family)
     if family is None:
         raise place.rejected(f"{config.dns_lookup_family!s} is not supported", "dns_lookup_family")
-    if config.typed_dns_resolver_config is not None:
-        check_resolver(place.at("typed_dns_resolver_config"), config.typed_dns_resolver_config)
+    if resolver_of(place, config) != CARES:
+        raise place.rejected("resolvers of its own are not supported", "typed_dns_resolver_config")
     return DynamicForward(family=family)

@@ -15,6 +15,7 @@ import meshio
 from meshio.client.native import build
 from meshio.mesh.resolve import Held, resolve
 from meshio.mesh.snapshot import Identity, Snapshot
+from meshio.naming.resolver import Answer
 from meshio.xds.decode import Decoder
 from meshio.xds.envelope import read_reply
 from meshio.xds.types import ASSIGNMENT, CLUSTER, LISTENER, NAMES, ROUTES
@@ -61,7 +62,12 @@ async def istios(monkeypatch):
         asked.append(host)
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
+    async def unknown(resolver, host, family):
+        asked.append(host)
+        return Answer(reason="cares_norecords:Domain name not found")
+
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", nobody)
+    monkeypatch.setattr("meshio.environment.mesh.look_up", unknown)
     async with meshio.Mesh([Recording()]) as mesh:
         asked.clear()
         yield mesh, asked

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 import meshio
+from meshio.naming.resolver import Answer
 from tests.behaviour.world import OK, Upstream, answering, mesh_of
 
 CERTS = Path(__file__).parents[1] / "transport" / "certs"
@@ -61,6 +62,11 @@ def world(tmp_path, monkeypatch):
             if not host.endswith(".test"):
                 raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
             return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+        async def look_up(resolver, host, family):
+            return Answer((("127.0.0.1", 0),)) if host.endswith(".test") else Answer()
+
+        monkeypatch.setattr("meshio.environment.mesh.look_up", look_up)
 
         async def main():
             asyncio.get_running_loop().getaddrinfo = known

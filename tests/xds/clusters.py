@@ -80,10 +80,3 @@ def matched(**match: object) -> list[ClusterTransportSocketMatch]:
 
 def secured(context: CertificateValidationContext) -> Cluster:
     return cluster(transport_socket=socket(CommonTlsContext(validation_context=context)))
-
-
-CARES = "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig"
-
-
-def resolving(kind: str, config: bytes) -> Cluster:
-    return cluster(typed_dns_resolver_config=TypedExtensionConfig("r", Any(f"type.googleapis.com/{kind}", config)))

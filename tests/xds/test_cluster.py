@@ -37,7 +37,7 @@ from meshio.xds.proto.envoy.extensions.upstreams.http.v3 import (
 )
 from meshio.xds.proto.envoy.type.v3 import Percent
 from meshio.xds.proto.google.protobuf import Struct
-from tests.xds.clusters import CARES, assigned, cluster, decode, endpoints, resolving, spoken
+from tests.xds.clusters import assigned, cluster, decode, endpoints, spoken
 
 DISCOVERIES = {
     "EDS": (cluster(), Eds("c")),
@@ -167,7 +167,3 @@ def test_the_rest_of_a_cluster_is_taken_over() -> None:
     assert (value.alt_stat_name, value.connect_timeout, value.panic_threshold) == ("alt", 1.5, 0.0)
     assert (value.origin, value.subset, value.services, value.external) == ("/apis/x", "v1", (("h", "n"),), True)
     assert value.tcp_keepalive == (3, 7200, 5)
-
-
-def test_how_hard_a_resolver_tries_is_its_own_matter() -> None:
-    assert decode(resolving(CARES, b"\x2a\x02\x08\x64")) == decode(cluster())

@@ -87,7 +87,6 @@ from meshio.xds.proto.envoy.type.metadata.v3 import MetadataKey
 from meshio.xds.proto.envoy.type.v3 import Percent
 from meshio.xds.proto.google.protobuf import Any
 from tests.xds.clusters import (
-    CARES,
     UNKNOWN,
     cluster,
     decode,
@@ -95,7 +94,6 @@ from tests.xds.clusters import (
     exactly,
     extended,
     matched,
-    resolving,
     secured,
     socket,
     spoken,
@@ -442,9 +440,6 @@ REFUSED = {
         "max_connections only",
     ),
     "no time to connect": (cluster(connect_timeout=timedelta(0)), "connect_timeout", "more than zero"),
-    "name servers of its own": (resolving(CARES, b"\x0a\x00"), "typed_dns_resolver_config", "field number 1 of Cares"),
-    "a resolver of its own": (resolving("some.Resolver", b""), "typed_dns_resolver_config", "some.Resolver"),
-    "half a resolver": (resolving(CARES, b"\x0a\x05"), "typed_dns_resolver_config", "malformed"),
     "endpoints from a file": (
         cluster(eds_cluster_config=ClusterEdsClusterConfig(ConfigSource(path="/eds.json"))),
         "eds_cluster_config.eds_config.path",

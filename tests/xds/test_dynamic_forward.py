@@ -37,7 +37,7 @@ def test_what_a_cluster_says() -> None:
         (None, "dns_cache_config"),
         (DnsCacheConfig(), "dns_cache_config.name"),
         (DnsCacheConfig(name="x", dns_lookup_family=9), "dns_cache_config.dns_lookup_family"),
-        (DnsCacheConfig(name="x", use_tcp_for_dns_lookups=True), "dns_cache_config.use_tcp_for_dns_lookups"),
+        (DnsCacheConfig(name="x", use_tcp_for_dns_lookups=True), "dns_cache_config.typed_dns_resolver_config"),
     ],
 )
 def test_what_is_refused(

@@ -58,6 +58,8 @@ from meshio.matching.tree import (
     StateInput,
 )
 from meshio.mesh.snapshot import Name
+from meshio.naming.resolver import CARES
+from meshio.naming.resolver import Resolver as NameResolver
 from meshio.resilience import verdict
 from meshio.resilience.back_off import RateLimited, ResetHeader
 from meshio.resilience.fault import Fault, Fraction
@@ -487,13 +489,19 @@ TLS_MATCH = st.builds(
     TlsMatch, WORD, st.dictionaries(WORD, WORD, max_size=2).map(lambda d: tuple(sorted(d.items()))), st.none() | TLS
 )
 ONE_HOST = ENDPOINT.map(lambda endpoint: LoadAssignment("dns", (LocalityEndpoints((endpoint,)),)))
+FAMILY = st.sampled_from(["auto", "v4", "v6", "v4_preferred", "all"])
+FAILURE = st.none() | SECONDS.map(lambda first: (round(first + 0.001, 3), round(first + 1, 3)))
+RESOLVER = st.sampled_from([CARES, NameResolver(system=True)]) | st.builds(
+    NameResolver, several(st.sampled_from(["127.0.0.1:53", "[::1]:5353"]), 2), FLAG, FLAG, FLAG, st.integers(0, 9),
+    st.integers(0, 9), FLAG,
+)  # fmt: skip
 DISCOVERY = st.one_of(
     st.builds(Eds, WORD),
     st.builds(Static, ASSIGNED),
     st.builds(
         Dns, ONE_HOST, FLAG, SECONDS.map(lambda refresh: round(refresh + 0.001, 3)), st.just(0.0) | SECONDS, FLAG,
-        st.sampled_from(["auto", "v4", "v6", "v4_preferred", "all"]),
-        st.none() | SECONDS.map(lambda first: (round(first + 0.001, 3), round(first + 1, 3))),
+        FAMILY,
+        FAILURE, RESOLVER, FLAG,
     ),
 )  # fmt: skip
 SLOW_START = st.none() | st.builds(SlowStart, SECONDS, POSITIVE.map(float), PERCENT.map(float))

@@ -16,6 +16,7 @@ from meshio.upstream.cluster import (
 )
 from meshio.upstream.endpoint import Health
 from meshio.xds.cluster import FIRST
+from meshio.xds.encode.dns import FAMILIES, set_dns
 from meshio.xds.encode.endpoint import HEALTH, encode_assignment
 from meshio.xds.encode.error_match import encode_errors
 from meshio.xds.encode.health_check import encode_health_check
@@ -30,10 +31,8 @@ from meshio.xds.proto.envoy.config.cluster.v3 import (
     ClusterCommonLbConfig,
     ClusterCustomClusterType,
     ClusterDiscoveryType,
-    ClusterDnsLookupFamily,
     ClusterEdsClusterConfig,
     ClusterOriginalDstLbConfig,
-    ClusterRefreshRate,
     UpstreamConnectionOptions,
     UpstreamConnectionOptionsFirstAddressFamilyVersion,
     UpstreamConnectionOptionsHappyEyeballsConfig,
@@ -61,13 +60,6 @@ from meshio.xds.proto.envoy.type.v3 import Percent
 from meshio.xds.proto.google.protobuf import Any
 
 UPSTREAM_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
-FAMILIES = {
-    "auto": ClusterDnsLookupFamily.AUTO,
-    "v4": ClusterDnsLookupFamily.V4_ONLY,
-    "v6": ClusterDnsLookupFamily.V6_ONLY,
-    "v4_preferred": ClusterDnsLookupFamily.V4_PREFERRED,
-    "all": ClusterDnsLookupFamily.ALL,
-}
 
 
 def encode_cluster(cluster: Cluster) -> ClusterMessage:
@@ -117,18 +109,6 @@ def set_discovery(encoded: ClusterMessage, discovery: Discovery) -> None:
                 encoded.original_dst_lb_config = ClusterOriginalDstLbConfig(
                     use_http_header=bool(header), http_header_name=header, upstream_port_override=port or None
                 )
-
-
-def set_dns(encoded: ClusterMessage, dns: Dns) -> None:
-    encoded.type = ClusterDiscoveryType.STRICT_DNS if dns.strict else ClusterDiscoveryType.LOGICAL_DNS
-    encoded.load_assignment = encode_assignment(dns.assignment)
-    encoded.dns_refresh_rate = seconds(dns.refresh)
-    encoded.dns_jitter = seconds(dns.jitter or None)
-    encoded.respect_dns_ttl = dns.respect_ttl
-    encoded.dns_lookup_family = FAMILIES[dns.family]
-    if dns.failure is not None:
-        first, most = dns.failure
-        encoded.dns_failure_refresh_rate = ClusterRefreshRate(seconds(first), seconds(most))
 
 
 def encode_breakers(limits: Limits) -> CircuitBreakers:

@@ -80,6 +80,8 @@ ROOTS = (
     "envoy.extensions.matching.common_inputs.network.v3.network_inputs_pb2",
     "envoy.extensions.matching.input_matchers.ip.v3.ip_pb2",
     "envoy.extensions.matching.input_matchers.runtime_fraction.v3.runtime_fraction_pb2",
+    "envoy.extensions.network.dns_resolver.cares.v3.cares_dns_resolver_pb2",
+    "envoy.extensions.network.dns_resolver.getaddrinfo.v3.getaddrinfo_dns_resolver_pb2",
     "envoy.extensions.path.match.uri_template.v3.uri_template_match_pb2",
     "envoy.extensions.path.rewrite.uri_template.v3.uri_template_rewrite_pb2",
     "envoy.extensions.request_id.uuid.v3.uuid_pb2",

@@ -15,7 +15,7 @@ FORM = 3  # of outcomes: goes up when what is recorded of a case changes
 COMPARE = ("exact", "counts", "distribution")
 FIELDS = {
     "name", "routes", "http", "listener", "clusters", "upstreams", "requests", "compare", "known", "rejected", "settle",
-    "draws",
+    "draws", "dns",
 }  # fmt: skip
 Json = dict[str, Any]
 

@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TypeAlias
 
 from harness.case import Ask, Case
 from harness.outcome import Answer, Exchange
+from harness.shorthand import Place
 from harness.upstream import Seen
 
 PATIENCE = 5.0  # seconds
@@ -23,8 +25,11 @@ async def in_time(sending: Awaitable[Answer]) -> Answer:
 async def drive(case: Case, send: Send, seen: list[Seen]) -> list[list[Exchange]]:
     """The exchanges of each ask. `seen` grows as upstreams see requests."""
 
+    port = str(Place(case).port)
+
     async def exchange(ask: Ask, times: int) -> Exchange:
         seen.clear()
+        ask = replace(ask, host=ask.host.replace("{port}", port))
         answers = await asyncio.gather(*(in_time(send(ask)) for _ in range(times)))
         if case.settle:
             await asyncio.sleep(case.settle)

@@ -13,7 +13,7 @@ from harness.case import Ask, Case, Json
 from harness.drive import drive
 from harness.outcome import Answer, Exchange, outcome, refused
 from harness.plane import Plane
-from harness.shorthand import Place, scripts
+from harness.shorthand import Place
 from harness.upstream import read_message, serving
 from harness.world import World, world_of
 from meshio.testing.control_plane import ControlPlane
@@ -43,7 +43,7 @@ class Envoy:
     async def run(self, case: Case, world: World | None = None) -> Json:
         place = Place(case)
         self._lines.read()
-        async with serving(place, scripts(case)) as seen:
+        async with serving(case) as seen:
             try:
                 if kinds := await asyncio.wait_for(self.plane.push(world or self.world(case)), PATIENCE):
                     return refused(kinds)

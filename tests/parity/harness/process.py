@@ -8,7 +8,7 @@ from random import seed
 from harness.case import Ask, Case, Json
 from harness.drive import drive
 from harness.outcome import Answer, outcome, refused
-from harness.shorthand import Place, scripts
+from harness.shorthand import Place
 from harness.upstream import serving
 from harness.world import World, world_of
 from meshio import BadRequest, Mesh, RequestError
@@ -77,7 +77,7 @@ async def through_mesh(case: Case, source: Source) -> Json:
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers]
         return Answer(response.status, headers, body.decode("latin-1"), broken, note)
 
-    async with serving(place, scripts(case)) as seen, Mesh([source]) as mesh:
+    async with serving(case) as seen, Mesh([source]) as mesh:
         return outcome(case, await drive(case, send, seen))
 
 

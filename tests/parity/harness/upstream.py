@@ -10,8 +10,9 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.case import pairs
-from harness.shorthand import Place
+from harness.case import Case, pairs
+from harness.shorthand import Place, scripts, zone
+from tests.nameserver import naming
 
 WORDS: Mapping[str, Mapping[str, Any]] = {
     "ok": {},
@@ -149,11 +150,13 @@ async def chunk_size(reader: asyncio.StreamReader) -> int:
 
 
 @asynccontextmanager
-async def serving(place: Place, scripts: Mapping[str, list[Any]]) -> AsyncIterator[list[Seen]]:
-    """All upstreams of a case. Gives the list of what they see, in the order it comes."""
-    seen: list[Seen] = []
+async def serving(case: Case) -> AsyncIterator[list[Seen]]:
+    """All upstreams of a case, and its name server. Gives the list of what upstreams see, in the order it comes."""
+    place, seen = Place(case), list[Seen]()
     async with AsyncExitStack() as stack:
-        for name, whole in scripts.items():
+        if "dns" in case.told:
+            await stack.enter_async_context(naming(zone(case.told["dns"], place), place.names_at))
+        for name, whole in scripts(case).items():
             script = [each for each in whole if not is_health(each)] or ["ok"]
             health = next((each["health"] for each in whole if is_health(each)), [])
             if script == ["refuse"]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from harness.case import Case, Json
 from harness.protos import encoded
-from harness.shorthand import Place, clusters, route_table
+from harness.shorthand import Place, asking_own, clusters, route_table
 from meshio.xds.types import ASSIGNMENT, CLUSTER, LISTENER, ROUTES
 
 MANAGER = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
@@ -52,7 +52,7 @@ def over_ads(cluster: Json, eds: dict[str, bytes]) -> Json:
 
 
 def listener_of(case: Case, place: Place, name: str, table: str, log: str) -> Json:
-    http = dict(case.told.get("http", {}))
+    http = dict(asking_own(case.told.get("http", {}), place))
     filters: list[Any] = [*http.pop("http_filters", []), {"name": "router", "typed_config": {"@type": ROUTER}}]
     if any(each.get("typed_config", {}).get("@type") == ROUTER for each in filters[:-1]):
         filters.pop()

@@ -359,8 +359,8 @@ class Cluster(betterproto2.Message):
 
     use_tcp_for_dns_lookups: "bool" = betterproto2.field(45, betterproto2.TYPE_BOOL)
 
-    dns_resolution_config: "bytes | None" = betterproto2.field(
-        53, betterproto2.TYPE_BYTES, optional=True
+    dns_resolution_config: "__core__v3__.DnsResolutionConfig | None" = (
+        betterproto2.field(53, betterproto2.TYPE_MESSAGE, optional=True)
     )
 
     typed_dns_resolver_config: "__core__v3__.TypedExtensionConfig | None" = (

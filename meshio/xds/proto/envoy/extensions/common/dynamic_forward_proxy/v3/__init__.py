@@ -3,7 +3,10 @@
 # plugin: python-betterproto2
 # This file has been @generated
 
-__all__ = ("DnsCacheConfig",)
+__all__ = (
+    "DnsCacheCircuitBreakers",
+    "DnsCacheConfig",
+)
 
 import datetime
 from dataclasses import dataclass
@@ -14,6 +17,23 @@ from ......message_pool import default_message_pool
 
 _COMPILER_VERSION = "0.10.1"
 betterproto2.check_compiler_version(_COMPILER_VERSION)
+
+
+@dataclass(eq=False, repr=False)
+class DnsCacheCircuitBreakers(betterproto2.Message):
+    max_pending_requests: "int | None" = betterproto2.field(
+        1,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: _____google__protobuf__.UInt32Value,
+        optional=True,
+    )
+
+
+default_message_pool.register_message(
+    "envoy.extensions.common.dynamic_forward_proxy.v3",
+    "DnsCacheCircuitBreakers",
+    DnsCacheCircuitBreakers,
+)
 
 
 @dataclass(eq=False, repr=False)
@@ -64,14 +84,14 @@ class DnsCacheConfig(betterproto2.Message):
         betterproto2.field(6, betterproto2.TYPE_MESSAGE, optional=True)
     )
 
-    dns_cache_circuit_breaker: "bytes | None" = betterproto2.field(
-        7, betterproto2.TYPE_BYTES, optional=True
+    dns_cache_circuit_breaker: "DnsCacheCircuitBreakers | None" = betterproto2.field(
+        7, betterproto2.TYPE_MESSAGE, optional=True
     )
 
     use_tcp_for_dns_lookups: "bool" = betterproto2.field(8, betterproto2.TYPE_BOOL)
 
-    dns_resolution_config: "bytes | None" = betterproto2.field(
-        9, betterproto2.TYPE_BYTES, optional=True
+    dns_resolution_config: "____config__core__v3__.DnsResolutionConfig | None" = (
+        betterproto2.field(9, betterproto2.TYPE_MESSAGE, optional=True)
     )
 
     typed_dns_resolver_config: "____config__core__v3__.TypedExtensionConfig | None" = (

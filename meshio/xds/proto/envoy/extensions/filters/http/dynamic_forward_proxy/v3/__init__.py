@@ -3,7 +3,10 @@
 # plugin: python-betterproto2
 # This file has been @generated
 
-__all__ = ("FilterConfig",)
+__all__ = (
+    "FilterConfig",
+    "PerRouteConfig",
+)
 
 from dataclasses import dataclass
 
@@ -43,6 +46,31 @@ default_message_pool.register_message(
     "envoy.extensions.filters.http.dynamic_forward_proxy.v3",
     "FilterConfig",
     FilterConfig,
+)
+
+
+@dataclass(eq=False, repr=False)
+class PerRouteConfig(betterproto2.Message):
+    """
+
+
+    Oneofs:
+        - host_rewrite_specifier:
+    """
+
+    host_rewrite_literal: "str | None" = betterproto2.field(
+        1, betterproto2.TYPE_STRING, optional=True, group="host_rewrite_specifier"
+    )
+
+    host_rewrite_header: "str | None" = betterproto2.field(
+        2, betterproto2.TYPE_STRING, optional=True, group="host_rewrite_specifier"
+    )
+
+
+default_message_pool.register_message(
+    "envoy.extensions.filters.http.dynamic_forward_proxy.v3",
+    "PerRouteConfig",
+    PerRouteConfig,
 )
 
 
