@@ -107,6 +107,12 @@ class RefusedHeader(RequestError):
         self.details = f"request_headers_failed_strict_check{{{name.decode()}}}"
 
 
+class BadName(RequestError):
+    """A request header has a name that the connection manager does not take."""
+
+    flag, status, details, body = "DPE", 400, "http1.unexpected_underscore", b"Bad Request"
+
+
 class NoCluster(RequestError):
     """The route leads to a cluster that does not exist. Envoy: 503 with an empty body."""
 

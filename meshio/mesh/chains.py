@@ -31,7 +31,7 @@ class Connection:
 
 def index_listeners(listeners: Iterable[Listener]) -> Listeners:
     """By address and port; virtualOutbound under ("", 0)."""
-    return {("", 0) if each.original_destination else (each.address, each.port): each for each in listeners}
+    return {key: each for each in listeners for key in ([("", 0)] if each.original_destination else each.addresses)}
 
 
 def find_listener(index: Listeners, connection: Connection) -> Listener | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass, replace
 
-from meshio.errors import NoCluster, NoHealthyHost, NoRoute, RequestError
+from meshio.errors import BadName, NoCluster, NoHealthyHost, NoRoute, RequestError
 from meshio.mesh.choice import compile_number, named_by
 from meshio.mesh.dataplane import Dataplane
 from meshio.mesh.explanation import Answer, Choice, Explanation, HostState, Passed
@@ -18,8 +18,9 @@ from meshio.record import Record
 from meshio.resilience.site import Site
 from meshio.routing.authority import compile_authority, compile_withhold
 from meshio.routing.commands import Known
+from meshio.routing.entry import compile_entry
 from meshio.routing.filters import settle
-from meshio.routing.hop import compile_greeting, compile_signature
+from meshio.routing.hop import compile_signature
 from meshio.routing.listener import FilterChain, HttpChain, TcpChain
 from meshio.routing.normalise import normalise
 from meshio.routing.prepare import prepare_request, shown
@@ -84,8 +85,8 @@ class Story:
             request.authority = change(request)
         compile_withhold(table.private_headers)(request)
         try:
-            compile_greeting(chain.hop)(request)
-        except NoRoute as error:
+            compile_entry(chain.hop)(request)
+        except (NoRoute, BadName) as error:
             return refused(told, error)
         return self._routed(replace(told, path=text(path)), table, chain, request)
 

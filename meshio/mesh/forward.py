@@ -135,8 +135,17 @@ class Composer:
 
     def tcp(self, chain: TcpChain) -> Send:
         """A TCP proxy's way: no route, no retry, bytes as they are."""
-        draw = split([(self.single(entry.name) or unserved(entry.name, 503), entry.weight) for entry in chain.clusters])
+        draw = split([(self.connected(chain, entry), entry.weight) for entry in chain.clusters])
         return lambda request: draw()(request)
+
+    def connected(self, chain: TcpChain, entry: WeightedCluster) -> Send:
+        """One of its clusters."""
+        send, upstream = self.single(entry.name), self.upstreams.get(entry.name)
+        if send is None or upstream is None:
+            return unserved(entry.name, 503)
+        if chain.hash_policies:
+            send = hashed(send, upstream, chain.hash_policies, self.address)
+        return begun(send, asking(entry.wanted) if entry.wanted else None)
 
     def named(self, way: "Way") -> Send:
         """The cluster that a header of the request names. Its way is composed for the first request that wants it."""

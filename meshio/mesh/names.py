@@ -100,7 +100,7 @@ def listener_addresses(listeners: Mapping[str, Listener]) -> Iterator[tuple[str,
             if isinstance(chain.target, HttpChain) and isinstance(chain.target.routes, str):
                 host, colon, port = chain.target.routes.rpartition(":")
                 if colon and port == str(listener.port) and is_address(listener.address):
-                    yield host.lower(), (listener.address,)
+                    yield host.lower(), tuple(address for address, _ in listener.addresses)
 
 
 def candidates(host: str, identity: Identity) -> Iterator[str]:

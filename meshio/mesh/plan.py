@@ -20,8 +20,9 @@ from meshio.mesh.snapshot import Identity, Snapshot
 from meshio.mesh.special import Find, Others
 from meshio.message import Request, Send
 from meshio.routing.authority import compile_authority, compile_withhold
+from meshio.routing.entry import compile_entry
 from meshio.routing.follow import Search, following
-from meshio.routing.hop import compile_greeting, compile_signature
+from meshio.routing.hop import compile_signature
 from meshio.routing.listener import FilterChain, HttpChain, Listener, TcpChain
 from meshio.routing.normalise import normalise
 from meshio.routing.rewording import Reword
@@ -242,7 +243,7 @@ def caught(router: Router[Send], unrouted: Callable[[NoRoute], Send]) -> Router[
 
 def cleaned(router: Router[Send], chain: HttpChain, ways: Others, address: str) -> Router[Send]:
     """Routes see path and headers as the connection manager leaves them; `ways` are for special requests."""
-    change, greet = Short(normalise(chain.paths)).__getitem__, compile_greeting(chain.hop, address)
+    change, greet = Short(normalise(chain.paths)).__getitem__, compile_entry(chain.hop, address)
     sign = compile_signature(chain.hop)
 
     def clean(request: Request) -> Send:

@@ -18,6 +18,7 @@ from meshio.routing.trust import INTERNAL_REQUEST, NOBODY, Trust, marked
 from meshio.routing.words import grpc_content
 
 ServerHeader: TypeAlias = Literal["overwrite", "append_if_absent", "pass_through"]
+Underscores: TypeAlias = Literal["allow", "refuse", "drop"]
 Greet: TypeAlias = Callable[[Request], bool]
 
 CONTENT_TYPE, GRPC_TIMEOUT = b"content-type", b"grpc-timeout"
@@ -42,6 +43,9 @@ class Hop:
     via             a name to add to `via` both ways; "" adds none
     names_routes    the upstream is told the route's decorator, as an outbound listener with tracing does
     trust           whose requests may say how they want to be sent
+    scheme          what the request's scheme is said to be, "http" or "https"; "" leaves it
+    tells_port      the port that the request goes to stands in x-forwarded-port
+    underscores     what becomes of requests with header names that hold one
     """
 
     makes_ids: bool = True
@@ -51,6 +55,9 @@ class Hop:
     via: str = ""
     names_routes: bool = False
     trust: Trust = NOBODY
+    scheme: str = ""
+    tells_port: bool = False
+    underscores: Underscores = "allow"
 
 
 ENVOY = Hop()

@@ -6,6 +6,7 @@ A client has no socket to listen on: the listeners say what Envoy would have don
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from meshio.balancing.hashing import HashPolicy
 from meshio.resilience.streams import NO_LIMITS, StreamLimits
 from meshio.routing.authority import Ports
 from meshio.routing.filters import Filter
@@ -53,6 +54,7 @@ class TcpChain:
 
     clusters: tuple[WeightedCluster, ...]
     stat_prefix: str = ""
+    hash_policies: tuple[HashPolicy, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class Listener:
     """An outbound listener. `address` is "0.0.0.0" (or "::") for every destination of that port.
 
     `original_destination` is virtualOutbound's `use_original_dst`: where a connection goes that no
-    other listener claims.
+    other listener claims. `further` are more addresses, as those of a service with two families have them.
     """
 
     name: str
@@ -92,3 +94,9 @@ class Listener:
     chains: tuple[FilterChain, ...]
     default: FilterChain | None = None
     original_destination: bool = False
+    further: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def addresses(self) -> tuple[tuple[str, int], ...]:
+        """All of them."""
+        return ((self.address, self.port), *self.further)

@@ -12,8 +12,8 @@ from meshio.errors import BadRequest, ConnectFailed, ProtocolBroken, RequestErro
 from meshio.message import Body, Request, Response
 from meshio.transport.body import Stream
 from meshio.transport.connection import Owner
-from meshio.transport.head import encode_head
 from meshio.transport.incoming import Incoming
+from meshio.transport.spelling import compile_head
 from meshio.transport.upload import expects_continue, upload
 from meshio.upstream.cluster import HttpOptions
 
@@ -30,8 +30,8 @@ class H1(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_answer", "_consent", "_drained", "_full", "_handed", "_incoming", "_loop", "_owner", "_peer", "_request",
-        "_transport", "_upload", "alive", "born", "served", "since",
+        "_answer", "_consent", "_drained", "_full", "_handed", "_head", "_incoming", "_loop", "_owner", "_peer",
+        "_request", "_transport", "_upload", "alive", "born", "served", "since",
     )  # fmt: skip
 
     def __init__(self, loop: AbstractEventLoop, owner: Owner, peer: str, http: HttpOptions) -> None:
@@ -39,6 +39,7 @@ class H1(asyncio.Protocol):
         self._owner = owner
         self._peer = peer
         self._incoming = Incoming(peer, http.max_headers_kb * 1024, http.max_headers)
+        self._head = compile_head(http)
         self._request: Request | None = None
         self._answer: Future[Response] | None = None
         self._upload: Task[None] | None = None
@@ -56,7 +57,7 @@ class H1(asyncio.Protocol):
             raise ConnectFailed(f"{self._peer} closed the connection before it was used", "connection closed")
         assert self._request is None, "a connection carries one exchange at a time"
         try:
-            head = encode_head(request)
+            head = self._head(request)
         except BadRequest:
             self._owner.release(self)
             raise

@@ -117,6 +117,8 @@ class HttpOptions:
 
     max_stream_duration   seconds of one exchange, None for no limit
     errors                answers that count as failures of their host, instead of 5xx
+    proper_case           words of header names begin with a capital letter, for peers that insist
+    whole_urls            the first line of a request holds scheme and authority, too
     """
 
     version: Literal["http/1.1", "h2", "auto", "downstream"] = "http/1.1"
@@ -128,6 +130,8 @@ class HttpOptions:
     max_headers: int = 100
     max_stream_duration: float | None = None
     errors: Question | None = None
+    proper_case: bool = False
+    whole_urls: bool = False
 
 
 OVERRIDABLE: frozenset[Health] = frozenset({"unknown", "healthy", "degraded"})

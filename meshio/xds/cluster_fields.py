@@ -28,12 +28,15 @@ from meshio.xds.proto.envoy.config.common.matcher.v3 import HttpHeadersMatch, Ma
 from meshio.xds.proto.envoy.config.core.v3 import (
     BindConfig,
     Http1ProtocolOptions,
+    Http1ProtocolOptionsHeaderKeyFormat,
+    Http1ProtocolOptionsHeaderKeyFormatProperCaseWords,
     Http2ProtocolOptions,
     HttpProtocolOptions,
     UpstreamHttpProtocolOptions,
 )
 from meshio.xds.proto.envoy.extensions.clusters.aggregate.v3 import ClusterConfig as AggregateConfig
 from meshio.xds.proto.envoy.extensions.clusters.dns.v3 import DnsCluster, DnsClusterRefreshRate
+from meshio.xds.proto.envoy.extensions.http.header_formatters.preserve_case.v3 import PreserveCaseFormatterConfig
 from meshio.xds.proto.envoy.extensions.upstreams.http.v3 import HttpProtocolOptions as UpstreamOptions
 from meshio.xds.proto.envoy.extensions.upstreams.http.v3 import (
     HttpProtocolOptionsAutoHttpConfig,
@@ -168,7 +171,7 @@ CLUSTER_FIELDS: dict[type[Message], Rules] = {
     HttpProtocolOptions: {
         **read("idle_timeout", "max_connection_duration", "max_headers_count", "max_response_headers_kb"),
         **read("max_requests_per_connection", "max_stream_duration"),
-        **rejected("", "headers_with_underscores_action"),
+        **read("headers_with_underscores_action"),  # of a listener; Envoy does nothing with a cluster's
     },
     UpstreamHttpProtocolOptions: {
         **read("auto_sni", "auto_san_validation"),
@@ -181,8 +184,15 @@ CLUSTER_FIELDS: dict[type[Message], Rules] = {
             *("ignore_http_11_upgrade", "use_balsa_parser", "override_stream_error_on_invalid_http_message"),
         ),
         **ignored("trailers are always passed on", "enable_trailers"),
-        **rejected("", "header_key_format", "allow_chunked_length", "send_fully_qualified_url"),
+        **read("header_key_format", "send_fully_qualified_url"),
+        **rejected("an answer that is chunked has no length: both together smuggle answers", "allow_chunked_length"),
     },
+    Http1ProtocolOptionsHeaderKeyFormat: read("proper_case_words", "stateful_formatter"),
+    Http1ProtocolOptionsHeaderKeyFormatProperCaseWords: {},
+    PreserveCaseFormatterConfig: ignored(
+        "names mean the same in any spelling (RFC 9110, 5.1): they go out in lower case, with aiohttp as written",
+        *("forward_reason_phrase", "formatter_type_on_envoy_headers"),
+    ),
     Http2ProtocolOptions: {
         **read("max_concurrent_streams"),
         **ignored(
@@ -191,9 +201,9 @@ CLUSTER_FIELDS: dict[type[Message], Rules] = {
             *("max_outbound_frames", "max_outbound_control_frames", "max_inbound_priority_frames_per_stream"),
             *("max_consecutive_inbound_frames_with_empty_payload", "use_oghttp2_codec", "connection_keepalive"),
             *("max_inbound_window_update_frames_per_data_frame_sent", "stream_error_on_invalid_http_messaging"),
-            *("override_stream_error_on_invalid_http_message", "allow_metadata"),
+            *("override_stream_error_on_invalid_http_message", "allow_metadata", "allow_connect"),
+            "custom_settings_parameters",
         ),
-        **rejected("", "allow_connect", "custom_settings_parameters"),
     },
     **POLICY_FIELDS,
     **DYNAMIC_FIELDS,

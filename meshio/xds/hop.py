@@ -1,10 +1,12 @@
 """What a connection manager adds in its own name -> `Hop`."""
 
-from meshio.routing.hop import Hop, ServerHeader
+from meshio.routing.hop import Hop, ServerHeader, Underscores
 from meshio.routing.trust import NOBODY, Trust
 from meshio.xds.cidr import cidr
 from meshio.xds.extension import open_message, type_of
 from meshio.xds.place import Place
+from meshio.xds.proto.envoy.config.core.v3 import HttpProtocolOptions, SchemeHeaderTransformation
+from meshio.xds.proto.envoy.config.core.v3 import HttpProtocolOptionsHeadersWithUnderscoresAction as Action
 from meshio.xds.proto.envoy.extensions.filters.network.http_connection_manager.v3 import (
     HttpConnectionManager,
     HttpConnectionManagerServerHeaderTransformation,
@@ -18,6 +20,14 @@ SERVER: dict[int, ServerHeader] = {
     HttpConnectionManagerServerHeaderTransformation.OVERWRITE: "overwrite",
     HttpConnectionManagerServerHeaderTransformation.APPEND_IF_ABSENT: "append_if_absent",
     HttpConnectionManagerServerHeaderTransformation.PASS_THROUGH: "pass_through",
+}
+
+
+SCHEMES = ("http", "https")
+UNDERSCORES: dict[int, Underscores] = {
+    Action.ALLOW: "allow",
+    Action.REJECT_REQUEST: "refuse",
+    Action.DROP_HEADER: "drop",
 }
 
 
@@ -36,7 +46,26 @@ def translate_hop(place: Place, manager: HttpConnectionManager, outbound: bool) 
         via=one_line(place.at("via"), manager.via),
         names_routes=outbound and manager.tracing is not None,
         trust=translate_trust(place, manager),
+        scheme=translate_scheme(place.at("scheme_header_transformation"), manager.scheme_header_transformation),
+        tells_port=manager.append_x_forwarded_port,
+        underscores=underscores(place.at("common_http_protocol_options"), manager.common_http_protocol_options),
     )
+
+
+def translate_scheme(place: Place, message: SchemeHeaderTransformation | None) -> str:
+    """What the scheme is said to be; HTTP/1.1 does not say what `match_upstream` would make of it."""
+    scheme = (message.scheme_to_overwrite or "") if message is not None else ""
+    if message is not None and message.scheme_to_overwrite is not None and scheme not in SCHEMES:
+        raise place.rejected(f"{scheme!r} is not http or https", "scheme_to_overwrite")
+    return scheme
+
+
+def underscores(place: Place, message: HttpProtocolOptions | None) -> Underscores:
+    """What becomes of header names with underscores."""
+    found = UNDERSCORES.get(message.headers_with_underscores_action) if message is not None else "allow"
+    if found is None:
+        raise place.rejected("is unknown", "headers_with_underscores_action")
+    return found
 
 
 def translate_trust(place: Place, manager: HttpConnectionManager) -> Trust:

@@ -1,5 +1,7 @@
 """Listeners -> `Listener`. Only outbound ones: this version has no server side."""
 
+from meshio.balancing.hashing import HashPolicy, HashSourceIp, HashState
+from meshio.balancing.labels import Label, Labels
 from meshio.resilience.streams import StreamLimits
 from meshio.routing.authority import Ports
 from meshio.routing.listener import (
@@ -17,6 +19,7 @@ from meshio.xds.cidr import cidr
 from meshio.xds.duration import seconds
 from meshio.xds.extension import open_message, type_of
 from meshio.xds.hop import translate_hop
+from meshio.xds.labels import wanted_labels
 from meshio.xds.layers import ROUTER, translate_filters
 from meshio.xds.network import PEERS, refuse_others
 from meshio.xds.parse import parse
@@ -70,7 +73,17 @@ def translate_listener(name: str, raw: bytes) -> Listener | None:
         chains=chains(place, message, outbound),
         default=filter_chain(place.at("default_filter_chain"), last, outbound) if last is not None else None,
         original_destination=bool(message.use_original_dst),
+        further=further(place, message),
     )
+
+
+def further(place: Place, message: ListenerMessage) -> tuple[tuple[str, int], ...]:
+    """More addresses of the same listener."""
+    found = []
+    for index, each in enumerate(message.additional_addresses):
+        here = place.at("additional_addresses", index).at("address")
+        found.append(address_and_port(here, each.address.socket_address if each.address is not None else None))
+    return tuple(found)
 
 
 def bound_address(place: Place, message: ListenerMessage) -> tuple[str, int]:
@@ -216,13 +229,37 @@ def routes(place: Place, manager: HttpConnectionManager) -> str | RouteTable:
 def tcp_chain(place: Place, raw: bytes) -> TcpChain:
     """A TCP proxy: one cluster or several by weight."""
     proxy = open_message(place, TcpProxy, raw)
+    hashes = hash_policies(place, proxy)
     if proxy.cluster:
-        return TcpChain((WeightedCluster(proxy.cluster),), proxy.stat_prefix)
+        entry = WeightedCluster(proxy.cluster, wanted=wanted_labels(proxy.metadata_match))
+        return TcpChain((entry,), proxy.stat_prefix, hashes)
     if proxy.weighted_clusters is None:
         raise place.rejected("names no cluster", "cluster")
     here = place.at("weighted_clusters")
     weighted = [each for each in proxy.weighted_clusters.clusters if each.weight]
-    clusters = tuple(WeightedCluster(each.name, each.weight) for each in weighted)
+    shared = dict(wanted_labels(proxy.metadata_match))
+    clusters = tuple(
+        WeightedCluster(each.name, each.weight, wanted=merged(shared, wanted_labels(each.metadata_match)))
+        for each in weighted
+    )
     if not clusters or not all(each.name for each in clusters):
         raise here.rejected("must name clusters, with a weight", "clusters")
-    return TcpChain(clusters, proxy.stat_prefix)
+    return TcpChain(clusters, proxy.stat_prefix, hashes)
+
+
+def merged(shared: dict[str, Label], own: Labels) -> Labels:
+    """What a cluster says of its hosts goes before what the proxy says of all of them."""
+    return tuple(sorted((shared | dict(own)).items(), key=lambda pair: pair[0]))
+
+
+def hash_policies(place: Place, proxy: TcpProxy) -> tuple[HashPolicy, ...]:
+    """What a connection is hashed by: one thing at most, as in Envoy."""
+    if len(proxy.hash_policy) > 1:
+        raise place.rejected("must have at most one", "hash_policy")
+    for policy in proxy.hash_policy:
+        if policy.source_ip is not None:
+            return (HashSourceIp(),)
+        if policy.filter_state is None or not policy.filter_state.key:
+            raise place.at("hash_policy", 0).rejected("names nothing to hash")
+        return (HashState(policy.filter_state.key),)
+    return ()

@@ -14,7 +14,15 @@ from meshio.xds.proto.envoy.config.accesslog.v3 import (
     ResponseFlagFilter,
     StatusCodeFilter,
 )
-from meshio.xds.proto.envoy.config.listener.v3 import ApiListener, Filter, FilterChain, FilterChainMatch, Listener
+from meshio.xds.proto.envoy.config.core.v3 import SchemeHeaderTransformation
+from meshio.xds.proto.envoy.config.listener.v3 import (
+    AdditionalAddress,
+    ApiListener,
+    Filter,
+    FilterChain,
+    FilterChainMatch,
+    Listener,
+)
 from meshio.xds.proto.envoy.extensions.filters.network.http_connection_manager.v3 import (
     HttpConnectionManager,
     HttpConnectionManagerInternalAddressConfig,
@@ -31,6 +39,7 @@ from meshio.xds.proto.envoy.extensions.filters.network.tcp_proxy.v3 import (
     TcpProxyWeightedClusterClusterWeight,
 )
 from meshio.xds.proto.envoy.extensions.request_id.uuid.v3 import UuidRequestIdConfig
+from meshio.xds.proto.envoy.type.v3 import HashPolicy, HashPolicyFilterState, HashPolicySourceIp
 from meshio.xds.rule import Rules, ignored, only, read, rejected
 
 NOT_LISTENING = "about a socket that accepts connections: a client has none"
@@ -46,7 +55,10 @@ LISTENER_FIELDS: dict[type[Message], Rules] = {
     Listener: {
         **read("name", "address", "filter_chains", "default_filter_chain", "use_original_dst", "traffic_direction"),
         **read("api_listener"),
-        **rejected("", "fcds_config", "filter_chain_matcher", "additional_addresses", "udp_listener_config"),
+        **read("additional_addresses"),
+        **rejected("filter chains by discovery: istiod sends whole listeners", "fcds_config"),
+        **rejected("chains are found by their filter_chain_match, as in what istiod sends", "filter_chain_matcher"),
+        **rejected("only TCP is spoken", "udp_listener_config"),
         **rejected("internal listeners are not supported (HBONE)", "internal_listener"),
         **ignored(
             NOT_LISTENING,
@@ -59,6 +71,11 @@ LISTENER_FIELDS: dict[type[Message], Rules] = {
         **ignored(STATISTICS, "stat_prefix"),
         **ignored(LOGS, "access_log"),
         **ignored("Istio's note of where it comes from", "metadata"),
+    },
+    AdditionalAddress: {**read("address"), **ignored(NOT_LISTENING, "socket_options")},
+    SchemeHeaderTransformation: {
+        **read("scheme_to_overwrite"),
+        **ignored("HTTP/1.1 does not say the scheme to the upstream", "match_upstream"),
     },
     ApiListener: read("api_listener"),
     FilterChain: {
@@ -77,34 +94,35 @@ LISTENER_FIELDS: dict[type[Message], Rules] = {
     },
     Filter: {**read("name", "typed_config"), **rejected("filters by discovery (ECDS)", "config_discovery")},
     TcpProxy: {
-        **read("cluster", "weighted_clusters", "stat_prefix"),
+        **read("cluster", "weighted_clusters", "stat_prefix", "metadata_match", "hash_policy"),
         **ignored(LOGS, "access_log", "access_log_flush_interval", "flush_access_log_on_connected"),
         **ignored(LOGS, "access_log_options"),
         **ignored(DOWNSTREAM, "idle_timeout", "downstream_idle_timeout", "upstream_idle_timeout"),
         **ignored(DOWNSTREAM, "max_downstream_connection_duration", "proxy_protocol_tlvs", "max_early_data_bytes"),
         **ignored(DOWNSTREAM, "max_downstream_connection_duration_jitter_percentage"),
-        **rejected("", "on_demand", "metadata_match", "backoff_options", "hash_policy", "tunneling_config"),
-        **rejected("", "upstream_connect_mode"),
+        **rejected("clusters come with all others, not one by one (ODCDS)", "on_demand"),
+        **rejected("tunnels through another proxy are not made", "tunneling_config"),
+        **rejected("connections are made when there is a request for them", "upstream_connect_mode"),
         **only((1,), "a connection is tried once", "max_connect_attempts"),
+        **ignored("between tries to connect, of which there is one", "backoff_options"),
     },
     TcpProxyWeightedCluster: read("clusters"),
-    TcpProxyWeightedClusterClusterWeight: {
-        **read("name", "weight"),
-        **rejected("subset by metadata", "metadata_match"),
-    },
+    TcpProxyWeightedClusterClusterWeight: read("name", "weight", "metadata_match"),
+    HashPolicy: read("source_ip", "filter_state"),
+    HashPolicySourceIp: {},
+    HashPolicyFilterState: read("key"),
     HttpConnectionManager: {
         **read("stat_prefix", "rds", "route_config", "http_filters", "normalize_path", "merge_slashes"),
         **read("path_with_escaped_slashes_action", "upgrade_configs"),
         **rejected("route tables by scope: istiod gives each listener one table", "scoped_routes"),
-        **rejected("requests keep the scheme of their URL", "scheme_header_transformation"),
+        **read("scheme_header_transformation", "append_x_forwarded_port"),
         **read("local_reply_config"),
         **read("via", "server_name", "server_header_transformation", "generate_request_id", "request_id_extension"),
         **read("always_set_request_id_in_response", "tracing"),  # of tracing, that it is set: then routes are named
-        **rejected("in favour of normalize_path, which Envoy reads", "path_normalization_options"),
+        **ignored("Envoy itself does nothing with it", "path_normalization_options"),
         **rejected("the caller is the application itself", "original_ip_detection_extensions", "xff_num_trusted_hops"),
         **rejected("headers are checked by meshio's own rules", "typed_header_validation_config"),
         **rejected("headers are changed where routes say so", "early_header_mutation_extensions", "add_user_agent"),
-        **rejected("there is no port that the application came in by", "append_x_forwarded_port"),
         **rejected("answers are for the application, which has the record of the request", "proxy_status_config"),
         **read("strip_matching_host_port", "strip_trailing_host_dot", "strip_any_host_port"),
         **read("use_remote_address", "internal_address_config", "skip_xff_append", "stream_idle_timeout"),

@@ -8,11 +8,18 @@ from meshio.xds.error_match import translate_errors
 from meshio.xds.extension import open_message, type_of
 from meshio.xds.place import Place
 from meshio.xds.proto.envoy.config.cluster.v3 import Cluster, ClusterClusterProtocolSelection
-from meshio.xds.proto.envoy.config.core.v3 import Http2ProtocolOptions, HttpProtocolOptions
+from meshio.xds.proto.envoy.config.core.v3 import (
+    Http1ProtocolOptions,
+    Http1ProtocolOptionsHeaderKeyFormat,
+    Http2ProtocolOptions,
+    HttpProtocolOptions,
+)
+from meshio.xds.proto.envoy.extensions.http.header_formatters.preserve_case.v3 import PreserveCaseFormatterConfig
 from meshio.xds.proto.envoy.extensions.upstreams.http.v3 import HttpProtocolOptions as UpstreamOptions
 from meshio.xds.proto.envoy.extensions.upstreams.http.v3 import HttpProtocolOptionsExplicitHttpConfig as Explicit
 from meshio.xds.proto.envoy.extensions.upstreams.http.v3 import HttpProtocolOptionsUseDownstreamHttpConfig as Downstream
 
+PRESERVED = "envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig"
 UPSTREAM_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 Version = Literal["http/1.1", "h2", "auto", "downstream"]
 
@@ -48,6 +55,7 @@ def older_options(cluster: Cluster) -> UpstreamOptions:
 def http_options(place: Place, cluster: Cluster, options: UpstreamOptions) -> HttpOptions:
     """Protocol version and limits of connections."""
     version, h2 = protocol(options)
+    h1 = http1(options)
     common, default = options.common_http_protocol_options or HttpProtocolOptions(), HttpOptions()
     requests = common.max_requests_per_connection
     idle = seconds(place.at("common_http_protocol_options.idle_timeout"), common.idle_timeout)
@@ -65,7 +73,31 @@ def http_options(place: Place, cluster: Cluster, options: UpstreamOptions) -> Ht
         )
         or None,
         errors=translate_errors(place.at("outlier_detection"), options.outlier_detection),
+        proper_case=proper_case(place.at("http_protocol_options.header_key_format"), h1.header_key_format),
+        whole_urls=h1.send_fully_qualified_url,
     )
+
+
+def http1(options: UpstreamOptions) -> Http1ProtocolOptions:
+    """The settings of HTTP/1.1, wherever they are."""
+    parts = (options.explicit_http_config, options.use_downstream_protocol_config, options.auto_config)
+    found = [part.http_protocol_options for part in parts if part is not None]
+    return next((each for each in found if each is not None), Http1ProtocolOptions())
+
+
+def proper_case(place: Place, form: Http1ProtocolOptionsHeaderKeyFormat | None) -> bool:
+    """Whether header names are written in capital letters. What keeps the caller's spelling changes nothing."""
+    if form is None:
+        return False
+    if form.stateful_formatter is not None:
+        kind = type_of(place.at("stateful_formatter"), form.stateful_formatter.typed_config)
+        if kind != PRESERVED or form.stateful_formatter.typed_config is None:
+            raise place.rejected(f"{kind or 'a formatter without a type'} is not supported", "stateful_formatter")
+        open_message(place, PreserveCaseFormatterConfig, form.stateful_formatter.typed_config.value)
+        return False
+    if form.proper_case_words is None:
+        raise place.rejected("says nothing")
+    return True
 
 
 def protocol(options: UpstreamOptions) -> tuple[Version, Http2ProtocolOptions | None]:

@@ -1,5 +1,7 @@
 """Which filter chain takes a connection: Envoy's sieve."""
 
+from dataclasses import replace
+
 import pytest
 
 from meshio.mesh.chains import Connection, find_chain, find_listener, index_listeners
@@ -35,6 +37,12 @@ INDEX = index_listeners(
 )
 def test_an_exact_address_beats_the_wildcard_which_beats_virtual_outbound(addresses, port, name):
     assert find_listener(INDEX, Connection(addresses, port)).name == name
+
+
+def test_a_listener_with_two_addresses_is_found_by_both():
+    index = index_listeners([replace(listener("two", "10.0.0.1", 80, chain("a")), further=(("fd00::1", 81),))])
+    assert find_listener(index, Connection(("10.0.0.1",), 80)) is find_listener(index, Connection(("fd00::1",), 81))
+    assert find_listener(index, Connection(("fd00::1",), 80)) is None
 
 
 def test_without_virtual_outbound_nobody_takes_an_unknown_port():

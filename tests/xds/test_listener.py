@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from betterproto2 import Message
 
+from meshio.balancing.hashing import HashSourceIp, HashState
 from meshio.errors import Rejected
 from meshio.resilience.fault import Fault, Fraction
 from meshio.resilience.streams import StreamLimits
@@ -29,12 +30,14 @@ from meshio.xds.proto.envoy.config.core.v3 import (
     Address,
     CidrRange,
     HttpProtocolOptions,
+    Metadata,
     RuntimeUInt32,
+    SchemeHeaderTransformation,
     SocketAddress,
     SubstitutionFormatString,
     TrafficDirection,
 )
-from meshio.xds.proto.envoy.config.listener.v3 import ApiListener, Filter, FilterChainMatch, Listener
+from meshio.xds.proto.envoy.config.listener.v3 import AdditionalAddress, ApiListener, Filter, FilterChainMatch, Listener
 from meshio.xds.proto.envoy.config.listener.v3 import FilterChain as ChainMessage
 from meshio.xds.proto.envoy.config.route.v3 import Route, RouteAction, RouteConfiguration, RouteMatch, VirtualHost
 from meshio.xds.proto.envoy.extensions.filters.http.fault.v3 import FaultAbort, HttpFault
@@ -54,7 +57,7 @@ from meshio.xds.proto.envoy.extensions.filters.network.tcp_proxy.v3 import (
     TcpProxyWeightedCluster,
     TcpProxyWeightedClusterClusterWeight,
 )
-from meshio.xds.proto.envoy.type.v3 import FractionalPercent
+from meshio.xds.proto.envoy.type.v3 import FractionalPercent, HashPolicy, HashPolicyFilterState, HashPolicySourceIp
 from meshio.xds.proto.google.protobuf import Any, Struct
 from meshio.xds.proto.udpa.type.v1 import TypedStruct
 from meshio.xds.types import LISTENER
@@ -116,6 +119,51 @@ def test_tcp_goes_to_clusters_by_weight() -> None:
     clusters = [TcpProxyWeightedClusterClusterWeight(name, weight) for name, weight in (("a", 1), ("b", 3), ("c", 0))]
     chain = target(tcp(weighted_clusters=TcpProxyWeightedCluster(clusters)))
     assert chain == TcpChain((WeightedCluster("a", 1), WeightedCluster("b", 3)), "stat")
+
+
+def test_a_connection_is_hashed_by_where_it_comes_from_and_chooses_by_labels() -> None:
+    labels = {name: Metadata({"envoy.lb": Struct.from_dict({name: "x", "both": name})}) for name in ("a", "b")}
+    entry = TcpProxyWeightedClusterClusterWeight("c", 1, labels["b"])
+    hashed = [HashPolicy(source_ip=HashPolicySourceIp())]
+    chain = target(
+        tcp(weighted_clusters=TcpProxyWeightedCluster([entry]), metadata_match=labels["a"], hash_policy=hashed)
+    )
+    wanted = (("a", "x"), ("b", "x"), ("both", "b"))
+    assert chain == TcpChain((WeightedCluster("c", wanted=wanted),), "stat", (HashSourceIp(),))
+    assert target(tcp(cluster="c", hash_policy=[HashPolicy(filter_state=HashPolicyFilterState("k"))])) == TcpChain(
+        (WeightedCluster("c"),), "stat", (HashState("k"),)
+    )
+
+
+@pytest.mark.parametrize(
+    "policies",
+    [[HashPolicy()], [HashPolicy(filter_state=HashPolicyFilterState())], [HashPolicy(HashPolicySourceIp())] * 2],
+)
+def test_a_connection_is_hashed_by_one_thing_at_most(policies: list[HashPolicy]) -> None:
+    with pytest.raises(Rejected, match="hash_policy"):
+        decode(listener(tcp(cluster="c", hash_policy=policies)))
+
+
+def test_a_service_of_two_families_has_a_listener_with_two_addresses() -> None:
+    further = [AdditionalAddress(Address(SocketAddress(address="fd00::1", port_value=80)))]
+    assert decode(listener(tcp(cluster="a"), additional_addresses=further)).further == (("fd00::1", 80),)
+    with pytest.raises(Rejected, match=r"additional_addresses\[0\]"):
+        decode(listener(tcp(cluster="a"), additional_addresses=[AdditionalAddress()]))
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        (
+            "scheme_to_overwrite",
+            {"scheme_header_transformation": SchemeHeaderTransformation(scheme_to_overwrite="ftp")},
+        ),
+        ("underscores", {"common_http_protocol_options": HttpProtocolOptions(headers_with_underscores_action=9)}),
+    ],
+)
+def test_what_happens_to_a_request_at_the_door_must_be_known(field: str, said: dict[str, object]) -> None:
+    with pytest.raises(Rejected, match=field):
+        target(http(**said))
 
 
 def test_a_filter_chain_is_matched_by_what_a_client_can_know() -> None:
@@ -395,7 +443,7 @@ REFUSED = {
     ),
     "TCP to nowhere": (listener(tcp()), "cluster", "no cluster"),
     "TCP without weight": (listener(tcp(weighted_clusters=TcpProxyWeightedCluster())), "clusters", "weight"),
-    "a tunnel": (listener(tcp(cluster="a", tunneling_config=b"x")), "tunneling_config", "not supported"),
+    "a tunnel": (listener(tcp(cluster="a", tunneling_config=b"x")), "tunneling_config", "another proxy"),
     "a strange network": (
         listener(tcp(cluster="a"), match=FilterChainMatch(prefix_ranges=[CidrRange("10.0.0.0", 77)])),
         "prefix_ranges[0]",

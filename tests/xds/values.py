@@ -574,8 +574,9 @@ ERRORS = st.recursive(
 )
 HTTP = st.builds(
     HttpOptions, st.sampled_from(["http/1.1", "h2", "auto", "downstream"]), MAYBE_SECONDS, COUNT, MAYBE_SECONDS,
-    st.just(0), POSITIVE, POSITIVE, MAYBE_SECONDS, st.none() | ERRORS,
+    st.just(0), POSITIVE, POSITIVE, MAYBE_SECONDS, st.none() | ERRORS, *[st.just(False)] * 2,
 )  # fmt: skip
+HTTP = HTTP | st.builds(HttpOptions, st.sampled_from(["http/1.1", "auto"]), proper_case=FLAG, whole_urls=FLAG)
 CLUSTERS = PLACED.flatmap(
     lambda placed: st.builds(
         Cluster,
@@ -631,6 +632,9 @@ HOP = st.builds(
     trust=st.just(NOBODY)
     | st.builds(Trust, st.just(True), several(st.sampled_from(["10.0.0.0/8", "::1/128"]), 2), FLAG)
     | st.builds(Trust, st.just(False), st.just(("10.0.0.0/8",)), FLAG),
+    scheme=st.sampled_from(["", "http", "https"]),
+    tells_port=FLAG,
+    underscores=st.sampled_from(["allow", "refuse", "drop"]),
 )
 HTTP_CHAIN = st.builds(
     HttpChain,
@@ -643,7 +647,12 @@ HTTP_CHAIN = st.builds(
     replies=REPLIES,
     limits=st.builds(StreamLimits, MAYBE_SECONDS, MAYBE_SECONDS),
 )
-TCP_CHAIN = st.builds(TcpChain, several(st.builds(WeightedCluster, WORD, st.integers(1, 99)), 3, 1), WORD)
+TCP_CHAIN = st.builds(
+    TcpChain,
+    several(st.builds(WeightedCluster, WORD, st.integers(1, 99), wanted=LABELS), 3, 1),
+    WORD,
+    several(st.just(HashSourceIp()) | st.builds(HashState, WORD), 1),
+)
 CHAIN_MATCH = st.builds(
     ChainMatch,
     st.none() | PORT,
@@ -653,6 +662,15 @@ CHAIN_MATCH = st.builds(
     several(WORD, 2),
 )
 CHAIN = st.builds(FilterChain, HTTP_CHAIN | TCP_CHAIN, CHAIN_MATCH, st.just("") | WORD)
-LISTENERS = st.builds(Listener, WORD, st.just("10.0.0.1"), PORT, several(CHAIN, 2), st.none() | CHAIN, FLAG)
+LISTENERS = st.builds(
+    Listener,
+    WORD,
+    st.just("10.0.0.1"),
+    PORT,
+    several(CHAIN, 2),
+    st.none() | CHAIN,
+    FLAG,
+    several(st.tuples(st.just("::1"), PORT), 2),
+)
 ADDRESSES = several(st.sampled_from(["10.0.0.1", "10.0.0.2", "2001:db8::1"]))
 NAMES_TABLE = st.dictionaries(WORD, st.builds(Name, ADDRESSES, WORD, WORD, several(WORD)), max_size=3)

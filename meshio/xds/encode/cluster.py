@@ -46,6 +46,8 @@ from meshio.xds.proto.envoy.config.core.v3 import (
     HttpProtocolOptions,
     TcpKeepalive,
 )
+from meshio.xds.proto.envoy.config.core.v3 import Http1ProtocolOptionsHeaderKeyFormat as KeyFormat
+from meshio.xds.proto.envoy.config.core.v3 import Http1ProtocolOptionsHeaderKeyFormatProperCaseWords as ProperCase
 from meshio.xds.proto.envoy.config.core.v3 import UpstreamHttpProtocolOptions as Automatic
 from meshio.xds.proto.envoy.extensions.clusters.aggregate.v3 import ClusterConfig as AggregateConfig
 from meshio.xds.proto.envoy.extensions.clusters.dynamic_forward_proxy.v3 import ClusterConfig as DynamicConfig
@@ -213,7 +215,10 @@ def encode_http(options: HttpOptions, automatic: Automatic) -> dict[str, Any]:
 
 
 def set_version(encoded: UpstreamOptions, options: HttpOptions) -> None:
-    h1, h2 = Http1ProtocolOptions(), Http2ProtocolOptions(max_concurrent_streams=options.max_concurrent_streams or None)
+    h1 = Http1ProtocolOptions(send_fully_qualified_url=options.whole_urls)
+    h2 = Http2ProtocolOptions(max_concurrent_streams=options.max_concurrent_streams or None)
+    if options.proper_case:
+        h1.header_key_format = KeyFormat(proper_case_words=ProperCase())
     match options.version:
         case "http/1.1":
             encoded.explicit_http_config = HttpProtocolOptionsExplicitHttpConfig(http_protocol_options=h1)

@@ -1,16 +1,24 @@
 """Listener -> Listener, as a proxy would need it: nothing of it is bound but the listener for everything else."""
 
-from meshio.routing.hop import ENVOY, Hop, ServerHeader
+from meshio.balancing.hashing import HashPolicy, HashSourceIp, HashState
+from meshio.routing.hop import ENVOY, Hop, ServerHeader, Underscores
 from meshio.routing.listener import ChainMatch, EscapedSlashes, FilterChain, HttpChain, Listener, TcpChain
 from meshio.routing.route import RouteTable
 from meshio.routing.trust import Trust
 from meshio.routing.wishes import PLAIN_ROUTER, Router
 from meshio.xds.encode.filters import encode_filter
+from meshio.xds.encode.labels import with_labels
 from meshio.xds.encode.parts import address, never_none, over_ads, packed, seconds
 from meshio.xds.encode.replies import encode_replies
 from meshio.xds.encode.route import encode_table
-from meshio.xds.proto.envoy.config.core.v3 import CidrRange, HttpProtocolOptions, TrafficDirection
-from meshio.xds.proto.envoy.config.listener.v3 import Filter, FilterChainMatch, ListenerFilter
+from meshio.xds.proto.envoy.config.core.v3 import (
+    CidrRange,
+    HttpProtocolOptions,
+    SchemeHeaderTransformation,
+    TrafficDirection,
+)
+from meshio.xds.proto.envoy.config.core.v3 import HttpProtocolOptionsHeadersWithUnderscoresAction as Action
+from meshio.xds.proto.envoy.config.listener.v3 import AdditionalAddress, Filter, FilterChainMatch, ListenerFilter
 from meshio.xds.proto.envoy.config.listener.v3 import FilterChain as FilterChainMessage
 from meshio.xds.proto.envoy.config.listener.v3 import Listener as ListenerMessage
 from meshio.xds.proto.envoy.extensions.filters.http.router.v3 import Router as RouterMessage
@@ -27,6 +35,8 @@ from meshio.xds.proto.envoy.extensions.filters.network.tcp_proxy.v3 import (
     TcpProxyWeightedCluster,
     TcpProxyWeightedClusterClusterWeight,
 )
+from meshio.xds.proto.envoy.type.v3 import HashPolicy as HashPolicyMessage
+from meshio.xds.proto.envoy.type.v3 import HashPolicyFilterState, HashPolicySourceIp
 from meshio.xds.proto.google.protobuf import Any
 
 EXTENSION = "type.googleapis.com/envoy.extensions.filters."
@@ -51,6 +61,13 @@ SERVER: dict[ServerHeader, HttpConnectionManagerServerHeaderTransformation] = {
 }
 
 
+UNDERSCORES: dict[Underscores, Action] = {
+    "allow": Action.ALLOW,
+    "refuse": Action.REJECT_REQUEST,
+    "drop": Action.DROP_HEADER,
+}
+
+
 def encode_listener(listener: Listener) -> ListenerMessage:
     return ListenerMessage(
         name=listener.name,
@@ -60,6 +77,7 @@ def encode_listener(listener: Listener) -> ListenerMessage:
         listener_filters=inspectors(listener),
         listener_filters_timeout=never_none(None),
         continue_on_listener_filters_timeout=True,
+        additional_addresses=[AdditionalAddress(address=address(*each)) for each in listener.further],
         use_original_dst=True if listener.original_destination else None,
         bind_to_port=None if listener.original_destination else False,
         traffic_direction=TrafficDirection.OUTBOUND,
@@ -120,8 +138,11 @@ def encode_http(chain: HttpChain) -> HttpConnectionManager:
         proxy_100_continue=True,
         stream_idle_timeout=never_none(chain.limits.idle),
     )
-    if chain.limits.longest is not None:
-        encoded.common_http_protocol_options = HttpProtocolOptions(max_stream_duration=seconds(chain.limits.longest))
+    if chain.limits.longest is not None or chain.hop.underscores != "allow":
+        encoded.common_http_protocol_options = HttpProtocolOptions(
+            max_stream_duration=seconds(chain.limits.longest),
+            headers_with_underscores_action=UNDERSCORES[chain.hop.underscores],
+        )
     set_router(encoded, chain.router)
     set_hop(encoded, chain.hop)
     encoded.local_reply_config = encode_replies(chain.replies)
@@ -159,13 +180,32 @@ def set_hop(encoded: HttpConnectionManager, hop: Hop) -> None:
     encoded.server_name = "" if hop.server_name == ENVOY.server_name else hop.server_name
     encoded.via = hop.via
     encoded.tracing = b"" if hop.names_routes else None
+    encoded.append_x_forwarded_port = hop.tells_port
+    if hop.scheme:
+        encoded.scheme_header_transformation = SchemeHeaderTransformation(scheme_to_overwrite=hop.scheme)
 
 
 def encode_tcp(chain: TcpChain) -> TcpProxy:
-    encoded = TcpProxy(stat_prefix=chain.stat_prefix)
+    encoded = TcpProxy(stat_prefix=chain.stat_prefix, hash_policy=[encode_hash(each) for each in chain.hash_policies])
     if len(chain.clusters) == 1 and chain.clusters[0].weight == 1:
         encoded.cluster = chain.clusters[0].name
+        encoded.metadata_match = with_labels(None, chain.clusters[0].wanted)
     else:
-        weights = [TcpProxyWeightedClusterClusterWeight(name=each.name, weight=each.weight) for each in chain.clusters]
+        weights = [
+            TcpProxyWeightedClusterClusterWeight(
+                name=each.name, weight=each.weight, metadata_match=with_labels(None, each.wanted)
+            )
+            for each in chain.clusters
+        ]
         encoded.weighted_clusters = TcpProxyWeightedCluster(clusters=weights)
     return encoded
+
+
+def encode_hash(policy: HashPolicy) -> HashPolicyMessage:
+    """Raises ValueError for what no connection can be hashed by."""
+    match policy:
+        case HashSourceIp():
+            return HashPolicyMessage(source_ip=HashPolicySourceIp())
+        case HashState():
+            return HashPolicyMessage(filter_state=HashPolicyFilterState(key=policy.key))
+    raise ValueError(f"a connection cannot be hashed by {policy}")

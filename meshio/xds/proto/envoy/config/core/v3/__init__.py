@@ -27,6 +27,8 @@ __all__ = (
     "HealthStatus",
     "HealthStatusSet",
     "Http1ProtocolOptions",
+    "Http1ProtocolOptionsHeaderKeyFormat",
+    "Http1ProtocolOptionsHeaderKeyFormatProperCaseWords",
     "Http2ProtocolOptions",
     "HttpProtocolOptions",
     "HttpProtocolOptionsHeadersWithUnderscoresAction",
@@ -47,6 +49,7 @@ __all__ = (
     "RuntimeFractionalPercent",
     "RuntimePercent",
     "RuntimeUInt32",
+    "SchemeHeaderTransformation",
     "SocketAddress",
     "SocketAddressProtocol",
     "SubstitutionFormatString",
@@ -746,8 +749,8 @@ class Http1ProtocolOptions(betterproto2.Message):
 
     default_host_for_http_10: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
 
-    header_key_format: "bytes | None" = betterproto2.field(
-        4, betterproto2.TYPE_BYTES, optional=True
+    header_key_format: "Http1ProtocolOptionsHeaderKeyFormat | None" = (
+        betterproto2.field(4, betterproto2.TYPE_MESSAGE, optional=True)
     )
 
     enable_trailers: "bool" = betterproto2.field(5, betterproto2.TYPE_BOOL)
@@ -779,6 +782,45 @@ class Http1ProtocolOptions(betterproto2.Message):
 
 default_message_pool.register_message(
     "envoy.config.core.v3", "Http1ProtocolOptions", Http1ProtocolOptions
+)
+
+
+@dataclass(eq=False, repr=False)
+class Http1ProtocolOptionsHeaderKeyFormat(betterproto2.Message):
+    """
+
+
+    Oneofs:
+        - header_format:
+    """
+
+    proper_case_words: "Http1ProtocolOptionsHeaderKeyFormatProperCaseWords | None" = (
+        betterproto2.field(
+            1, betterproto2.TYPE_MESSAGE, optional=True, group="header_format"
+        )
+    )
+
+    stateful_formatter: "TypedExtensionConfig | None" = betterproto2.field(
+        8, betterproto2.TYPE_MESSAGE, optional=True, group="header_format"
+    )
+
+
+default_message_pool.register_message(
+    "envoy.config.core.v3",
+    "Http1ProtocolOptions.HeaderKeyFormat",
+    Http1ProtocolOptionsHeaderKeyFormat,
+)
+
+
+@dataclass(eq=False, repr=False)
+class Http1ProtocolOptionsHeaderKeyFormatProperCaseWords(betterproto2.Message):
+    pass
+
+
+default_message_pool.register_message(
+    "envoy.config.core.v3",
+    "Http1ProtocolOptions.HeaderKeyFormat.ProperCaseWords",
+    Http1ProtocolOptionsHeaderKeyFormatProperCaseWords,
 )
 
 
@@ -1208,6 +1250,27 @@ class RuntimeUInt32(betterproto2.Message):
 
 default_message_pool.register_message(
     "envoy.config.core.v3", "RuntimeUInt32", RuntimeUInt32
+)
+
+
+@dataclass(eq=False, repr=False)
+class SchemeHeaderTransformation(betterproto2.Message):
+    """
+
+
+    Oneofs:
+        - transformation:
+    """
+
+    scheme_to_overwrite: "str | None" = betterproto2.field(
+        1, betterproto2.TYPE_STRING, optional=True, group="transformation"
+    )
+
+    match_upstream: "bool" = betterproto2.field(2, betterproto2.TYPE_BOOL)
+
+
+default_message_pool.register_message(
+    "envoy.config.core.v3", "SchemeHeaderTransformation", SchemeHeaderTransformation
 )
 
 

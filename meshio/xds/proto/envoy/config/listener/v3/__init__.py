@@ -4,6 +4,7 @@
 # This file has been @generated
 
 __all__ = (
+    "AdditionalAddress",
     "ApiListener",
     "Filter",
     "FilterChain",
@@ -37,6 +38,22 @@ class ListenerDrainType(betterproto2.Enum):
     DEFAULT = 0
 
     MODIFY_ONLY = 1
+
+
+@dataclass(eq=False, repr=False)
+class AdditionalAddress(betterproto2.Message):
+    address: "__core__v3__.Address | None" = betterproto2.field(
+        1, betterproto2.TYPE_MESSAGE, optional=True
+    )
+
+    socket_options: "bytes | None" = betterproto2.field(
+        2, betterproto2.TYPE_BYTES, optional=True
+    )
+
+
+default_message_pool.register_message(
+    "envoy.config.listener.v3", "AdditionalAddress", AdditionalAddress
+)
 
 
 @dataclass(eq=False, repr=False)
@@ -185,8 +202,8 @@ class Listener(betterproto2.Message):
         2, betterproto2.TYPE_MESSAGE, optional=True
     )
 
-    additional_addresses: "list[bytes]" = betterproto2.field(
-        33, betterproto2.TYPE_BYTES, repeated=True
+    additional_addresses: "list[AdditionalAddress]" = betterproto2.field(
+        33, betterproto2.TYPE_MESSAGE, repeated=True
     )
 
     stat_prefix: "str" = betterproto2.field(28, betterproto2.TYPE_STRING)

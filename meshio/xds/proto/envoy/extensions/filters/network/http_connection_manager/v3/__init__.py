@@ -148,8 +148,8 @@ class HttpConnectionManager(betterproto2.Message):
         )
     )
 
-    scheme_header_transformation: "bytes | None" = betterproto2.field(
-        48, betterproto2.TYPE_BYTES, optional=True
+    scheme_header_transformation: "_____config__core__v3__.SchemeHeaderTransformation | None" = betterproto2.field(
+        48, betterproto2.TYPE_MESSAGE, optional=True
     )
 
     max_request_headers_kb: "int | None" = betterproto2.field(

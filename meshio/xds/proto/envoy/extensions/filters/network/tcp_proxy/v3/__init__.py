@@ -92,8 +92,8 @@ class TcpProxy(betterproto2.Message):
         18, betterproto2.TYPE_BYTES, optional=True
     )
 
-    hash_policy: "list[bytes]" = betterproto2.field(
-        11, betterproto2.TYPE_BYTES, repeated=True
+    hash_policy: "list[_____type__v3__.HashPolicy]" = betterproto2.field(
+        11, betterproto2.TYPE_MESSAGE, repeated=True
     )
 
     tunneling_config: "bytes | None" = betterproto2.field(
