@@ -7,7 +7,7 @@ from candidates import Peer, asked, draws
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshio.balancing.arrange import arranged, reads_keys
+from meshio.balancing.arrange import arrange, arranged, reads_keys
 from meshio.balancing.labels import Labels
 from meshio.balancing.locality import Group, Spread, Tier
 from meshio.balancing.maglev import Maglev
@@ -101,3 +101,47 @@ def test_labels_of_every_kind_are_told_apart() -> None:
         request = asked()
         request.wanted = labels
         assert pick(request) is host
+
+
+def test_hosts_of_a_subset_keep_their_order_whatever_else_they_are_labelled_with() -> None:
+    hosts = [peer(str(n), v="12"[n % 2], w=str(n % 7)) for n in range(40)]
+    pick = pick_of(BY_VERSION, hosts)
+    picked = [pick(wanting(v="2")) for _ in range(40)]
+    first = hosts.index(picked[0])
+    assert picked[: (40 - first + 1) // 2] == hosts[first::2]
+
+
+def test_a_subset_of_one_host_is_the_first_of_the_first_priority() -> None:
+    policy = Subset(RoundRobin(), (Selector(("v",), single=True),))
+    ill, well = (A, peer("d", v="2")), (B, C, peer("e", v="1"))
+    tiers: list[Tier[Peer]] = [(Group((), ()), Group(ill, ())), (Group(well, well),)]
+    pick = arranged(policy, tiers, CALM, Cluster())
+    assert pick is not None
+    assert {pick(wanting(v="1")) for _ in range(5)} == {A}
+    assert {pick(wanting(v="2")) for _ in range(5)} == {ill[1]}
+
+
+def test_what_does_not_count_in_a_cluster_does_not_count_in_its_subsets() -> None:
+    """Two of three hosts drain: the third is all there is, and no reason to panic."""
+    hosts = (A, B, C)
+    tiers: list[Tier[Peer]] = [(Group(hosts, (C,), (), 0, (A, B)),)]
+    pick = arranged(BY_VERSION, tiers, Spread(panic_threshold=60.0), Cluster())
+    assert pick is not None
+    assert {pick(wanting(v="2")) for _ in range(9)} == {C}
+
+
+@pytest.mark.parametrize("kinds", [1, 1500])
+def test_many_hosts_are_sorted_in_steps(kinds: int) -> None:
+    hosts = tuple(peer(str(n), v="1", w=str(n % kinds)) for n in range(1500))
+    tiers: list[Tier[Peer]] = [(Group(hosts[:700], hosts[:700]), Group(hosts[700:], hosts[700:]))]
+    steps = BY_VERSION.arranging(tiers, CALM, lambda some, how: arrange(RoundRobin(), some, how, Cluster()))
+    taken = 0
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            pick = done.value
+            break
+        taken += 1
+    assert (taken == 1) if kinds == 1 else (taken > 10)
+    assert {pick(wanting(v="1")) for _ in range(1500)} == set(hosts)

@@ -2,10 +2,12 @@
 
 import pytest
 
-from meshio.balancing.maglev import Maglev
+from meshio.balancing.maglev import TABLES, Maglev
+from meshio.balancing.override_host import OverrideHost
 from meshio.balancing.round_robin import RoundRobin
 from meshio.balancing.subset import Selector, Subset
-from meshio.errors import NoHealthyHost
+from meshio.errors import NoHealthyHost, Unbuilt
+from meshio.message import Request
 from meshio.resilience.outlier import OutlierDetection
 from meshio.upstream.cluster import Cluster, Eds
 from meshio.upstream.endpoint import Endpoint, LoadAssignment, LocalityEndpoints
@@ -14,6 +16,11 @@ from meshio.upstream.upstream import Upstream
 from tests.upstream.test_upstream import asked
 
 EJECTS = OutlierDetection(consecutive_5xx=1, max_ejection_percent=100)
+
+
+@pytest.fixture(autouse=True)
+def _no_table_is_remembered() -> None:
+    TABLES.clear()
 
 
 class Postponed:
@@ -143,3 +150,92 @@ def test_a_subset_is_not_left_while_the_subsets_are_sorted_anew():
     for _ in upstream.build():
         pass
     assert (of_kind(upstream, "odd"), of_kind(upstream, "even")) == ({"7"}, {"2"})
+
+
+def crowd(*ill: int, of: int = 5000) -> LoadAssignment:
+    endpoints = (
+        Endpoint((f"10.1.{n >> 8}.{n & 255}", 80), health="unhealthy" if n in ill else "unknown") for n in range(of)
+    )
+    return LoadAssignment("c", (LocalityEndpoints(tuple(endpoints)),))
+
+
+THOUSANDS = Cluster("c", Eds("c"), RoundRobin(), outlier=EJECTS, panic_threshold=0.0)
+
+
+def test_thousands_of_hosts_are_sorted_in_steps_while_the_former_pick_serves():
+    later = Postponed()
+    upstream = Upstream(later)
+    upstream.update(THOUSANDS, crowd())
+    later.willing = True
+    ejected = upstream.pick(asked())
+    eject(upstream, ejected)
+    assert later.asked == 1
+    picked = [upstream.pick(asked()) for _ in range(10_000)]
+    assert len(set(picked)) == 4999
+    assert ejected not in picked
+    assert len(list(upstream.build())) >= 3
+    assert {upstream.pick(asked()) for _ in range(4999)} == set(picked)
+
+
+def test_while_all_of_thousands_fall_ill_nobody_is_picked():
+    later = Postponed()
+    upstream = Upstream(later)
+    upstream.update(THOUSANDS, crowd())
+    later.willing = True
+    upstream.update(THOUSANDS, crowd(*range(5000)))
+    for _ in range(2):
+        with pytest.raises(NoHealthyHost):
+            upstream.pick(asked())
+        for _ in upstream.build():
+            pass
+    assert not upstream.serving
+
+
+def test_the_first_pick_is_waited_for():
+    later = Postponed()
+    later.willing = True
+    upstream = Upstream(later)
+    upstream.update(cluster(), assigned(1, 2, 3))
+    called: list[int] = []
+    upstream.follow(lambda: called.append(upstream.active))
+    with pytest.raises(Unbuilt):
+        upstream.admit(asked())
+    assert (later.asked, upstream.active, upstream.serving) == (1, 0, True)
+    called.clear()
+    for _ in upstream.build():
+        with pytest.raises(Unbuilt):
+            upstream.admit(asked())
+    assert called == [0]
+    assert upstream.admit(asked()).name.startswith("10.0.0.")
+
+
+def test_a_pick_that_is_given_up_is_nobody():
+    later = Postponed()
+    later.willing = True
+    upstream = Upstream(later)
+    upstream.update(cluster(), assigned(1, 2, 3))
+    with pytest.raises(Unbuilt):
+        upstream.admit(asked())
+    upstream.give_up()
+    with pytest.raises(NoHealthyHost) as refused:
+        upstream.admit(asked())
+    assert not isinstance(refused.value, Unbuilt)
+    upstream.give_up()  # there is nothing to give up
+    assert not upstream.serving
+
+
+def test_named_hosts_and_the_next_of_a_table_serve_while_it_is_built_anew():
+    """Who is asked for by key goes to the same host until that is ill, and then to one that is not."""
+    later = Postponed()
+    upstream = Upstream(later)
+    settings = Cluster("c", Eds("c"), OverrideHost(Maglev(4099), ("x-host",)), outlier=EJECTS, panic_threshold=0.0)
+    upstream.update(settings, assigned(1, 2, 3))
+    before = homes(upstream)
+    later.willing = True
+    eject(upstream, before[0])
+    assert later.asked == 1
+    meanwhile = homes(upstream)
+    assert before[0] not in meanwhile
+    assert all(now is then for now, then in zip(meanwhile, before, strict=True) if then is not before[0])
+    request = Request(b"GET", b"a", b"/", [(b"x-host", b"10.0.0.2:80")])
+    assert upstream.pick(request).name == "10.0.0.2:80"
