@@ -56,9 +56,7 @@ def new_zone_aware(place: Place, config: LocalityLbConfigZoneAwareLbConfig) -> Z
         forced = 1 if config.force_local_zone.min_size is None else config.force_local_zone.min_size
     elif config.force_locality_direct_routing:
         forced = 1
-    if config.locality_basis not in BASES:
-        raise place.rejected(f"{config.locality_basis!s} is not supported", "locality_basis")
-    by_weight = config.locality_basis == BASES.HEALTHY_HOSTS_WEIGHT
+    by_weight = config.locality_basis == BASES.HEALTHY_HOSTS_WEIGHT  # Envoy takes what it does not know for the number
     return ZoneAware(usual.share, usual.least, usual.fail_on_panic, forced, by_weight)
 
 

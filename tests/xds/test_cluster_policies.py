@@ -209,6 +209,7 @@ def test_each_policy_becomes_its_value(case: str) -> None:
         (NewZones(force_local_zone=Forced()), ZoneAware(forced=1)),
         (NewZones(force_locality_direct_routing=True, force_local_zone=Forced(5)), ZoneAware(forced=5)),
         (NewZones(locality_basis=1), ZoneAware(by_weight=True)),
+        (NewZones(locality_basis=7), ZoneAware()),  # Envoy takes what it does not know, too
     ],
 )
 def test_zones_by_a_policy(said: NewZones, zone: ZoneAware) -> None:

@@ -56,11 +56,7 @@ from meshio.xds.proto.envoy.extensions.load_balancing_policies.client_side_weigh
 )
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.common.v3 import (
     ConsistentHashingLbConfig,
-    LocalityLbConfig,
     SlowStartConfig,
-)
-from meshio.xds.proto.envoy.extensions.load_balancing_policies.common.v3 import (
-    LocalityLbConfigZoneAwareLbConfig as NewZones,
 )
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.least_request.v3 import LeastRequest as LeastMessage
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.maglev.v3 import Maglev as MaglevMessage
@@ -218,11 +214,6 @@ REFUSED = {
         cluster(common_lb_config=ClusterCommonLbConfig(zone_aware_lb_config=Zones(routing_enabled=Percent(101)))),
         "common_lb_config.zone_aware_lb_config.routing_enabled",
         "from 0 to 100",
-    ),
-    "a locality basis of tomorrow": (
-        extended(LeastMessage(locality_lb_config=LocalityLbConfig(zone_aware_lb_config=NewZones(locality_basis=7)))),
-        "load_balancing_policy.policies[0].locality_lb_config.zone_aware_lb_config.locality_basis",
-        "not supported",
     ),
     "an override status of tomorrow": (
         cluster(common_lb_config=ClusterCommonLbConfig(override_host_status=HealthStatusSet([HealthStatus(17)]))),

@@ -15,14 +15,17 @@ FORM = 3  # of outcomes: goes up when what is recorded of a case changes
 COMPARE = ("exact", "counts", "distribution")
 FIELDS = {
     "name", "routes", "http", "listener", "clusters", "upstreams", "requests", "compare", "known", "rejected", "settle",
-    "draws", "dns",
+    "draws", "dns", "local", "later",
 }  # fmt: skip
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Ask:
-    """One request as a client writes it. `repeat` sends it that often, `together` all of those at once."""
+    """One request as a client writes it. `repeat` sends it that often, `together` all of those at once.
+
+    `later`: what the case says under this name is told before it.
+    """
 
     method: str = "GET"
     path: str = "/"
@@ -33,6 +36,7 @@ class Ask:
     repeat: int = 1
     together: bool = False
     pause: float = 0.0
+    later: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,16 @@ class Case:
     def settle(self) -> float:
         """Seconds after each answer in which upstreams may still see something: shadows, hedges."""
         return float(self.told.get("settle", 0.0))
+
+    @property
+    def local(self) -> Json | None:
+        """The node's `locality`, and the `endpoints` of the cluster that it belongs to itself."""
+        return self.told.get("local")
+
+    @cached_property
+    def then(self) -> "Case":
+        """The same place with other resources: what they become in the middle of the requests."""
+        return Case(self.topic, self.name, {**self.told, **self.told["later"]})
 
     @cached_property
     def asks(self) -> tuple[Ask, ...]:

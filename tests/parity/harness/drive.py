@@ -12,6 +12,7 @@ from harness.upstream import Seen
 
 PATIENCE = 5.0  # seconds
 Send: TypeAlias = Callable[[Ask], Awaitable[Answer]]
+Change: TypeAlias = Callable[[], Awaitable[object]]
 
 
 async def in_time(sending: Awaitable[Answer]) -> Answer:
@@ -22,8 +23,8 @@ async def in_time(sending: Awaitable[Answer]) -> Answer:
         return Answer(0, [], "", broken=True, note="no answer")
 
 
-async def drive(case: Case, send: Send, seen: list[Seen]) -> list[list[Exchange]]:
-    """The exchanges of each ask. `seen` grows as upstreams see requests."""
+async def drive(case: Case, send: Send, seen: list[Seen], change: Change) -> list[list[Exchange]]:
+    """The exchanges of each ask. `seen` grows as upstreams see requests; `change` tells what the case says of later."""
 
     port = str(Place(case).port)
 
@@ -38,6 +39,8 @@ async def drive(case: Case, send: Send, seen: list[Seen]) -> list[list[Exchange]
     async def all_of(ask: Ask) -> list[Exchange]:
         if ask.pause:
             await asyncio.sleep(ask.pause)
+        if ask.later:
+            await change()
         if ask.together:
             return [await exchange(ask, ask.repeat)]
         return [await exchange(ask, 1) for _ in range(ask.repeat)]

@@ -13,7 +13,7 @@ from harness.case import Ask, Case, Json
 from harness.drive import drive
 from harness.outcome import Answer, Exchange, outcome, refused
 from harness.plane import Plane
-from harness.shorthand import Place
+from harness.shorthand import LOCAL, Place, local_cluster
 from harness.upstream import read_message, serving
 from harness.world import World, world_of
 from meshio.testing.control_plane import ControlPlane
@@ -48,11 +48,17 @@ class Envoy:
                 if kinds := await asyncio.wait_for(self.plane.push(world or self.world(case)), PATIENCE):
                     return refused(kinds)
                 await until_listening(place.front)
-                exchanges = await drive(case, lambda ask: ask_at(place.front, ask), seen)
+                exchanges = await drive(case, lambda ask: ask_at(place.front, ask), seen, lambda: self.change(case))
                 await self.annotate(exchanges)
                 return outcome(case, exchanges)
             finally:
                 await asyncio.wait_for(self.plane.clear(), PATIENCE)
+
+    async def change(self, case: Case) -> None:
+        """Tell it what the case says of later."""
+        world = world_of(case.then, str(self._log), f"-{self._worlds}")
+        if kinds := await asyncio.wait_for(self.plane.push(world), PATIENCE):
+            raise ValueError(f"{case}: what it says of later is refused: {kinds}")
 
     async def annotate(self, exchanges: list[list[Exchange]]) -> None:
         """Replace the client's port by what Envoy logged of its request, a few milliseconds after its end."""
@@ -132,7 +138,7 @@ def version() -> str:
     return told.split("version:")[1].split("/")[1]
 
 
-def bootstrap(port: int) -> Json:
+def bootstrap(port: int, case: Case | None = None) -> Json:
     h2 = {"@type": f"type.googleapis.com/{HTTP_OPTIONS}", "explicit_http_config": {"http2_protocol_options": {}}}
     address = {"socket_address": {"address": "127.0.0.1", "port_value": port}}
     control = {
@@ -144,26 +150,33 @@ def bootstrap(port: int) -> Json:
         "typed_extension_protocol_options": {HTTP_OPTIONS: h2},
     }
     ads = {"ads": {}, "resource_api_version": "V3"}
+    clusters, local = [control], local_cluster(case, Place(case)) if case is not None else None
+    node, zones = {"id": "parity", "cluster": "parity"}, {}
+    if case is not None and case.local is not None and local is not None:
+        clusters.append({**local, "connect_timeout": "5s"})
+        node["locality"] = case.local.get("locality", {})
+        zones = {"cluster_manager": {"local_cluster_name": LOCAL}}
     services = [{"envoy_grpc": {"cluster_name": "xds"}}]
     return {
-        "node": {"id": "parity", "cluster": "parity"},
+        "node": node,
+        **zones,
         "dynamic_resources": {
             "lds_config": ads,
             "cds_config": ads,
             "ads_config": {"api_type": "GRPC", "transport_api_version": "V3", "grpc_services": services},
         },
-        "static_resources": {"clusters": [control]},
+        "static_resources": {"clusters": clusters},
         "layered_runtime": {"layers": [{"name": "istio", "static_layer": RUNTIME}]},
     }
 
 
 @asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[Envoy]:
-    """An Envoy that waits for worlds. Fails with the end of its output."""
+async def running(folder: Path, case: Case | None = None) -> AsyncIterator[Envoy]:
+    """An Envoy that waits for worlds; or for one case, which has a local cluster. Fails with the end of its output."""
     log = folder / "access.log"
     log.touch()
     async with ControlPlane(incremental=False) as control:
-        (folder / "envoy.json").write_text(json.dumps(bootstrap(control.port)))
+        (folder / "envoy.json").write_text(json.dumps(bootstrap(control.port, case)))
         with (folder / "envoy.log").open("wb") as output:
             command = [binary(), "-c", str(folder / "envoy.json"), *ARGUMENTS]
             process = await asyncio.create_subprocess_exec(*command, stdout=output, stderr=output)

@@ -56,9 +56,17 @@ class Bench:
         with tempfile.TemporaryDirectory() as folder:
             async with running(Path(folder)) as envoy:
                 while waiting:
-                    verdict = await judged(waiting.pop(), envoy)
+                    case = waiting.pop()
+                    verdict = await (judged(case, envoy) if case.local is None else judged_alone(case))
                     self.verdicts.append(verdict)
                     self.told(verdict)
+
+
+async def judged_alone(case: Case) -> Verdict:
+    """By an Envoy of its own: what it belongs to is said when it starts."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with running(Path(folder), case) as envoy:
+            return await judged(case, envoy)
 
 
 async def judged(case: Case, envoy: Envoy) -> Verdict:

@@ -16,6 +16,7 @@ from harness.case import Case, Json
 OK = ["ok"]
 RESOLVER = "typed_dns_resolver_config"
 CARES = "type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig"
+LOCAL = "local"  # the name of the cluster that the node belongs to
 PORTS = range(10_000, 30_000)  # below those that the kernel gives to clients
 
 
@@ -90,6 +91,13 @@ def asking_own(told: Any, place: Place) -> Any:
         if told.get("name"):  # of a cache, which Envoy keeps for longer than the case
             rest["name"] = f"{told['name']}-{place.net}"
     return rest
+
+
+def local_cluster(case: Case, place: Place) -> Json | None:
+    """The cluster that the node belongs to itself, where a case has one: Envoy knows it from its bootstrap."""
+    if case.local is None:
+        return None
+    return cluster(LOCAL, {"load_assignment": {"endpoints": case.local["endpoints"]}}, place)
 
 
 def cluster(name: str, told: Json, place: Place) -> Json:

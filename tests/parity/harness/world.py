@@ -1,11 +1,12 @@
 """A case as the resources of a control plane: the same bytes for Envoy and for meshio."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from harness.case import Case, Json
 from harness.protos import encoded
-from harness.shorthand import Place, asking_own, clusters, route_table
+from harness.shorthand import LOCAL, Place, asking_own, clusters, local_cluster, route_table
 from meshio.xds.types import ASSIGNMENT, CLUSTER, LISTENER, ROUTES
 
 MANAGER = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
@@ -17,11 +18,20 @@ LINE = "%DOWNSTREAM_DIRECT_REMOTE_PORT% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%
 
 @dataclass(frozen=True)
 class World:
-    """`resources` are by type URL and name. `table` is the route table's name, `eds` those of load assignments."""
+    """`resources` are by type URL and name. `table` is the route table's name, `eds` those of load assignments.
+
+    `local` is the cluster that the node belongs to, which is not told to Envoy but known to it.
+    """
 
     resources: dict[str, dict[str, bytes]]
     table: str
     eds: frozenset[str]
+    local: Mapping[str, bytes] = field(default_factory=dict)
+
+    @property
+    def known(self) -> dict[str, dict[str, bytes]]:
+        """With the local cluster as one that is told."""
+        return self.resources | {CLUSTER: {**self.local, **self.resources[CLUSTER]}}
 
 
 def world_of(case: Case, log: str = "/dev/null", salt: str = "") -> World:
@@ -39,7 +49,9 @@ def world_of(case: Case, log: str = "/dev/null", salt: str = "") -> World:
         told[each["name"]] = encoded(CLUSTER, over_ads(each, eds))
     listener = encoded(LISTENER, listener_of(case, place, name, table["name"], log))
     resources = {LISTENER: {name: listener}, ROUTES: {table["name"]: encoded(ROUTES, table)}, CLUSTER: told}
-    return World({**resources, ASSIGNMENT: eds}, table["name"], frozenset(eds))
+    own = local_cluster(case, place)
+    local = {LOCAL: encoded(CLUSTER, own)} if own is not None else {}
+    return World({**resources, ASSIGNMENT: eds}, table["name"], frozenset(eds), local)
 
 
 def over_ads(cluster: Json, eds: dict[str, bytes]) -> Json:
