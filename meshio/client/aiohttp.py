@@ -26,10 +26,12 @@ from meshio.client.exchange import Exchange, text
 from meshio.client.spoken import spoken
 from meshio.client.wire import Lease, Wire, Wires, judged
 from meshio.errors import BadRequest, Closed, RequestError, Reset, TimedOut
-from meshio.mesh.branch import Branch
+from meshio.mesh.branch import Branch, failed, signed
 from meshio.message import Headers, Response
 from meshio.transport.pool import Pools
 from meshio.upstream.upstream import NO_OUTCOME
+
+NO_KEY = ConnectionKey("", None, False, True, None, None, None, None)
 
 
 class Mesh(Protocol):
@@ -54,30 +56,42 @@ class MeshConnector(BaseConnector):
         self._wires = Wires(mesh.pools)
         branch = self._branch = mesh.branch(self._wires)
         self._send = branch.dispatch if raise_errors else branch.send
+        self._raises = raise_errors
         self._chosen: dict[ClientRequest, ResponseHandler] = {}
 
     async def connect(self, req: ClientRequest, traces: list[Trace], timeout: ClientTimeout) -> Connection:
         """Where this request goes. Raises aiohttp's errors: Unserved, ClientConnectionError."""
         if self._closed:
             raise aiohttp.ClientConnectionError("Connector is closed.")
-        protocol = self._chosen.pop(req, None)
-        if protocol is None:
-            protocol = await self._choose(req, timeout)
-        connection = Connection(self, req.connection_key, protocol, self._loop)
-        if traces and isinstance(protocol, Wire) and protocol.served > 1:
-            await reused(connection, traces)
-        return connection
-
-    async def _choose(self, req: ClientRequest, timeout: ClientTimeout) -> ResponseHandler:
+        if self._chosen and (protocol := self._chosen.pop(req, None)) is not None:
+            return await self._connection(req, protocol, traces)
         try:
-            response = await self._send(Unwatched(req, timeout))
+            exchange = Unwatched(req, timeout)
+            response = await self._branch.route(exchange)(exchange)
         except RequestError as error:
-            raise Unserved(req.connection_key, error) from error
+            response = await self._failed(exchange, error)
         except (BadRequest, Closed) as error:
             refuse(req, error)
-        if isinstance(response.body, Lease):
-            return response.body.wire
-        return await spoken(self._loop, req.method, response)
+        else:
+            lease = response.body
+            if isinstance(lease, Lease):
+                return await self._connection(req, lease.wire, traces) if traces else Lent(self, req, lease.wire)
+            signed(exchange, response)
+        return await self._connection(req, await spoken(self._loop, req.method, response), traces)
+
+    async def _failed(self, exchange: Exchange, error: RequestError) -> Response:
+        if self._raises:
+            await asyncio.sleep(0)  # as `Branch.dispatch` does
+            raise Unserved(exchange.asked.connection_key, error) from error
+        return await failed(exchange, error)
+
+    async def _connection(self, req: ClientRequest, protocol: ResponseHandler, traces: list[Trace]) -> Connection:
+        if not isinstance(protocol, Wire):
+            return Connection(self, req.connection_key, protocol, self._loop)
+        connection = Lent(self, req, protocol)
+        if traces and protocol.served > 1:
+            await reused(connection, traces)
+        return connection
 
     async def answer(self, asked: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """A request with the middleware: the whole way out and back. Raises aiohttp's errors."""
@@ -117,6 +131,25 @@ class MeshConnector(BaseConnector):
         await asyncio.gather(*ending, return_exceptions=True)
 
 
+class Lent(Connection):
+    """A wire as aiohttp holds it: given back straight to its pool. Its key is made for who looks at it."""
+
+    def __init__(self, connector: MeshConnector, asked: ClientRequest, wire: Wire) -> None:
+        super().__init__(connector, NO_KEY, wire, asked.loop)
+        self._asked = asked
+        self._wire = wire
+
+    def __repr__(self) -> str:
+        return f"Connection<{self._asked.connection_key}>"
+
+    def release(self) -> None:
+        if self._protocol is not None:
+            if self._callbacks:
+                self._notify_release()
+            self._wire.give_back(broken=False)
+            self._protocol = None
+
+
 class Unwatched(Exchange):
     """A request of which the mesh sees no more than when its connection is given back."""
 
@@ -125,8 +158,8 @@ class Unwatched(Exchange):
     async def over(self, wire: Wire) -> Response:
         self.dress()
         lease = wire.lend()
-        lease.response = Response(NO_OUTCOME, [], lease, self.record)
-        return lease.response
+        response = lease.response = Response(NO_OUTCOME, [], lease, self.record)
+        return response
 
 
 class Watched(Exchange):

@@ -6,48 +6,56 @@ from ssl import SSLContext
 from typing import TYPE_CHECKING
 
 from aiohttp import ClientRequest, ClientTimeout, hdrs
-from aiohttp.payload import BytesPayload
+from aiohttp.payload import BytesPayload, Payload
+from aiohttp.tracing import Trace
 from multidict import CIMultiDict
 from yarl import URL
 
 from meshio.errors import BadRequest
 from meshio.memo import LONGEST, PASSING, Memo, Short
-from meshio.message import Content, Header, Headers, Private, Request, Response
+from meshio.message import DEFAULT_PORTS, Content, Header, Headers, Private, Request, Response
 from meshio.resilience.replay import Replay
 
 if TYPE_CHECKING:
     from meshio.client.wire import Wire
+
+SECURE = frozenset(("https", "wss"))
 
 
 class Exchange(Request):
     """A request, made of references to aiohttp's. Raises BadRequest for what a mesh cannot do.
 
     asked      aiohttp's request
-    context    the TLS context that the caller brings for an https URL, or None
-    traces     who wants to hear about connections
     """
 
-    __slots__ = ("_shown", "_timeout", "asked", "context", "traces")
+    __slots__ = ("_given", "_timeout", "asked")
 
     def __init__(self, asked: ClientRequest, timeout: ClientTimeout) -> None:
-        url, secure = asked.url, asked.is_ssl()
-        check(asked, secure)
+        url, method, body = asked.url, asked.method, asked.body
+        secure = url.scheme in SECURE
+        if secure or asked.proxy is not None or method == hdrs.METH_CONNECT:
+            check(asked, secure)
         authority, headers = split_headers(asked)
-        super().__init__(
-            asked.method.encode(),
-            authority,
-            url.raw_path_qs.encode(),
-            headers,
-            content(asked),
-            scheme=b"https" if secure else b"http",
-            host=url.raw_host or "",
-            port=url.explicit_port or 0,
-        )
+        path = url.raw_path_qs.encode()
+        Request.__init__(self, METHODS[method], authority, path, headers, b"" if body == b"" else content(body))
+        self.host = url.raw_host or ""
+        if secure:
+            self.scheme, self.port = b"https", DEFAULT_PORTS[b"https"]
+        if port := url.explicit_port:
+            self.port, self.port_given = port, True
         self.asked = asked
-        self.traces = asked._traces
-        self.context = asked.ssl if secure and isinstance(asked.ssl, SSLContext) else None
         self._timeout = timeout
-        self._shown = (self.path, authority, headers)
+        self._given = (path, authority, headers)
+
+    @property
+    def traces(self) -> list[Trace]:
+        """Who wants to hear about connections."""
+        return self.asked._traces
+
+    @property
+    def context(self) -> SSLContext | None:
+        """The TLS context that the caller brings for an https URL."""
+        return self.asked.ssl if self.scheme == b"https" and isinstance(self.asked.ssl, SSLContext) else None
 
     @property
     def patience(self) -> float | None:
@@ -60,19 +68,15 @@ class Exchange(Request):
 
     def dress(self) -> None:
         """Make aiohttp's request what routes have made of it."""
-        path, authority, shown = self._shown
+        path, authority, given = self._given
         asked, headers = self.asked, self.headers
         if self.path != path:
             asked.url = moved(asked.url, self.path)
-        if self.authority == authority and headers[: len(shown)] == shown:
-            if len(headers) == len(shown) and self.path == path:
-                return
-            asked.headers.extend([(NAMES[name], text(value)) for name, value in headers[len(shown) :]])
+        if self.authority == authority and headers[: len(given)] == given:
+            asked.headers.extend(map(told, headers[len(given) :]))
         else:
-            asked.headers = CIMultiDict(
-                [(hdrs.HOST, self.authority.decode()), *((name.decode(), text(value)) for name, value in headers)]
-            )
-        self._shown = (self.path, self.authority, headers)
+            asked.headers = CIMultiDict([(hdrs.HOST, self.authority.decode()), *map(told, headers)])
+        self._given = (self.path, self.authority, headers)
 
     def note_consumed(self) -> None:
         """A body that streams can be sent once: no retry after that."""
@@ -93,11 +97,8 @@ class Streaming(Private):
         raise StopAsyncIteration
 
 
-def content(asked: ClientRequest) -> Content:
+def content(payload: Payload) -> Content:
     """The body, as far as the mesh has to know it: for shadows, and to tell whether it can be sent again."""
-    payload = asked.body
-    if payload == b"":
-        return b""
     return bytes(payload._value) if isinstance(payload, BytesPayload) else Streaming()
 
 
@@ -119,20 +120,26 @@ class Shown(Memo[tuple[str, str], Header]):
         return self.keep(pair, header) if name not in PASSING and len(value) <= LONGEST else header
 
 
-SHOWN, NAMES = Shown(), Short(bytes.decode)
+class Told(Memo[Header, tuple[str, str]]):
+    """A header of the mesh's as aiohttp has it."""
+
+    def __missing__(self, header: Header) -> tuple[str, str]:
+        name, value = header
+        pair = NAMES[name], text(value)
+        return self.keep(header, pair) if name not in PASSING and len(value) <= LONGEST else pair
+
+
+METHODS, NAMES = Short(str.encode), Short(bytes.decode)
+shown, told = Shown().__getitem__, Told().__getitem__
 
 
 def split_headers(asked: ClientRequest) -> tuple[bytes, Headers]:
     """The authority, and the other headers."""
-    authority = b""
-    headers: Headers = []
-    for pair in asked.headers.items():
-        header = SHOWN[pair]
-        if header[0] == b"host":
-            authority = header[1]
-        else:
-            headers.append(header)
-    return authority, headers
+    headers = list(map(shown, asked.headers.items()))
+    if headers[0][0] == b"host" and len(asked.headers.getall(hdrs.HOST)) == 1:  # as aiohttp makes it
+        return headers.pop(0)[1], headers
+    hosts = [value for name, value in headers if name == b"host"]
+    return hosts[-1] if hosts else b"", [header for header in headers if header[0] != b"host"]
 
 
 def text(value: bytes) -> str:

@@ -1,8 +1,10 @@
 """aiohttp's connections in the mesh's pools: aiohttp writes and parses, the mesh dials, keeps and counts."""
 
 import asyncio
-from asyncio import AbstractEventLoop
+from asyncio import AbstractEventLoop, Future
+from collections.abc import Awaitable
 from itertools import count
+from typing import TypeAlias
 
 from aiohttp import ClientOSError, ClientResponse, ServerDisconnectedError, ServerTimeoutError
 from aiohttp.client_proto import ResponseHandler
@@ -24,6 +26,8 @@ from meshio.upstream.cluster import Cluster
 from meshio.upstream.host import Host
 from meshio.upstream.upstream import Upstream
 
+Head: TypeAlias = tuple[RawResponseMessage, StreamReader]
+
 SWITCHING = 101
 NAMES = count(1)
 
@@ -42,17 +46,18 @@ class Wire(ResponseHandler):
         self.born = self.since = loop.time()
         self.served = 0
         self.lease: Lease | None = None
+        self._head: Future[Head] | None = None
 
     def __bool__(self) -> bool:
         """It is there, though nothing waits in aiohttp's queue, whose length would count otherwise."""
         return True
 
-    async def send(self, request: Request) -> Response:
+    def send(self, request: Request) -> Awaitable[Response]:
         """One exchange, in the way that its caller goes about it. Raises ConnectFailed where nothing was sent."""
         if not self.alive:
             raise ConnectFailed(f"{self.peer} closed the connection before it was used", "connection closed")
         assert isinstance(request, Exchange)
-        return await request.over(self)
+        return request.over(self)
 
     def abandon(self, request: Request) -> None:
         """aiohttp gives the connection back in any case."""
@@ -60,8 +65,8 @@ class Wire(ResponseHandler):
     def lend(self) -> "Lease":
         """Begin an exchange; aiohttp gives the connection back when it has ended."""
         self.served += 1
-        self.lease = Lease(self)
-        return self.lease
+        lease = self.lease = Lease(self)
+        return lease
 
     def give_back(self, *, broken: bool) -> None:
         """The exchange is over. The connection is free again before anybody hears of it."""
@@ -108,18 +113,37 @@ class Wire(ResponseHandler):
         if self.lease is None and data:
             self.abort()  # something that nobody asked for
         else:
-            super().data_received(data)
+            ResponseHandler.data_received(self, data)
 
-    def feed_data(self, data: tuple[RawResponseMessage, StreamReader], size: int = 0) -> None:
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """aiohttp asks for this with every body, and turns its parser once more, paused or not."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
+    def read(self) -> Awaitable[Head]:  # type: ignore[override]  # aiohttp only awaits it
+        """The next response head: the future itself where it has not come."""
+        if self._buffer or self._eof:
+            return super().read()
+        self._head = head = self._loop.create_future()
+        return head
+
+    def feed_data(self, data: Head, size: int = 0) -> None:
         """A response head."""
-        code = data[0].code
-        if self.lease is not None and (code >= 200 or code == SWITCHING):
-            self.lease.headed(code)
-        super().feed_data(data, size)
+        code, lease, head = data[0].code, self.lease, self._head
+        if lease is not None and (code >= 200 or code == SWITCHING):
+            lease.headed(code)
+        if head is None or head.done():
+            super().feed_data(data, size)
+        else:
+            self._head = None
+            head.set_result(data)
 
     def set_exception(self, error: BaseException, *cause: BaseException) -> None:
         """What ended the exchange, for aiohttp's reader and for the mesh."""
         super().set_exception(error, *cause)
+        head, self._head = self._head, None
+        if head is not None:
+            set_exception(head, error, *cause)
         lease, self.lease = self.lease, None
         if lease is not None:
             lease.end(judged(error, self.peer))
@@ -132,17 +156,17 @@ class Lease(Body, Private):
     reply      aiohttp's response, where the middleware has it
     """
 
-    __slots__ = ("_dones", "_error", "_upgraded", "complete", "reply", "response", "wire")
+    __slots__ = ("_done", "_error", "_upgraded", "complete", "reply", "response", "wire")
 
     def __init__(self, wire: Wire) -> None:
-        super().__init__()
+        self.data, self._trailers = b"", None
         self.complete: bool = False
         self.wire = wire
         self.response: Response | None = None
         self.reply: ClientResponse | None = None
         self._upgraded = False
         self._error: RequestError | None = None
-        self._dones: list[Done] = []
+        self._done: Done | None = None
 
     def headed(self, status: int) -> None:
         self._upgraded = status == SWITCHING
@@ -153,8 +177,8 @@ class Lease(Body, Private):
         if self.complete:
             return
         self.complete, self._error = True, error
-        dones, self._dones = self._dones, []
-        for done in dones:
+        done, self._done = self._done, None
+        if done is not None:
             done(error)
         self.response = None  # it holds this body: together they would wait for the garbage collector
 
@@ -162,7 +186,7 @@ class Lease(Body, Private):
         if self.complete:
             done(self._error)
         else:
-            self._dones.append(done)
+            self._done = done if self._done is None else both(self._done, done)
 
     def abort(self, error: RequestError) -> None:
         """A route's timeout ends an exchange, but not what became of it by an upgrade (Envoy does the same)."""
@@ -178,6 +202,14 @@ class Lease(Body, Private):
             self.reply.release()
         elif not self.complete:
             self.wire.give_back(broken=True)
+
+
+def both(first: Done, second: Done) -> Done:
+    def done(error: RequestError | None) -> None:
+        first(error)
+        second(error)
+
+    return done
 
 
 def judged(error: BaseException, peer: str) -> RequestError | None:
@@ -206,8 +238,11 @@ class Wires:
     def idle(self, host: Host, request: Request) -> Connection | None:
         if not isinstance(request, Exchange):
             return self._pools.idle(host, request)
-        pool = self._find(host, request)
-        return pool.take() if pool is not None else None
+        pools = host.tls_pools
+        pool = pools.get(self._name) if pools is not None and request.scheme == b"http" else None
+        if not isinstance(pool, HostPool) and (pool := self._find(host, request)) is None:
+            return None
+        return pool.take()
 
     async def connect(self, upstream: Upstream, host: Host, request: Request) -> Connection:
         """Raises ConnectFailed, ConnectTimedOut (also for the client's own connect timeout), Overloaded, Closed."""
