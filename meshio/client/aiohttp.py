@@ -21,15 +21,15 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.tracing import Trace
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from meshio.client.attempt import Lines
 from meshio.client.exchange import Exchange, text
+from meshio.client.lending import Unwatched, lending
 from meshio.client.spoken import spoken
 from meshio.client.wire import Lease, Wire, Wires, judged
 from meshio.errors import BadRequest, Closed, RequestError, Reset, TimedOut
 from meshio.mesh.branch import Branch, failed, signed
+from meshio.mesh.manner import Attempt
 from meshio.message import Headers, Response
 from meshio.transport.pool import Pools
-from meshio.upstream.upstream import NO_OUTCOME
 
 NO_KEY = ConnectionKey("", None, False, True, None, None, None, None)
 
@@ -40,7 +40,7 @@ class Mesh(Protocol):
     @property
     def pools(self) -> Pools: ...
 
-    def branch(self, lines: Lines) -> Branch: ...
+    def branch(self, attempt: Attempt) -> Branch: ...
 
 
 class MeshConnector(BaseConnector):
@@ -54,7 +54,7 @@ class MeshConnector(BaseConnector):
         super().__init__(limit=0)
         self.mesh = mesh
         self._wires = Wires(mesh.pools)
-        branch = self._branch = mesh.branch(self._wires)
+        branch = self._branch = mesh.branch(lending(self._wires))
         self._send = branch.dispatch if raise_errors else branch.send
         self._raises = raise_errors
         self._chosen: dict[ClientRequest, ResponseHandler] = {}
@@ -148,18 +148,6 @@ class Lent(Connection):
                 self._notify_release()
             self._wire.give_back(broken=False)
             self._protocol = None
-
-
-class Unwatched(Exchange):
-    """A request of which the mesh sees no more than when its connection is given back."""
-
-    __slots__ = ()
-
-    async def over(self, wire: Wire) -> Response:
-        self.dress()
-        lease = wire.lend()
-        response = lease.response = Response(NO_OUTCOME, [], lease, self.record)
-        return response
 
 
 class Watched(Exchange):

@@ -14,6 +14,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.streams import StreamReader
 from aiohttp.tracing import Trace
 
+from meshio.client.attempt import Line
 from meshio.client.exchange import Exchange
 from meshio.errors import ConnectFailed, ConnectTimedOut, ProtocolBroken, RequestError, Reset
 from meshio.message import Body, Done, Private, Request, Response
@@ -54,10 +55,14 @@ class Wire(ResponseHandler):
 
     def send(self, request: Request) -> Awaitable[Response]:
         """One exchange, in the way that its caller goes about it. Raises ConnectFailed where nothing was sent."""
-        if not self.alive:
-            raise ConnectFailed(f"{self.peer} closed the connection before it was used", "connection closed")
+        self.check()
         assert isinstance(request, Exchange)
         return request.over(self)
+
+    def check(self) -> None:
+        """Raises ConnectFailed for a connection that has ended since it was handed out."""
+        if not self.alive:
+            raise ConnectFailed(f"{self.peer} closed the connection before it was used", "connection closed")
 
     def abandon(self, request: Request) -> None:
         """aiohttp gives the connection back in any case."""
@@ -177,10 +182,16 @@ class Lease(Body, Private):
         if self.complete:
             return
         self.complete, self._error = True, error
-        done, self._done = self._done, None
+        response, self.response = self.response, None  # it holds this body: a cycle for the garbage collector
+        if response is not None:
+            self.count(response, error)
+        done = self._done
         if done is not None:
+            self._done = None
             done(error)
-        self.response = None  # it holds this body: together they would wait for the garbage collector
+
+    def count(self, response: Response, error: RequestError | None) -> None:
+        """How it went, for whoever counts at this end; others wait for `when_done`."""
 
     def when_done(self, done: Done) -> None:
         if self.complete:
@@ -235,31 +246,40 @@ class Wires:
         self._name = f"aiohttp-{next(NAMES)} "
         self._begun: set[HostPool] = set()
 
-    def idle(self, host: Host, request: Request) -> Connection | None:
-        if not isinstance(request, Exchange):
-            return self._pools.idle(host, request)
+    def idle(self, host: Host, request: Request) -> Line | None:
+        return self.take(host, request) if isinstance(request, Exchange) else self._pools.idle(host, request)
+
+    async def connect(self, upstream: Upstream, host: Host, request: Request) -> Line:
+        """Raises ConnectFailed, ConnectTimedOut, Overloaded, Closed."""
+        if isinstance(request, Exchange):
+            return await self.dial(upstream, host, request)
+        return await self._pools.connect(upstream, host, request)
+
+    def take(self, host: Host, request: Exchange) -> "Wire | None":
+        """A connection that is ready at once."""
         pools = host.tls_pools
         pool = pools.get(self._name) if pools is not None and request.scheme == b"http" else None
         if not isinstance(pool, HostPool) and (pool := self._find(host, request)) is None:
             return None
-        return pool.take()
+        wire = pool.take()
+        assert wire is None or isinstance(wire, Wire)
+        return wire
 
-    async def connect(self, upstream: Upstream, host: Host, request: Request) -> Connection:
-        """Raises ConnectFailed, ConnectTimedOut (also for the client's own connect timeout), Overloaded, Closed."""
-        if not isinstance(request, Exchange):
-            return await self._pools.connect(upstream, host, request)
+    async def dial(self, upstream: Upstream, host: Host, request: Exchange) -> "Wire":
+        """The same, as soon as there is one. Raises ConnectTimedOut for the client's own connect timeout, too."""
         self._pools.check(upstream)
         pool = self._find(host, request) or self._begin(upstream, host, request)
         for trace in request.traces:
             await trace.send_connection_create_start()
         try:
             async with asyncio.timeout(request.patience):
-                connection = await pool.wait(request)
+                wire = await pool.wait(request)
         except TimeoutError as error:
             raise ConnectTimedOut(f"no connection to {host.name} within the client's {request.patience} s") from error
+        assert isinstance(wire, Wire)
         if request.traces:
-            await made(connection, request.traces)
-        return connection
+            await made(wire, request.traces)
+        return wire
 
     def renew(self, host: Host) -> None:
         self._pools.renew(host)

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self
 
-from meshio.client.attempt import Lines, attempts
+from meshio.client.attempt import attempts
 from meshio.client.native import Client, build
 from meshio.client.probe import Prober, first_checks
 from meshio.errors import Closed, ConfigError, NotReady
@@ -15,6 +15,7 @@ from meshio.mesh.branch import Branch
 from meshio.mesh.dataplane import Dataplane
 from meshio.mesh.explain import explain
 from meshio.mesh.explanation import Explanation
+from meshio.mesh.manner import Attempt
 from meshio.mesh.names import told_addresses
 from meshio.mesh.overlay import merge
 from meshio.mesh.reachable import reachable
@@ -91,9 +92,9 @@ class Mesh(Client):
         """The connection pools, for their counters."""
         return self._pools
 
-    def branch(self, lines: Lines) -> Branch:
+    def branch(self, attempt: Attempt) -> Branch:
         """The same mesh over other connections, for clients that bring their own."""
-        return self._plane.branch(attempts(lines))
+        return self._plane.branch(attempt)
 
     def route(self, request: Request) -> Send:
         """The way that a request goes, which raises RequestError where it fails; `send` is this and all around it."""
