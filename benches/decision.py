@@ -51,12 +51,18 @@ def assignment(name: str, hosts: int) -> LoadAssignment:
 
 
 def admit_and_settle(upstream: Upstream, manner: Manner) -> Send:
-    """Where an attempt would use the connection, nothing happens."""
+    """Where an attempt would use the connection, it is only counted in and out."""
     answer = Response(200, [], Body())
-    admit, settle = upstream.admit, upstream.settle
+    admit, settle, breaker = upstream.admit, upstream.settle, upstream.breaker
 
     async def send(request: Request) -> Response:
         host = admit(request, manner.avoid)
+        if breaker.active < breaker.most:
+            breaker.active += 1
+            host.inflight += 1
+            host.requests += 1
+        breaker.active -= 1
+        host.inflight -= 1
         settle(host, 200, False, 0.001, 1.0)
         return answer
 

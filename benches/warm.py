@@ -66,7 +66,7 @@ def connect(mesh: meshio.Mesh) -> list[H1]:
             line.connection_made(Taker())
             pool.connections.add(line)
             pool.idle.append(line)
-            upstream.connections += 1
+            upstream.breaker.connections += 1
             made.append(line)
     return made
 

@@ -6,9 +6,11 @@ from meshio.balancing.hashing import HashPolicy, Key
 
 
 class Surroundings(Protocol):
-    """A cluster in service. `active` counts its requests under way."""
+    """A cluster in service."""
 
-    active: int
+    @property
+    def active(self) -> int:
+        """Requests under way."""
 
     def key(self, policies: tuple[HashPolicy, ...]) -> Key:
         """The key of a request under hash policies of the cluster's own."""

@@ -7,7 +7,7 @@ from functools import partial
 from time import monotonic
 from typing import Protocol, TypeAlias
 
-from meshio.errors import ConnectFailed, Overloaded, RequestError, ResetError, TimedOut, Unbuilt
+from meshio.errors import ConnectFailed, NoHealthyHost, Overloaded, RequestError, ResetError, TimedOut, Unbuilt
 from meshio.mesh.manner import Attempt, Manner
 from meshio.message import Header, Request, Response, Send
 from meshio.record import Record
@@ -48,12 +48,16 @@ class Lines(Protocol):
     def renew(self, host: Host) -> None:
         """The host was ejected: let its connections go."""
 
+    def high(self) -> "Lines":
+        """Those for requests of high priority."""
+
 
 def attempts(lines: Lines) -> Attempt:
     """How the mesh tries a host: over these connections."""
 
     def how(upstream: Upstream, manner: Manner) -> Send:
-        return attempt(upstream, lines if manner.limits == UNLIMITED else Limited(lines, manner.limits), manner)
+        own = lines.high() if manner.high else lines
+        return attempt(upstream, own if manner.limits == UNLIMITED else Limited(own, manner.limits), manner)
 
     return how
 
@@ -61,12 +65,12 @@ def attempts(lines: Lines) -> Attempt:
 class Limited:
     """Connections on which exchanges have limits."""
 
-    __slots__ = ("_limits", "_lines", "renew")
+    __slots__ = ("_limits", "_lines", "high", "renew")
 
     def __init__(self, lines: Lines, limits: TryLimits) -> None:
         self._lines = lines
         self._limits = limits
-        self.renew = lines.renew
+        self.high, self.renew = lines.high, lines.renew
 
     def idle(self, host: Host, request: Request) -> Line | None:
         line = self._lines.idle(host, request)
@@ -88,7 +92,7 @@ class LimitedLine:
 
 
 def attempt(upstream: Upstream, lines: Lines, manner: Manner) -> Send:
-    """Pick a host, send, count in and out: most bodies have ended when the head arrives."""
+    """Pick a host, send, say how it went: most bodies have ended when the head arrives."""
     admit, settle = upstream.admit if not manner.session else session_admission(upstream), upstream.settle
     if manner.picky is not None:
         admit = picky_admission(upstream, admit, manner.picky)
@@ -167,7 +171,7 @@ def service_time(seconds: float) -> Header:
 
 
 def follow(upstream: Upstream, host: Host, response: Response, began: float, renew: Renew) -> None:
-    """The head is there, the body is not: count out when it has ended."""
+    """The head is there, the body is not: say how it went when it has ended."""
     ending = counted_out if response.status == NO_OUTCOME else left
     response.body.when_done(ending(upstream, host, response, began, renew))
 
@@ -218,11 +222,11 @@ def blame(error: BaseException, request: Request, now: float, connection: Line |
     """The status that a failure counts for at the host; NO_OUTCOME where it says nothing about the host.
 
     A cancellation after the deadline is a timeout (router.cc counts it as 504 against the host that it has a
-    connection to); any other one is the caller's. A full circuit breaker is the cluster's matter, not the host's.
+    connection to); any other one is the caller's. An open circuit breaker is the cluster's matter, not the host's.
     """
     kind = UNCONNECTED if connection is None or isinstance(error, ConnectFailed) else BROKEN
     if isinstance(error, RequestError):
-        return NO_OUTCOME if isinstance(error, Overloaded) else error.status, kind
+        return NO_OUTCOME if isinstance(error, Overloaded | NoHealthyHost) else error.status, kind
     if isinstance(error, CancelledError) and isinstance(request, Try) and request.slow.done():
         return TimedOut.status, kind  # others went on without it: Envoy counts it as soon as it is slow
     late = isinstance(error, CancelledError) and request.deadline is not None and now >= request.deadline - TICK

@@ -5,10 +5,10 @@ What `attempt` does for every request, for these in one step: no answer to look 
 
 from time import monotonic
 
-from meshio.client.attempt import Renew, attempts, blame, broken_off
+from meshio.client.attempt import Renew, admitted, attempts, blame, broken_off
 from meshio.client.exchange import Exchange
 from meshio.client.wire import Lease, Wire, Wires
-from meshio.errors import RequestError
+from meshio.errors import RequestError, Unbuilt
 from meshio.mesh.manner import Attempt, Manner
 from meshio.message import Request, Response, Send
 from meshio.resilience.outlier import ANSWERED, BROKEN
@@ -24,7 +24,7 @@ def lending(wires: Wires) -> Attempt:
     def how(upstream: Upstream, manner: Manner) -> Send:
         send = usual(upstream, manner)
         odd = manner.session or manner.endpoint_host or manner.picky is not None or manner.limits != UNLIMITED
-        return send if odd else lend(upstream, wires, manner.avoid, send)
+        return send if odd else lend(upstream, wires.high() if manner.high else wires, manner.avoid, send)
 
     return how
 
@@ -38,7 +38,10 @@ def lend(upstream: Upstream, wires: Wires, avoid: int, usual: Send) -> Send:
             return await usual(request)
         record = request.record
         record.cluster = upstream.name
-        host = admit(request, avoid)
+        try:
+            host = admit(request, avoid)
+        except Unbuilt:
+            host = await admitted(upstream, admit, request, avoid)
         record.attempts += 1
         record.endpoint = host.name
         began, wire = monotonic(), None

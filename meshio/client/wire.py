@@ -20,8 +20,8 @@ from meshio.errors import ConnectFailed, ConnectTimedOut, ProtocolBroken, Reques
 from meshio.message import Body, Done, Private, Request, Response
 from meshio.transport.connection import Connection, Owner
 from meshio.transport.dial import Target, reach
-from meshio.transport.host_pool import HostPool
-from meshio.transport.pool import Pools, server_name
+from meshio.transport.host_pool import HostPool, discard
+from meshio.transport.pool import HighPools, Pools, server_name
 from meshio.transport.tls import Security
 from meshio.upstream.cluster import Cluster
 from meshio.upstream.host import Host
@@ -43,7 +43,7 @@ class Wire(ResponseHandler):
         super().__init__(loop)
         self._owner = owner
         self.peer = peer
-        self.alive = False
+        self.alive = self.busy = False
         self.born = self.since = loop.time()
         self.served = 0
         self.lease: Lease | None = None
@@ -94,14 +94,17 @@ class Wire(ResponseHandler):
         self.alive = False
         if self.transport is not None:
             self.transport.abort()
+        self._owner.release(self)
 
     def close(self) -> None:
         self.alive = False
         super().close()
+        self._owner.release(self)
 
     def abort(self) -> None:
         self.alive = False
         super().abort()
+        self._owner.release(self)
 
     # What asyncio and aiohttp's parser call
 
@@ -243,21 +246,31 @@ class Wires:
 
     def __init__(self, pools: Pools) -> None:
         self._pools = pools
+        self._others: Pools | HighPools = pools
         self._name = f"aiohttp-{next(NAMES)} "
+        self._urgent = False
+        self._high: Wires | None = None
         self._begun: set[HostPool] = set()
 
+    def high(self) -> "Wires":
+        """Those for requests of high priority. `close` ends both."""
+        if self._high is None:
+            wires = self._high = Wires(self._pools)
+            wires._urgent, wires._others, wires._begun = True, self._pools.high(), self._begun
+        return self._high
+
     def idle(self, host: Host, request: Request) -> Line | None:
-        return self.take(host, request) if isinstance(request, Exchange) else self._pools.idle(host, request)
+        return self.take(host, request) if isinstance(request, Exchange) else self._others.idle(host, request)
 
     async def connect(self, upstream: Upstream, host: Host, request: Request) -> Line:
         """Raises ConnectFailed, ConnectTimedOut, Overloaded, Closed."""
         if isinstance(request, Exchange):
             return await self.dial(upstream, host, request)
-        return await self._pools.connect(upstream, host, request)
+        return await self._others.connect(upstream, host, request)
 
     def take(self, host: Host, request: Exchange) -> "Wire | None":
         """A connection that is ready at once."""
-        pools = host.tls_pools
+        pools = host.more_pools
         pool = pools.get(self._name) if pools is not None and request.scheme == b"http" else None
         if not isinstance(pool, HostPool) and (pool := self._find(host, request)) is None:
             return None
@@ -292,13 +305,12 @@ class Wires:
             ending += [closed for closed in closing if closed is not None]
             ending += pool.dials
             pool.abort()
-            pools = pool.host.tls_pools or {}
-            pool.host.tls_pools = {key: kept for key, kept in pools.items() if kept is not pool}
+            discard(pool.host, pool)
         self._begun.clear()
         return ending
 
     def _find(self, host: Host, request: Exchange) -> HostPool | None:
-        pool = host.tls_pools.get(self._key(host, request)) if host.tls_pools else None
+        pool = host.more_pools.get(self._key(host, request)) if host.more_pools else None
         return pool if isinstance(pool, HostPool) else None
 
     def _key(self, host: Host, request: Exchange) -> str:
@@ -311,9 +323,10 @@ class Wires:
         security = self._pools.security(host, request)
         if security is not None and request.context is not None:
             security = Security(request.context, request.host)
-        pool = HostPool(self._pools, upstream, host, security, speak)
-        host.tls_pools = {**(host.tls_pools or {}), self._key(host, request): pool}
-        self._begun = {each for each in self._begun if each.connections or each.dials or not each.draining}
+        breaker = upstream.high if self._urgent else upstream.breaker
+        pool = HostPool(self._pools, upstream, host, security, speak, breaker=breaker)
+        host.more_pools = {**(host.more_pools or {}), self._key(host, request): pool}
+        self._begun -= {each for each in self._begun if each.draining and not (each.connections or each.dials)}
         self._begun.add(pool)
         return pool
 

@@ -216,14 +216,15 @@ class Composer:
             limits = replace(limits, longest=longest)
         grpc, silent = way.special is not None and way.special.grpc, way.chain.router.suppresses
         verdict, renamed = compile_verdict(http.errors, grpc), isinstance(rewrite, HostOfEndpoint)
-        manner = Manner(avoid, renamed, session, action.forwards_host, limits, verdict, silent, picky)
+        manner = Manner(avoid, renamed, session, action.forwards_host, limits, verdict, silent, picky, action.high)
         send = self.attempt(upstream, manner)
         if upstream.cluster.health_check is not None:
             send = confessed(send, upstream)
         if retry is None:
             return send
         prepare = prepare_retry(host, replace(action, quiet=silent), monotonic, asked)
-        return retry.around(begun(send, prepare), upstream, host.tells_timeouts)
+        allowance = upstream.high if action.high else upstream.breaker
+        return retry.around(begun(send, prepare), allowance, host.tells_timeouts)
 
     def single(self, cluster: str) -> Send | None:
         upstream = self.upstreams.get(cluster)

@@ -28,6 +28,7 @@ class Manner:
     limits          of the exchange, once it has its connection
     verdict         what an answer counts for at its host; None for its status
     silent          the answer does not tell how long it took (suppress_envoy_headers)
+    high            its connections are those of requests of high priority
     picky           what retries avoid, where it is more than the hosts that were tried
     """
 
@@ -39,6 +40,7 @@ class Manner:
     verdict: Verdict | None = None
     silent: bool = False
     picky: Picky | None = None
+    high: bool = False
 
 
 PLAIN = Manner()

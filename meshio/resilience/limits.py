@@ -21,6 +21,8 @@ class RetryBudget:
 class Limits:
     """Envoy's defaults. Istio sends `UNLIMITED` for each that no DestinationRule sets.
 
+    pools      hosts that have connections at the same time (a pool for each, and for each name that TLS tells one
+               host); None for no limit
     per_host   connections to each host; None for no limit. A host always gets one
     """
 
@@ -29,6 +31,7 @@ class Limits:
     requests: int = 1024
     retries: int = 3
     budget: RetryBudget | None = None
+    pools: int | None = None
     per_host: int | None = None
 
 

@@ -19,8 +19,11 @@ from meshio.resilience.tries import TryLimits
 class Allowance(Protocol):
     """Who grants retries: the upstream's circuit breaker."""
 
-    def start_retry(self) -> bool:
-        """Count a retry in; False when there are too many already."""
+    def start_retry(self, counted: bool = False) -> bool:
+        """Count a retry in; False when there are too many already.
+
+        `counted`: the try before it is among what is under way still.
+        """
 
     def end_retry(self) -> None:
         """Count it out."""
@@ -137,7 +140,7 @@ class Turn:
         for _ in range(policy.attempts):
             if lost(request.body, policy.buffer_limit):
                 return outcome
-            if not allowance.start_retry():
+            if not allowance.start_retry(lasts(outcome)):
                 request.record.flags.append("UO")
                 return outcome
             try:
@@ -186,7 +189,7 @@ class Turn:
             if not left:
                 return "URX"
             left -= 1
-            if not self._allowance.start_retry():
+            if not self._allowance.start_retry(lasts(after)):
                 return "UO"
             step, pause = self._pause(step, after)
             self._tell(request, after)
@@ -196,6 +199,11 @@ class Turn:
         if isinstance(outcome, RequestError):
             raise outcome
         return outcome
+
+
+def lasts(outcome: Outcome | None) -> bool:
+    """Whether a try with this outcome is under way still: it is slow, or its answer has not ended."""
+    return outcome is None or (isinstance(outcome, Response) and not outcome.body.complete)
 
 
 IS_TIMEOUT_RETRY = b"x-envoy-is-timeout-retry"

@@ -103,6 +103,7 @@ class Forward:
     duration           how long a stream may last; where it says anything, there is no `timeout`
     timeout_status     of the answer when a timeout ends it
     longest_try        seconds of one exchange with a host, in place of the cluster's
+    high               requests have high priority: connections and limits of their own
     quiet              the upstream hears neither what the request was before, nor how long somebody waits
 
     rate_limits        what a rate limit counts requests by; with `include_host_limits` the virtual host's count, too
@@ -131,6 +132,7 @@ class Forward:
     timeout_status: int = 504
     longest_try: float | None = None
     quiet: bool = False
+    high: bool = False
 
     def __post_init__(self) -> None:
         if not any(entry.weight > 0 for entry in self.clusters):

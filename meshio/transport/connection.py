@@ -11,11 +11,13 @@ class Connection(Protocol):
     """One connection to one host, taken by one exchange at a time.
 
     `born` and `since` are loop times: when it was made, and since when it is idle. `served` counts
-    exchanges. `alive` turns False once the connection can take no further request.
+    exchanges. `alive` turns False once the connection can take no further request. `busy` is its owner's note that
+    it was taken.
     """
 
     alive: bool
     born: float
+    busy: bool
     since: float
     served: int
 
@@ -43,7 +45,7 @@ class Owner(Protocol):
     """The side of a pool that a connection sees."""
 
     def release(self, connection: Connection) -> None:
-        """The exchange is over and another may follow."""
+        """The exchange is over; another may follow, unless the connection is not alive."""
 
     def lost(self, connection: Connection) -> None:
         """The connection is gone. Called once."""

@@ -31,7 +31,7 @@ class H1(asyncio.Protocol):
 
     __slots__ = (
         "_answer", "_consent", "_drained", "_full", "_handed", "_head", "_incoming", "_loop", "_owner", "_peer",
-        "_request", "_transport", "_upload", "alive", "born", "served", "since",
+        "_request", "_transport", "_upload", "alive", "born", "busy", "served", "since",
     )  # fmt: skip
 
     def __init__(self, loop: AbstractEventLoop, owner: Owner, peer: str, http: HttpOptions) -> None:
@@ -47,7 +47,7 @@ class H1(asyncio.Protocol):
         self._drained: Future[None] | None = None
         self._full = False
         self._handed = False
-        self.alive = False
+        self.alive = self.busy = False
         self.born = self.since = loop.time()
         self.served = 0
 
@@ -238,6 +238,7 @@ class H1(asyncio.Protocol):
     def _shut(self) -> None:
         self.alive = False
         self._transport.abort()
+        self._owner.release(self)
         if self._upload is not None:
             self._upload.cancel()
 

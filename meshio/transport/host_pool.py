@@ -2,7 +2,7 @@
 
 A pending request dials one connection, unless the cluster's connection limit forbids it; whatever
 connection is free first, fresh or used, serves the request that has waited longest. A dial that fails fails
-all requests that wait for that host.
+all requests that wait for that host. A request is under way from when it has its connection until that is free again.
 """
 
 import asyncio
@@ -11,11 +11,12 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeAlias
 
-from meshio.errors import ConnectFailed, Overloaded
+from meshio.errors import ConnectFailed, NoHealthyHost, Overloaded
 from meshio.message import Request
 from meshio.transport.connection import Connection, Owner
 from meshio.transport.dial import Target, dial
 from meshio.transport.tls import Security
+from meshio.upstream.breaker import Breaker
 from meshio.upstream.cluster import Cluster
 from meshio.upstream.endpoint import Address
 from meshio.upstream.host import Host
@@ -49,65 +50,102 @@ class Registry(Protocol):
 class HostPool:
     """The connections to one host, under one kind of TLS. It is its connections' `Owner`.
 
+    breaker    counts for the priority of the requests that come here
     tls        the host's TLS when this pool was made; another one means another pool
+    open       it has connections, or makes one
     draining   the host has left: connections end with the exchange that they are in
     ended      the mesh is closed: nothing new begins
     """
 
     __slots__ = (
-        "_registry",
-        "_speak",
-        "connections",
-        "dials",
-        "draining",
-        "ended",
-        "host",
-        "idle",
-        "security",
-        "tls",
-        "upstream",
-        "waiting",
-    )
+        "_registry", "_speak", "breaker", "connections", "dials", "draining", "ended", "host", "idle", "open",
+        "security", "tls", "upstream", "waiting",
+    )  # fmt: skip
 
     def __init__(
-        self, registry: Registry, upstream: Upstream, host: Host, security: Security | None, speak: Speak = dial
+        self,
+        registry: Registry,
+        upstream: Upstream,
+        host: Host,
+        security: Security | None,
+        speak: Speak = dial,
+        *,
+        breaker: Breaker | None = None,
     ) -> None:
         self._registry = registry
         self._speak = speak
         self.upstream = upstream
+        self.breaker = breaker or upstream.breaker
         self.host = host
         self.security = security
         self.tls = host.tls
-        self.draining = False
-        self.ended = False
+        self.open = self.draining = self.ended = False
         self.idle: list[Connection] = []
         self.connections: set[Connection] = set()
         self.dials: set[Task[None]] = set()
         self.waiting: deque[Future[Connection]] = deque()
 
     def take(self) -> Connection | None:
-        """The idle connection that was used last: the likeliest to be alive."""
+        """The idle connection that was used last: the likeliest to be alive. Raises Overloaded."""
         while self.idle:
             connection = self.idle.pop()
             if connection.alive:
+                breaker, host = self.breaker, self.host
+                if breaker.active >= breaker.most:
+                    self.idle.append(connection)
+                    raise breaker.crowded()
+                connection.busy = True
+                breaker.active += 1
+                host.inflight += 1
+                host.requests += 1
                 return connection
         return None
 
     async def wait(self, request: Request) -> Connection:
-        """A connection that is free, or the first that becomes so. Raises ConnectFailed, Overloaded."""
-        upstream = self.upstream
-        if upstream.pending >= upstream.cluster.limits.pending:
-            raise Overloaded(f"{upstream.cluster.name}: {upstream.pending} requests wait for a connection already")
-        upstream.pending += 1
+        """A connection that is free, or the first that becomes so.
+
+        Raises ConnectFailed, Overloaded, and NoHealthyHost where the cluster has as many pools as it may.
+        """
+        breaker = self.breaker
+        if breaker.limits.pools is not None and not self.open:
+            self.claim(breaker.limits.pools)
+        breaker.queue()
         try:
             while True:
                 connection = await self.next_free(request)
                 if connection.alive or not connection.served:
-                    return connection
+                    return self.begin(connection)
                 # its last exchange handed it over and the peer closed it in the same turn: nothing of ours was sent
         finally:
             request.stage = "read"
-            upstream.pending -= 1
+            breaker.pending -= 1
+
+    def begin(self, connection: Connection) -> Connection:
+        """Use a connection that a request has waited for. Raises Overloaded."""
+        if not connection.alive:
+            return connection  # who uses it, hears of it
+        self.idle.append(connection)
+        try:
+            self.take()
+        except Overloaded:
+            self.release(self.idle.pop())  # to who waits behind this one
+            raise
+        return connection
+
+    def claim(self, most: int) -> None:
+        """A place among the cluster's pools, of which there may be so many. Raises NoHealthyHost, as Envoy does.
+
+        Of a host's own pools an idle one makes room (conn_pool_map_impl.h: `freeOnePool`).
+        """
+        if self.breaker.pools < most:
+            return
+        for other in pools_of(self.host):
+            if other.open and other.breaker is self.breaker and len(other.idle) == len(other.connections):
+                if not other.dials:
+                    other.drain()
+                    discard(self.host, other)
+                    return
+        raise NoHealthyHost(f"cluster {self.upstream.name!r} has connections to {self.breaker.pools} hosts already")
 
     async def next_free(self, request: Request) -> Connection:
         if self.ended:
@@ -141,13 +179,18 @@ class HostPool:
 
     def has_room(self) -> bool:
         """Whether the cluster's limits leave room for another connection."""
-        upstream, limits = self.upstream, self.upstream.cluster.limits
-        if limits.per_host is not None and len(self.connections) + len(self.dials) >= limits.per_host:
-            return False
-        return upstream.connections < limits.connections
+        breaker, limits = self.breaker, self.breaker.limits
+        if limits.per_host is not None:
+            own = pools_of(self.host)  # whatever their priority
+            if sum(len(each.connections) + len(each.dials) for each in own) >= limits.per_host:
+                return False
+        return breaker.connections < limits.connections
 
     def begin_dial(self) -> None:
-        self.upstream.connections += 1
+        self.breaker.connections += 1
+        if not self.open:
+            self.open = True
+            self.breaker.pools += 1
         self._registry.opened(self)
         task = asyncio.get_running_loop().create_task(self.dial())
         self.dials.add(task)
@@ -177,10 +220,17 @@ class HostPool:
         self.dials.discard(task)
         error = None if task.cancelled() else task.exception()
         if task.cancelled() or error is not None:
-            self.upstream.connections -= 1
+            self.breaker.connections -= 1
         if error is not None:
             self.purge(error)
         self.dial_enough()
+        self.closed()
+
+    def closed(self) -> None:
+        """A dial or a connection has ended, maybe the last one."""
+        if self.open and not self.connections and not self.dials:
+            self.open = False
+            self.breaker.pools -= 1
         self._registry.closed(self)
 
     def purge(self, error: BaseException) -> None:
@@ -192,7 +242,11 @@ class HostPool:
     # What connection.Owner asks for
 
     def release(self, connection: Connection) -> None:
-        """To the longest wait, else to the idle ones, unless it has done its share."""
+        """To the longest wait, else to the idle ones, unless it has done its share. Ends the exchange it was in."""
+        if connection.busy:
+            connection.busy = False
+            self.breaker.active -= 1
+            self.host.inflight -= 1
         if not connection.alive:
             return
         http = self.upstream.cluster.http
@@ -210,14 +264,16 @@ class HostPool:
 
     def lost(self, connection: Connection) -> None:
         """Gone, by whoever's will. Who waits may now dial."""
+        if connection.busy:
+            self.release(connection)
         if connection not in self.connections:
             return  # it never got further than its dial, which counts it
         self.connections.discard(connection)
         if connection in self.idle:
             self.idle.remove(connection)
-        self.upstream.connections -= 1
+        self.breaker.connections -= 1
         self.dial_enough()
-        self._registry.closed(self)
+        self.closed()
 
     def hold(self, task: Task[None]) -> None:
         self._registry.hold(task)
@@ -254,6 +310,19 @@ class HostPool:
         self.purge(ConnectFailed("the mesh was closed"))
         for connection in list(self.connections):
             connection.abort()
+
+
+def pools_of(host: Host) -> list[HostPool]:
+    """Every pool of a host."""
+    pools = [host.pool, *(host.more_pools or {}).values()]
+    return [pool for pool in pools if isinstance(pool, HostPool)]
+
+
+def discard(host: Host, pool: HostPool) -> None:
+    """No request finds this pool any more."""
+    if host.pool is pool:
+        host.pool = None
+    host.more_pools = {key: kept for key, kept in (host.more_pools or {}).items() if kept is not pool}
 
 
 def again(error: BaseException) -> BaseException:

@@ -14,13 +14,14 @@ from meshio.errors import Closed, ConnectFailed
 from meshio.message import Request
 from meshio.transport.connection import Connection
 from meshio.transport.dial import is_ip
-from meshio.transport.host_pool import HostPool
+from meshio.transport.host_pool import HostPool, pools_of
 from meshio.transport.tls import APPLICATION, Security, new_context
 from meshio.upstream.cluster import ClientTls
 from meshio.upstream.endpoint import Address, is_path
 from meshio.upstream.host import Host
 from meshio.upstream.upstream import Upstream
 
+HIGH = "high "  # begins the key of a pool; no server name has a space
 TURN = 1.0  # seconds between looks at idle connections: how late an idle timeout may be noticed
 
 
@@ -38,7 +39,7 @@ class Counters:
 class Pools:
     """The pools of all hosts. `idle` never waits; `connect` does.
 
-    A host carries its own pools (`Host.pool`, and `Host.tls_pools` by server name), so that finding one
+    A host carries its own pools (`Host.pool`, and `Host.more_pools` by server name), so that finding one
     costs nothing; kept here are those that have something open.
 
     `names` is asked for the addresses of a host name before the network's DNS is; () leaves it to that.
@@ -58,13 +59,20 @@ class Pools:
         self._dialled = 0
 
     def idle(self, host: Host, request: Request) -> Connection | None:
-        """A connection that is ready at once, or None."""
+        """A connection that is ready at once, or None. Raises Overloaded."""
         pool = find(host, request)
         return pool.take() if pool is not None and pool.idle else None
 
     async def connect(self, upstream: Upstream, host: Host, request: Request) -> Connection:
-        """A connection, as soon as there is one. Raises ConnectFailed, ConnectTimedOut, Overloaded, Closed."""
+        """A connection, as soon as there is one.
+
+        Raises ConnectFailed, ConnectTimedOut, Overloaded, Closed, and NoHealthyHost for one pool too many.
+        """
         return await self.pool(upstream, host, request).wait(request)
+
+    def high(self) -> "HighPools":
+        """Those for requests of high priority."""
+        return HighPools(self)
 
     def pool(self, upstream: Upstream, host: Host, request: Request) -> HostPool:
         """The pool that this request uses. Raises ConnectFailed for what cannot be connected to, Closed."""
@@ -99,7 +107,7 @@ class Pools:
         """
         for pool in pools_of(host):
             pool.drain()
-        host.pool = host.tls_pools = None
+        host.pool = host.more_pools = None
 
     async def aclose(self) -> None:
         """End every connection, dial and upload, and return when they have ended."""
@@ -170,7 +178,7 @@ class Pools:
                 host.pool.drain()  # its TLS was another
             host.pool = pool
         else:
-            host.tls_pools = {**(host.tls_pools or {}), server_name(request): pool}
+            host.more_pools = {**(host.more_pools or {}), server_name(request): pool}
         return pool
 
     def _security(self, tls: ClientTls, host: str) -> Security:
@@ -180,18 +188,60 @@ class Pools:
         return Security(context, host if tls.auto_sni else tls.sni, tls.subject_names)
 
 
+class HighPools:
+    """Connections for requests of high priority: in pools of their own, which count for limits of their own.
+
+    To anybody else they are pools like the others (Envoy: source/common/upstream/priority_conn_pool_map.h).
+    """
+
+    __slots__ = ("_pools", "renew")
+
+    def __init__(self, pools: Pools) -> None:
+        self._pools = pools
+        self.renew = pools.renew
+
+    def idle(self, host: Host, request: Request) -> Connection | None:
+        """A connection that is ready at once, or None. Raises Overloaded."""
+        pool = find_high(host, request)
+        return pool.take() if pool is not None and pool.idle else None
+
+    async def connect(self, upstream: Upstream, host: Host, request: Request) -> Connection:
+        """A connection, as soon as there is one. Raises as `Pools.connect`."""
+        self._pools.check(upstream)
+        return await (find_high(host, request) or self._begin(upstream, host, request)).wait(request)
+
+    def high(self) -> "HighPools":
+        return self
+
+    def _begin(self, upstream: Upstream, host: Host, request: Request) -> HostPool:
+        security = self._pools.security(host, request)
+        pool = HostPool(self._pools, upstream, host, security, breaker=upstream.high)
+        pools, key = host.more_pools or {}, high_key(host, request)
+        former = pools.get(key)
+        if isinstance(former, HostPool):
+            former.drain()  # its TLS was another
+        host.more_pools = {**pools, key: pool}
+        return pool
+
+
+def high_key(host: Host, request: Request) -> str:
+    """One pool of a host; one for each server name, where the request says it."""
+    told = request.scheme == b"https" or (host.tls is not None and host.tls.auto_sni)
+    return HIGH + server_name(request) if told else HIGH
+
+
+def find_high(host: Host, request: Request) -> HostPool | None:
+    """The pool that this request of high priority may use, if there is one already."""
+    pool = host.more_pools.get(high_key(host, request)) if host.more_pools else None
+    return pool if isinstance(pool, HostPool) and (pool.tls is host.tls or pool.tls == host.tls) else None
+
+
 def find(host: Host, request: Request) -> HostPool | None:
     """The pool that this request may use, if there is one already."""
     tls, pool = host.tls, host.pool
     if request.scheme == b"https" or (tls is not None and tls.auto_sni):
-        pool = host.tls_pools.get(server_name(request)) if host.tls_pools else None
+        pool = host.more_pools.get(server_name(request)) if host.more_pools else None
     return pool if isinstance(pool, HostPool) and (pool.tls is tls or pool.tls == tls) else None
-
-
-def pools_of(host: Host) -> list[HostPool]:
-    """Every pool of a host."""
-    pools = [host.pool, *(host.tls_pools or {}).values()]
-    return [pool for pool in pools if isinstance(pool, HostPool)]
 
 
 def wanted_tls(host: Host, request: Request) -> ClientTls | None:

@@ -27,7 +27,7 @@ class Aggregated(Upstream):
     __slots__ = ("_bounds", "_lots", "_members")
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(whole=True)
         self._members: tuple[Upstream, ...] = ()
         self._lots: list[tuple[Upstream, Pick[Host] | None]] = []
         self._bounds: list[int] = []
@@ -35,6 +35,7 @@ class Aggregated(Upstream):
     def update(self, cluster: Cluster, assignment: LoadAssignment, roster: Roster | None = None) -> list[Host]:
         """Take over new values. No host ever leaves."""
         self.name, self.cluster, self.assignment = cluster.name, cluster, assignment
+        self._limit(cluster)
         self._rebuild()
         return []
 
@@ -77,7 +78,7 @@ class Aggregated(Upstream):
     def admit(self, request: Request, avoid: int = 0) -> Host:
         """Choose a priority by its share of the load, whatever is hashed; then a host as its cluster does.
 
-        Raises as that cluster does: NoHealthyHost, Overloaded.
+        Raises as that cluster does: NoHealthyHost.
         """
         member, pick = self._draw()
         host = member.admit_by(pick, request, avoid)
@@ -92,7 +93,7 @@ class Aggregated(Upstream):
         raise NoHealthyHost(f"cluster {self.name!r} is made of clusters without a host that may be picked")
 
     def settle(self, host: Host, status: int, origin: Origin, seconds: float, now: float) -> bool:
-        """Count out where the request was counted in."""
+        """How it went is the matter of the host's cluster."""
         return home_of(host).settle(host, status, origin, seconds, now)
 
     def observe(self, host: Host, status: int, origin: Origin, now: float) -> bool:
@@ -100,7 +101,7 @@ class Aggregated(Upstream):
         return home_of(host).observe(host, status, origin, now)
 
     def leave(self, host: Host, seconds: float, now: float) -> None:
-        """Count out where the request was counted in."""
+        """How long it took is the matter of the host's cluster."""
         home_of(host).leave(host, seconds, now)
 
     def sweep(self, now: float) -> float | None:

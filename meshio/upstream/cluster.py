@@ -142,6 +142,7 @@ OVERRIDABLE: frozenset[Health] = frozenset({"unknown", "healthy", "degraded"})
 class Cluster:
     """A cluster. Durations are in seconds.
 
+    limits, high_limits   of requests of normal priority, and of high priority
     tls, tls_matches   None is plaintext; the first match that fits an endpoint's metadata comes before `tls`
     panic_threshold    percent of available hosts below which all hosts are used; 0 never (Istio's choice)
     locality_weighted  localities get load by their weight, not by the number of their hosts
@@ -162,6 +163,7 @@ class Cluster:
     discovery: Discovery
     policy: Policy
     limits: Limits = DEFAULT_LIMITS
+    high_limits: Limits = DEFAULT_LIMITS
     outlier: OutlierDetection | None = None
     connect_timeout: float = 5.0
     tls: ClientTls | None = None

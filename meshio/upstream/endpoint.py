@@ -106,3 +106,8 @@ class LoadAssignment:
     drop: float = 0.0
     weighted_health: bool = False
     stale_after: float | None = None
+
+    @property
+    def size(self) -> int:
+        """How many endpoints."""
+        return sum(len(group.endpoints) for group in self.localities)

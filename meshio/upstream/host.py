@@ -32,19 +32,19 @@ class Host:
     name        "ip:port"
     weight      of the balancing policy; a float while a new host grows to its `full_weight`
     rated       the weight that load reports give it; 0 where they have no say
-    inflight    requests under way; latency: moving average in seconds
+    inflight    requests under way: that have a connection; latency: moving average in seconds
     requests, failures   since it was first seen; a failure is a 5xx or a failure of the connection
     ejected, streaks     outlier detection; no streaks before the first failure
     home        the cluster it belongs to, where it is picked for another one too
     checkup     what active health checks say; None where there are none
     used        when a request last ended, for original destinations
     tls         what the cluster's transport sockets say for this endpoint; None is plaintext
-    pool, tls_pools      owned by `transport`
+    pool, more_pools     owned by `transport`; `pool` is what most requests use
     """
 
     __slots__ = (
-        "checkup", "ejected", "endpoint", "failures", "home", "inflight", "latency", "locality", "name", "pool",
-        "priority", "rated", "requests", "streaks", "tls", "tls_pools", "used", "weight",
+        "checkup", "ejected", "endpoint", "failures", "home", "inflight", "latency", "locality", "more_pools",
+        "name", "pool", "priority", "rated", "requests", "streaks", "tls", "used", "weight",
     )  # fmt: skip
 
     name: str
@@ -64,7 +64,7 @@ class Host:
         self.checkup: Checkup | None = None
         self.home: Upstream | None = None
         self.pool: object | None = None
-        self.tls_pools: dict[str, object] | None = None
+        self.more_pools: dict[str, object] | None = None
 
     def __getattr__(self, field: str) -> str:
         """The name is made when somebody first asks for it: most hosts of a large cluster are never picked."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TypeAlias
 
-from meshio.errors import NoHealthyHost, Overloaded
+from meshio.errors import NoHealthyHost
 from meshio.message import Request
 from meshio.upstream.host import Host
 from meshio.upstream.upstream import Upstream
@@ -27,12 +27,7 @@ def session_admission(upstream: Upstream) -> Admit:
             if strict:
                 raise NoHealthyHost(f"cluster {upstream.name!r} has no host {name!r}, or it is ill")
             return upstream.admit(request, avoid)
-        if upstream.active >= upstream.cluster.limits.requests:
-            raise Overloaded(f"cluster {upstream.name!r} has as many requests under way as it may")
         request.tried += (host,)
-        upstream.active += 1
-        host.inflight += 1
-        host.requests += 1
         return host
 
     return admit

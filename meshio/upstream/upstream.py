@@ -4,83 +4,102 @@ Values come in through `update`, requests through `admit` and `settle`, time thr
 rebuilt after an update, an ejection or a return, never per request.
 """
 
-from collections.abc import Callable, Generator, Iterator
-from typing import NoReturn
+from collections.abc import Callable
 
-from meshio.balancing.arrange import arrange, reads_keys
-from meshio.balancing.locality import Spread, Tier
+from meshio.balancing.arrange import reads_keys
 from meshio.balancing.policy import Pick
 from meshio.balancing.slow_start import slow_start_of
 from meshio.balancing.zone import Senders
-from meshio.errors import NoHealthyHost, Overloaded, Unbuilt
 from meshio.message import Request
 from meshio.resilience.outlier import Origin, Outliers
+from meshio.upstream.breaker import Breaker
 from meshio.upstream.checkups import examine, forgotten, passes, without
+from meshio.upstream.choice import FEW, Choice
 from meshio.upstream.cluster import ClientTls, Cluster, OriginalDestination
 from meshio.upstream.destinations import Destinations
-from meshio.upstream.drops import dropping
 from meshio.upstream.endpoint import Address, LoadAssignment
 from meshio.upstream.host import Host
 from meshio.upstream.keys import Keys, unnamed
 from meshio.upstream.reports import Reports, reports_for
 from meshio.upstream.roster import Groups, Roster, enlist
 from meshio.upstream.sockets import tls_of
-from meshio.upstream.standby import standby
-from meshio.upstream.standing import sorting, standings, tiers
+from meshio.upstream.standing import standings
 from meshio.upstream.warmup import Warmup
 
 NO_OUTCOME = 0  # a status for `settle`: the request was given up and says nothing about the host
-EMPTY = LoadAssignment("")
-STEPS = 8  # that the pick over few hosts may take in one go: one or two milliseconds
-FEW = 256  # endpoints whose hosts are made when the first request asks for them: a fraction of a millisecond
 SMOOTHING = 0.2  # weight of the newest latency in the moving average
 
 
-class Upstream:
+class Upstream(Choice):
     """The live state of one cluster. One writer; nothing in here awaits.
 
     Of the thousands of clusters that a control plane tells, a process uses a few: hosts and pick are made when
     somebody asks for them, unless there are so many that the first request would wait for it.
 
-    active                requests under way; `limits.requests` bounds it
-    connections, pending  counted by `transport` against `limits.connections` and `limits.pending`
-    retries               retries under way; `limits.retries` or the budget bounds it
-    pick                  the compiled choice among the hosts, replaced whole
-    followers             called whenever the pick was replaced
-    keyed                 whether it looks at the key of a request
-    later                 who is told that a pick takes long to build, and whether it will call `build` for it; until
-                          then the former pick serves, and the first one raises Unbuilt
-    key                   compiles the cluster's own hash policies
+    breaker   what is under way, and how much may be
+    later     who is told that a pick takes long to build, and whether it will call `build` for it
+    whole     it is made of other clusters, whose hosts it has
     """
 
     __slots__ = (
-        "_awake", "_building", "_destinations", "_examined", "_former", "_groups", "_hosts", "_max_requests",
-        "_senders", "_serving", "active", "assignment", "cluster", "connections", "followers", "key", "keyed", "later",
-        "name", "outliers", "pending", "pick", "reports", "retries", "warmup",
+        "_awake", "_destinations", "_examined", "_groups", "_high", "breaker", "later", "outliers", "reports", "warmup",
     )  # fmt: skip
 
-    cluster: Cluster
-    """Set by the first `update`; there is nothing to serve before."""
-
-    def __init__(self, later: "Callable[[Upstream], bool] | None" = None, key: Keys = unnamed) -> None:
-        self.name = ""
-        self.later, self.key, self.keyed = later, key, False
-        self._building: Generator[None, None, Pick[Host] | None] | None = None
-        self.assignment: LoadAssignment = EMPTY
-        self.active = self.pending = self.connections = self.retries = 0
+    def __init__(
+        self, later: "Callable[[Upstream], bool] | None" = None, key: Keys = unnamed, *, whole: bool = False
+    ) -> None:
+        super().__init__(key)
+        self.later = later
+        self.breaker = Breaker(elsewhere=whole)
+        self._high: Breaker | None = None
         self.outliers: Outliers[Host] | None = None
         self.warmup: Warmup | None = None
         self.reports: Reports | None = None
-        self.pick: Pick[Host] = self._nobody
-        self._former: Pick[Host] = self.pick
-        self.followers: tuple[Callable[[], None], ...] = ()
-        self._senders: Senders | None = None
         self._awake, self._examined = True, False
-        self._hosts: dict[Address, Host] = {}
-        self._serving = False
         self._destinations: Destinations | None = None
         self._groups: Groups = ()
-        self._max_requests = 0
+
+    @property
+    def high(self) -> Breaker:
+        """The same for requests of high priority, made when the first route has that."""
+        if self._high is None:
+            self._high = Breaker(elsewhere=self.breaker.elsewhere)
+            self._high.limit(self.name, self.cluster.high_limits)
+        return self._high
+
+    @property
+    def breakers(self) -> tuple[Breaker, ...]:
+        """Of all priorities that there are requests of."""
+        return (self.breaker,) if self._high is None else (self.breaker, self._high)
+
+    @property
+    def active(self) -> int:
+        """Requests under way, of any priority."""
+        high = self._high
+        return self.breaker.active if high is None else self.breaker.active + high.active
+
+    @property
+    def pending(self) -> int:
+        """Requests that wait for a connection, of any priority."""
+        return sum(each.pending for each in self.breakers)
+
+    @property
+    def connections(self) -> int:
+        """Connections open or being made, for any priority."""
+        return sum(each.connections for each in self.breakers)
+
+    @property
+    def retries(self) -> int:
+        """Retries under way, of any priority."""
+        return sum(each.retries for each in self.breakers)
+
+    def postponed(self) -> bool:
+        return self.later is not None and self.later(self)
+
+    def _limit(self, cluster: Cluster) -> None:
+        self.breaker.limit(cluster.name, cluster.limits)
+        if self._high is not None:
+            self._high.limit(cluster.name, cluster.high_limits)
 
     @property
     def hosts(self) -> dict[Address, Host]:
@@ -102,7 +121,7 @@ class Upstream:
 
     def draft(self, cluster: Cluster, assignment: LoadAssignment) -> Roster | None:
         """A roster to be filled in steps and given to `update`; None where the update is quick without."""
-        wanted = size(assignment) > FEW and not isinstance(cluster.discovery, OriginalDestination)
+        wanted = assignment.size > FEW and not isinstance(cluster.discovery, OriginalDestination)
         return Roster(cluster, assignment, self._hosts, self.cluster if self._hosts else None) if wanted else None
 
     def update(self, cluster: Cluster, assignment: LoadAssignment, roster: Roster | None = None) -> list[Host]:
@@ -111,13 +130,13 @@ class Upstream:
         A host that stays keeps its counters and connections; one whose TLS settings changed is another host.
         """
         self.name, self.cluster, self.assignment = cluster.name, cluster, assignment
-        self._max_requests = cluster.limits.requests
+        self._limit(cluster)
         self.keyed = reads_keys(cluster.policy)
         if isinstance(cluster.discovery, OriginalDestination):
             self._awake = True
             return self._update_destinations()
         self._destinations = None
-        if not self._hosts and size(assignment) <= FEW and slow_start_of(cluster.policy) is None:
+        if not self._hosts and assignment.size <= FEW and slow_start_of(cluster.policy) is None:
             self._awake, self.pick = False, self._first
             self._watch()  # who sweeps asks at once when to come
             return []
@@ -189,70 +208,6 @@ class Upstream:
         self.warmup = self.warmup or Warmup(settings)
         self.warmup.watch(roster.hosts, roster.joined())
 
-    def rebuild_pick(self) -> None:
-        """After an update, an ejection or a return."""
-        self._building = self._steps()
-        patience = STEPS if len(self._hosts) <= FEW else 0
-        for step, _ in enumerate(self.build()):
-            if step == patience and self.later is not None and self.later(self):
-                self._stand_by()
-                return
-
-    def _steps(self) -> Generator[None, None, Pick[Host] | None]:
-        grouped = yield from sorting(self._groups)
-        return (yield from arrange(self.cluster.policy, grouped, self._spread(), self))
-
-    def _stand_by(self) -> None:
-        """Let the former pick serve; where there is none, requests have to wait."""
-        if self._serving:
-            self.pick = standby(self.cluster.policy, self._former, self.standing, self._hosts)
-        else:
-            self.pick = self._unbuilt
-        for follow in self.followers:
-            follow()
-
-    def _unbuilt(self, request: Request) -> NoReturn:
-        raise Unbuilt(f"the pick of cluster {self.name!r} is being built")
-
-    def give_up(self) -> None:
-        """Nobody will finish the pick that is being built: who waits for it waits in vain."""
-        if self._building is not None:
-            self._building = None
-            self._serve(None)
-
-    def build(self) -> Iterator[None]:
-        """Go on with the pick that is being built, yielding about every millisecond, and put it in service.
-
-        It is given up when another one is begun.
-        """
-        steps = self._building
-        while steps is not None and steps is self._building:
-            try:
-                next(steps)
-            except StopIteration as done:
-                self._building = None
-                self._serve(done.value)
-                return
-            yield
-
-    def _serve(self, found: Pick[Host] | None) -> None:
-        self._serving, pick = found is not None, found or self._nobody
-        self.pick = self._former = dropping(pick, self.assignment.drop) if self.assignment.drop else pick
-        for follow in self.followers:
-            follow()
-
-    def follow(self, follower: Callable[[], None]) -> None:
-        """Call this whenever the pick was replaced, once however often it is asked for."""
-        if follower not in self.followers:
-            self.followers += (follower,)
-
-    def unfollow(self, follower: Callable[[], None]) -> None:
-        self.followers = tuple(each for each in self.followers if each != follower)
-
-    def standing(self) -> tuple[list[Tier[Host]], Spread]:
-        """The hosts by priority, and what their load spreads by."""
-        return tiers(self.groups), self._spread()
-
     def examined(self, host: Host) -> list[Host]:
         """A health check has changed how a host stands. Returns the host when it leaves for that."""
         left, outliers = [], self.outliers
@@ -272,36 +227,17 @@ class Upstream:
             if self._awake and self._destinations is None:
                 self.rebuild_pick()
 
-    def _spread(self) -> Spread:
-        cluster, told = self.cluster, self.assignment
-        return Spread(
-            told.overprovisioning,
-            cluster.panic_threshold,
-            cluster.locality_weighted,
-            told.weighted_health,
-            cluster.zone_aware,
-            self._senders,
-        )
-
-    def _nobody(self, request: Request) -> NoReturn:
-        raise NoHealthyHost(f"cluster {self.name!r} has no host that may be picked, of {len(self._hosts)}")
-
     def admit(self, request: Request, avoid: int = 0) -> Host:
-        """Choose a host and count the request in; `settle` counts it out.
+        """Choose a host. What becomes of the request there, `settle` is to be told.
 
-        `avoid` is how often to draw again for a host that was not tried before. Raises NoHealthyHost,
-        Overloaded (circuit breaker), Dropped, and Unbuilt: ask again when the followers are called.
+        `avoid` is how often to draw again for a host that was not tried before. Raises NoHealthyHost, Dropped, and
+        Unbuilt: ask again when the followers are called.
         """
-        if self.active >= self._max_requests:
-            raise Overloaded(f"cluster {self.name!r} has {self.active} requests under way, as many as it may")
         host = self.pick(request)
         if avoid:
             if request.tried:
                 host = self._untried(request, host, avoid)
             request.tried = (*request.tried, host)
-        self.active += 1
-        host.inflight += 1
-        host.requests += 1
         return host
 
     def admit_by(self, pick: Pick[Host], request: Request, avoid: int) -> Host:
@@ -321,13 +257,11 @@ class Upstream:
         return host
 
     def settle(self, host: Host, status: int, origin: Origin, seconds: float, now: float) -> bool:
-        """Count a request out, and say how it went. True when that has the host ejected.
+        """A request has ended: say how it went. True when that has the host ejected.
 
         `status` is HTTP's; `origin` says whether it is the host's answer or a failure that we noticed (connection
         503, timeout 504). NO_OUTCOME says nothing about the host.
         """
-        self.active -= 1
-        host.inflight -= 1
         host.used = now
         if status == NO_OUTCOME:
             return False
@@ -344,25 +278,9 @@ class Upstream:
         return True
 
     def leave(self, host: Host, seconds: float, now: float) -> None:
-        """Count out a request of which it is known already how it went."""
-        self.active -= 1
-        host.inflight -= 1
+        """A request has ended of which it is known already how it went."""
         host.used = now
         host.latency += SMOOTHING * (seconds - host.latency)
-
-    def start_retry(self) -> bool:
-        """Count a retry in, if the circuit breaker lets it; `end_retry` counts it out."""
-        limits = self.cluster.limits
-        allowed = limits.retries
-        if limits.budget is not None:  # the request that wants to be retried is still under way, as Envoy counts
-            allowed = limits.budget.allowed(self.active + 1)
-        if self.retries >= allowed:
-            return False
-        self.retries += 1
-        return True
-
-    def end_retry(self) -> None:
-        self.retries -= 1
 
     def sweep(self, now: float) -> float | None:
         """What time brings: hosts return from ejection, new ones grow, idle destinations are forgotten.
@@ -387,8 +305,3 @@ class Upstream:
             return [(host, "takes the requests to its address") for host in self._hosts.values()]
         self._wake()
         return standings(self._groups, self._spread())
-
-
-def size(assignment: LoadAssignment) -> int:
-    """How many endpoints."""
-    return sum(len(group.endpoints) for group in assignment.localities)

@@ -28,6 +28,7 @@ from meshio.xds.content import content
 from meshio.xds.descriptors import translate_limits
 from meshio.xds.destination import destinations, draw
 from meshio.xds.duration import seconds
+from meshio.xds.limits import is_high
 from meshio.xds.matching import fraction, substitution
 from meshio.xds.place import Place
 from meshio.xds.proto.envoy.config.route.v3 import (
@@ -96,6 +97,7 @@ def translate_forward(
         draw=draw(place, action.weighted_clusters),
         rate_limits=translate_limits(place, "rate_limits", action.rate_limits),
         include_host_limits=bool(action.include_vh_rate_limits),
+        high=is_high(place, action.priority),
     )
 
 

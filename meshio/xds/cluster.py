@@ -25,7 +25,7 @@ from meshio.xds.duration import positive
 from meshio.xds.endpoint import HEALTH, read_assignment
 from meshio.xds.extension import open_message
 from meshio.xds.health_check import translate_health_check
-from meshio.xds.limits import translate_limits
+from meshio.xds.limits import translate_breakers
 from meshio.xds.metadata import further, istio_flag, istio_services, istio_text
 from meshio.xds.network import PEERS, refuse_others
 from meshio.xds.outlier import translate_outlier
@@ -59,13 +59,15 @@ def translate_cluster(name: str, raw: bytes) -> Cluster:
     check_provided(place, found, policy)
     if isinstance(found, Static) and reads_keys(policy):
         check_weights(place.at("load_assignment"), found.assignment)
+    normal, high = translate_breakers(place.at("circuit_breakers"), message.circuit_breakers)
     timeout, sni = message.connect_timeout, http.upstream_http_protocol_options
     common, options = message.common_lb_config or ClusterCommonLbConfig(), http_options(place, message, http)
     said = Cluster(
         name=message.name,
         discovery=found,
         policy=shared(policy),
-        limits=shared(translate_limits(place.at("circuit_breakers"), message.circuit_breakers)),
+        limits=shared(normal),
+        high_limits=shared(high),
         outlier=shared(translate_outlier(place.at("outlier_detection"), message.outlier_detection)),
         connect_timeout=positive(place.at("connect_timeout"), timeout) if timeout is not None else 5.0,
         tls=translate_socket(place.at("transport_socket"), message.transport_socket, sni),

@@ -110,8 +110,8 @@ CLUSTER_FIELDS: dict[type[Message], Rules] = {
     CircuitBreakers: read("thresholds", "per_host_thresholds"),
     CircuitBreakersThresholds: {
         **read("priority", "max_connections", "max_pending_requests", "max_requests", "max_retries", "retry_budget"),
-        **ignored("what is under way is always counted: `Upstream.active`, `.pending`, `.retries`", "track_remaining"),
-        **ignored("a host has one pool, and an empty one costs nothing", "max_connection_pools"),
+        **read("max_connection_pools"),
+        **ignored("what is under way is always counted: `Upstream.breakers`", "track_remaining"),
     },
     CircuitBreakersThresholdsRetryBudget: read("budget_percent", "min_retry_concurrency"),
     OutlierDetection: {

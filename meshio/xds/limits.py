@@ -1,4 +1,4 @@
-"""Circuit breakers -> `Limits`."""
+"""Circuit breakers -> `Limits` of both priorities."""
 
 from dataclasses import replace
 
@@ -8,21 +8,38 @@ from meshio.xds.proto.envoy.config.cluster.v3 import CircuitBreakers, CircuitBre
 from meshio.xds.proto.envoy.config.core.v3 import RoutingPriority
 
 
-def translate_limits(place: Place, breakers: CircuitBreakers | None) -> Limits:
-    """The thresholds of normal priority; Envoy's defaults where none are given. High priority has no routes here."""
+def translate_breakers(place: Place, breakers: CircuitBreakers | None) -> tuple[Limits, Limits]:
+    """The limits of normal and of high priority; Envoy's defaults where none are given."""
     if breakers is None:
-        return Limits()
-    found = [threshold(place.at("thresholds", index), each) for index, each in enumerate(breakers.thresholds)]
-    normal = (limits for limits, each in zip(found, breakers.thresholds, strict=True) if is_normal(each))
-    each_host = [
-        per_host(place.at("per_host_thresholds", i), each) for i, each in enumerate(breakers.per_host_thresholds)
-    ]
-    hosts = (most for most, each in zip(each_host, breakers.per_host_thresholds, strict=True) if is_normal(each))
-    return replace(next(normal, Limits()), per_host=next(hosts, None))
+        return Limits(), Limits()
+    found = [(each, threshold(place.at("thresholds", i), each)) for i, each in enumerate(breakers.thresholds)]
+    for i, each in enumerate(breakers.per_host_thresholds):
+        is_high(place.at("per_host_thresholds", i), each.priority)
+    return (
+        limits_of(place, breakers, found, RoutingPriority.DEFAULT),
+        limits_of(place, breakers, found, RoutingPriority.HIGH),
+    )
 
 
-def is_normal(each: CircuitBreakersThresholds) -> bool:
-    return each.priority == RoutingPriority.DEFAULT
+def limits_of(
+    place: Place,
+    breakers: CircuitBreakers,
+    found: list[tuple[CircuitBreakersThresholds, Limits]],
+    priority: RoutingPriority,
+) -> Limits:
+    """What the first thresholds of a priority say."""
+    limits = next((limits for each, limits in found if each.priority == priority), Limits())
+    for i, each in enumerate(breakers.per_host_thresholds):
+        if each.priority == priority:
+            return replace(limits, per_host=per_host(place.at("per_host_thresholds", i), each))
+    return limits
+
+
+def is_high(place: Place, priority: RoutingPriority) -> bool:
+    """Raises Rejected for a priority that does not exist."""
+    if priority not in (RoutingPriority.DEFAULT, RoutingPriority.HIGH):
+        raise place.rejected("is unknown", "priority")
+    return priority == RoutingPriority.HIGH
 
 
 def per_host(place: Place, each: CircuitBreakersThresholds) -> int | None:
@@ -34,6 +51,7 @@ def per_host(place: Place, each: CircuitBreakersThresholds) -> int | None:
 
 
 def threshold(place: Place, each: CircuitBreakersThresholds) -> Limits:
+    is_high(place, each.priority)
     default, budget = Limits(), None
     if (given := each.retry_budget) is not None:
         share = 20.0 if given.budget_percent is None else given.budget_percent.value
@@ -46,4 +64,5 @@ def threshold(place: Place, each: CircuitBreakersThresholds) -> Limits:
         default.requests if each.max_requests is None else each.max_requests,
         default.retries if each.max_retries is None else each.max_retries,
         budget,
+        each.max_connection_pools,
     )

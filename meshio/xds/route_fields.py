@@ -120,7 +120,7 @@ ROUTE_FIELDS: dict[type[Message], Rules] = {
         **rejected("", "retry_policy_typed_config", "upgrade_configs"),
         **read("internal_redirect_policy", "internal_redirect_action", "max_internal_redirects"),
         **read("rate_limits"),
-        **rejected("circuit breakers of high priority", "priority"),
+        **read("priority"),
         **read("include_vh_rate_limits"),
         **ignored("HTTP/3 only", "early_data_policy"),
         **ignored("about the connection from the application to a proxy, which does not exist here", "flush_timeout"),

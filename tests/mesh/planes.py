@@ -61,6 +61,7 @@ class Peer:
 
         async def send(request: Request) -> Response:
             host = upstream.admit(request, manner.avoid)
+            host.requests += 1
             self.seen.append(request)
             self.told.append(request.headers)
             request.record.attempts += 1

@@ -34,6 +34,7 @@ def saying(text: bytes):
     def attempt(upstream, manner):
         async def send(request: Request) -> Response:
             host = upstream.admit(request)
+            host.requests += 1
             upstream.settle(host, 200, False, 0.0, 0.0)
             return Response(200, [], Body(text))
 

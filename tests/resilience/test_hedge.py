@@ -18,7 +18,7 @@ class Breaker:
     def __init__(self, grants: int = 99) -> None:
         self.grants, self.running = grants, 0
 
-    def start_retry(self) -> bool:
+    def start_retry(self, counted: bool = False) -> bool:
         self.grants -= 1
         self.running += self.grants >= 0
         return self.grants >= 0

@@ -32,7 +32,7 @@ class Breaker:
         self.grants = grants
         self.running = 0
 
-    def start_retry(self) -> bool:
+    def start_retry(self, counted: bool = False) -> bool:
         self.grants -= 1
         self.running += self.grants >= 0
         return self.grants >= 0

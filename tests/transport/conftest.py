@@ -109,8 +109,8 @@ class Site:
     def request(self, method: bytes = b"GET", headers: Headers | None = None, body: Content = b"") -> Request:
         return Request(method, b"site", b"/", headers or [], body, host="site")
 
-    async def send(self, request: Request) -> Response:
-        pools, host = self.pools, self.host
+    async def send(self, request: Request, *, high: bool = False) -> Response:
+        pools, host = self.pools.high() if high else self.pools, self.host
         connection = pools.idle(host, request) or await pools.connect(self.upstream, host, request)
         try:
             return await connection.send(request)
@@ -150,7 +150,7 @@ async def visiting(port: int, **settings: object) -> AsyncIterator[Site]:
     finally:
         await site.pools.aclose()
         assert site.counts[:2] == (0, 0)
-        assert site.upstream.connections == site.upstream.pending == 0
+        assert site.upstream.connections == site.upstream.pending == site.upstream.active == site.host.inflight == 0
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import pytest
 
 from meshio.balancing.cluster_provided import ClusterProvided
 from meshio.balancing.round_robin import RoundRobin
-from meshio.errors import NoHealthyHost, Overloaded
+from meshio.errors import NoHealthyHost
 from meshio.message import Request
-from meshio.resilience.limits import Limits
+from meshio.resilience.limits import Limits, RetryBudget
 from meshio.resilience.outlier import ANSWERED, OutlierDetection
 from meshio.upstream.aggregate import Aggregated
 from meshio.upstream.cluster import Aggregate, Cluster, Eds
@@ -47,16 +47,22 @@ def served(whole: Aggregated, status: int = 200) -> str:
     return host.name
 
 
-def test_requests_count_where_the_host_belongs() -> None:
-    a = one("a", "healthy")
+def test_what_becomes_of_requests_is_told_where_the_host_belongs() -> None:
+    a = one("a", "healthy", outlier=EJECTS)
     whole = made_of(a=a, b=one("b", "healthy"))
     host = whole.admit(asked())
-    assert (host.name, host.home, a.active, host.inflight, whole.active) == ("a.0:80", a, 1, 1, 0)
-    whole.settle(host, 503, ANSWERED, 0.01, 1.0)
-    assert (a.active, host.inflight, host.failures) == (0, 0, 1)
-    other = whole.admit(asked())
-    whole.leave(other, 0.01, 1.0)
-    assert a.active == 0
+    assert (host.name, host.home) == ("a.0:80", a)
+    whole.leave(host, 0.01, 1.0)
+    assert not host.failures
+    assert whole.observe(host, 503, ANSWERED, 1.0)
+    assert a.outliers is not None and a.outliers.ejected == 1
+
+
+def test_a_budget_of_the_whole_has_no_share_in_requests_that_count_elsewhere() -> None:
+    whole = made_of(a=one("a", "healthy"))
+    for breaker in (whole.breaker, whole.high):
+        breaker.limit("whole", Limits(budget=RetryBudget(100.0, 0)))
+        assert not breaker.start_retry()
 
 
 def test_what_happens_to_a_member_is_news_at_once() -> None:
@@ -79,13 +85,6 @@ def test_load_spills_over_as_over_priorities() -> None:
     took = Counter(served(whole) for _ in range(2000))
     assert took.keys() == {"a.0:80", "b.0:80"}
     assert 1300 < took["a.0:80"] < 1500
-
-
-def test_a_members_limit_holds() -> None:
-    whole = made_of(a=one("a", "healthy", limits=Limits(requests=1)), b=one("b", "healthy"))
-    whole.admit(asked())
-    with pytest.raises(Overloaded, match="'a' has 1"):
-        whole.admit(asked())
 
 
 def test_members_come_and_go() -> None:

@@ -61,8 +61,6 @@ def homes(upstream: Upstream) -> list[Host]:
 
 
 def eject(upstream: Upstream, host: Host) -> None:
-    upstream.active += 1
-    host.inflight += 1
     assert upstream.settle(host, 500, False, 0.01, 0.0)
 
 

@@ -9,9 +9,9 @@ from meshio.balancing.cluster_provided import ClusterProvided
 from meshio.balancing.least_request import LeastRequest
 from meshio.balancing.ring_hash import RingHash
 from meshio.balancing.round_robin import RoundRobin
-from meshio.errors import Dropped, NoHealthyHost, Overloaded
+from meshio.errors import Dropped, NoHealthyHost
 from meshio.message import Request
-from meshio.resilience.limits import Limits, RetryBudget
+from meshio.resilience.limits import Limits
 from meshio.resilience.outlier import OutlierDetection
 from meshio.upstream.cluster import ClientTls, Cluster, Eds, HttpOptions, OriginalDestination, TlsMatch
 from meshio.upstream.endpoint import Endpoint, Health, LoadAssignment, Locality, LocalityEndpoints
@@ -61,7 +61,7 @@ def picks(upstream: Upstream, times: int = 20) -> set[str]:
 
 
 def test_before_its_first_update_nobody_is_there() -> None:
-    with pytest.raises(Overloaded):
+    with pytest.raises(NoHealthyHost):
         Upstream().admit(asked())
 
 
@@ -69,19 +69,17 @@ def test_without_hosts_the_answer_is_no_healthy_upstream() -> None:
     upstream = serving()
     with pytest.raises(NoHealthyHost, match="'reviews' has no host"):
         upstream.admit(asked())
-    assert upstream.active == 0
     assert not upstream.serving
     assert serving(at(1)).serving
     assert not serving(at(1, "unhealthy")).serving
     assert passthrough().serving
 
 
-def test_a_request_is_counted_in_and_out() -> None:
+def test_how_a_request_went_is_remembered() -> None:
     upstream = serving(at(1))
     host = upstream.admit(asked())
-    assert (upstream.active, host.inflight, host.requests) == (1, 1, 1)
     upstream.settle(host, 503, False, 0.5, now=7.0)
-    assert (upstream.active, host.inflight, host.requests, host.failures) == (0, 0, 1, 1)
+    assert host.failures == 1
     assert host.latency == pytest.approx(0.1)
     assert host.used == 7.0
 
@@ -163,8 +161,6 @@ def test_the_next_priority_waits() -> None:
     assert upstream.candidates()[2][1] == "waits: priority 1 takes no requests now"
     for host in list(upstream.hosts.values())[:2]:
         for _ in range(5):
-            upstream.active += 1
-            host.inflight += 1
             upstream.settle(host, 500, False, 0.0, 0.0)
     assert picks(upstream) == {"10.0.0.3:9080"}
     assert [words for _, words in upstream.candidates()] == [
@@ -204,27 +200,16 @@ def test_ejections_outlive_updates_but_not_the_outlier_detection() -> None:
     assert upstream.sweep(0.0) is None
 
 
-def test_the_request_limit_overflows() -> None:
-    upstream = serving(at(1), limits=Limits(requests=2))
-    held = [upstream.admit(asked()) for _ in range(2)]
-    with pytest.raises(Overloaded, match="2 requests under way"):
-        upstream.admit(asked())
-    upstream.settle(held[0], 200, False, 0.0, 0.0)
-    upstream.admit(asked())
-
-
-def test_the_retry_limit() -> None:
-    upstream = serving(at(1), limits=Limits(retries=2))
-    assert [upstream.start_retry() for _ in range(3)] == [True, True, False]
-    upstream.end_retry()
-    assert upstream.start_retry()
-
-
-def test_a_retry_budget_is_a_share_of_what_is_under_way() -> None:
-    upstream = serving(at(1), limits=Limits(retries=0, budget=RetryBudget(percent=20.0, least=1)))
-    assert [upstream.start_retry(), upstream.start_retry()] == [True, False]
-    upstream.active = 14  # and the one that asks
-    assert [upstream.start_retry(), upstream.start_retry(), upstream.start_retry()] == [True, True, False]
+def test_each_priority_has_its_limits_and_counts_for_itself() -> None:
+    upstream = serving(at(1), limits=Limits(requests=2), high_limits=Limits(requests=7))
+    assert (upstream.breakers, upstream.breaker.most) == ((upstream.breaker,), 2)
+    assert upstream.high is upstream.high is upstream.breakers[1]
+    assert upstream.high.most == 7
+    upstream.high.active, upstream.breaker.active = 3, 2
+    upstream.high.pending, upstream.high.connections, upstream.high.retries = 4, 5, 6
+    assert (upstream.active, upstream.pending, upstream.connections, upstream.retries) == (5, 4, 5, 6)
+    upstream.update(cluster(limits=Limits(requests=1)), assigned(locality(at(1))))
+    assert (upstream.breaker.most, upstream.high.most, upstream.active) == (1, 1024, 5)
 
 
 def test_a_retry_prefers_a_host_that_was_not_tried() -> None:
@@ -294,6 +279,7 @@ def test_passthrough_goes_where_the_request_was_going() -> None:
 def test_destinations_that_nobody_uses_are_forgotten() -> None:
     upstream = passthrough(http=HttpOptions(idle_timeout=300.0))
     idle, busy = upstream.admit(asked("10.9.9.9")), upstream.admit(asked("10.9.9.8"))
+    busy.inflight = 1
     upstream.pick(asked("10.9.9.7"))  # looked at, never used
     upstream.settle(idle, 200, False, 0.1, now=10.0)
     assert upstream.sweep(20.0) == 80.0

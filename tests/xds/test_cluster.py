@@ -114,14 +114,33 @@ def test_thresholds_of_normal_priority_are_the_limits() -> None:
     normal = CircuitBreakersThresholds(
         max_connections=2, max_requests=0, retry_budget=CircuitBreakersThresholdsRetryBudget(Percent(50.0))
     )
-    limits = decode(cluster(circuit_breakers=CircuitBreakers([high, normal]))).limits
-    assert limits == Limits(connections=2, requests=0, budget=RetryBudget(50.0, 3))
+    decoded = decode(cluster(circuit_breakers=CircuitBreakers([high, normal])))
+    assert decoded.limits == Limits(connections=2, requests=0, budget=RetryBudget(50.0, 3))
+    assert decoded.high_limits == Limits(1, 1, 1, 1)
+
+
+def test_the_first_thresholds_of_a_priority_count() -> None:
+    said = [CircuitBreakersThresholds(priority, max_connections=n) for n in (1, 2) for priority in RoutingPriority]
+    decoded = decode(cluster(circuit_breakers=CircuitBreakers(said)))
+    assert (decoded.limits, decoded.high_limits) == (Limits(1), Limits(1))
+
+
+def test_a_priority_without_thresholds_has_envoy_s_defaults() -> None:
+    pools = CircuitBreakersThresholds(RoutingPriority.HIGH, max_connection_pools=4)
+    decoded = decode(cluster(circuit_breakers=CircuitBreakers([pools])))
+    assert (decoded.limits, decoded.high_limits) == (Limits(), Limits(pools=4))
 
 
 def test_connections_of_each_host_have_a_limit_of_their_own() -> None:
     high, normal = CircuitBreakersThresholds(RoutingPriority.HIGH, 7), CircuitBreakersThresholds(max_connections=3)
-    limits = decode(cluster(circuit_breakers=CircuitBreakers(per_host_thresholds=[high, normal]))).limits
-    assert limits == Limits(per_host=3)
+    decoded = decode(cluster(circuit_breakers=CircuitBreakers(per_host_thresholds=[high, normal])))
+    assert (decoded.limits, decoded.high_limits) == (Limits(per_host=3), Limits(per_host=7))
+
+
+def test_of_thresholds_for_each_host_only_those_that_count_are_looked_at() -> None:
+    odd = CircuitBreakersThresholds(max_requests=1)
+    said = CircuitBreakers(per_host_thresholds=[CircuitBreakersThresholds(max_connections=3), odd])
+    assert decode(cluster(circuit_breakers=said)).limits == Limits(per_host=3)
 
 
 def test_outlier_detection_is_taken_over_with_envoy_s_defaults() -> None:

@@ -430,6 +430,25 @@ REFUSED = {
         "per_host_thresholds[0]",
         "max_connections only",
     ),
+    "pools per host, in high priority": (
+        cluster(
+            circuit_breakers=CircuitBreakers(
+                per_host_thresholds=[CircuitBreakersThresholds(RoutingPriority.HIGH, max_connection_pools=1)]
+            )
+        ),
+        "per_host_thresholds[0]",
+        "max_connections only",
+    ),
+    "thresholds of no priority": (
+        cluster(circuit_breakers=CircuitBreakers([CircuitBreakersThresholds(RoutingPriority(2))])),
+        "thresholds[0].priority",
+        "is unknown",
+    ),
+    "thresholds per host of no priority": (
+        cluster(circuit_breakers=CircuitBreakers(per_host_thresholds=[CircuitBreakersThresholds(RoutingPriority(2))])),
+        "per_host_thresholds[0].priority",
+        "is unknown",
+    ),
     "no time to connect": (cluster(connect_timeout=timedelta(0)), "connect_timeout", "more than zero"),
     "endpoints from a file": (
         cluster(eds_cluster_config=ClusterEdsClusterConfig(ConfigSource(path="/eds.json"))),

@@ -8,6 +8,7 @@ from meshio.errors import Rejected
 from meshio.xds.proto.envoy.config.core.v3 import (
     DataSource,
     HeaderValueOption,
+    RoutingPriority,
     RuntimeFractionalPercent,
     SubstitutionFormatString,
     TypedExtensionConfig,
@@ -237,6 +238,7 @@ REFUSED = {
         "retry_priority.update_frequency",
         "more than zero",
     ),
+    "no priority": (table(action(priority=RoutingPriority(2))), "priority", "is unknown"),
     "an unknown redirect code": (
         table(Route(match=ANY, redirect=RedirectAction(response_code=9))),  # type: ignore[arg-type]
         "response_code",

@@ -326,6 +326,7 @@ FORWARD = st.builds(
     follow=st.none() | FOLLOW,
     grpc_offset=st.just(0.0) | SECONDS,
     idle_timeout=st.none() | st.just(0.0) | SECONDS,
+    high=FLAG,
 ).flatmap(lambda one: st.sampled_from([one_limit(one), one_limit(anew(one))]))
 FORWARD_WITHIN = st.builds(
     lambda forward, duration: replace(forward, timeout=None, duration=duration),
@@ -539,6 +540,8 @@ HEALTH_CHECK = st.builds(
     HealthCheck, PROBE, SECONDS, SECONDS, COUNT, COUNT, SECONDS, SECONDS, SECONDS, SECONDS, SECONDS,
     st.just(0.0) | SECONDS, st.just(0.0) | SECONDS, PERCENT, FLAG, FLAG, FLAG,
 )  # fmt: skip
+BUDGET = st.builds(RetryBudget, PERCENT.map(float), COUNT)
+LIMITS = st.builds(Limits, COUNT, COUNT, COUNT, COUNT, st.none() | BUDGET, st.none() | COUNT, st.none() | COUNT)
 FORWARDED = st.builds(DynamicForward, family=st.sampled_from(["auto", "v4", "all"]))
 PROVIDED = (
     FORWARDED
@@ -585,15 +588,8 @@ CLUSTERS = PLACED.flatmap(
         policy=st.just(placed[0][1]),
         locality_weighted=st.just(placed[1][0]),
         zone_aware=st.just(placed[1][1]),
-        limits=st.builds(
-            Limits,
-            COUNT,
-            COUNT,
-            COUNT,
-            COUNT,
-            st.none() | st.builds(RetryBudget, PERCENT.map(float), COUNT),
-            st.none() | COUNT,
-        ),
+        limits=LIMITS,
+        high_limits=LIMITS,
         outlier=st.none() | OUTLIER,
         connect_timeout=SECONDS,
         tls=st.none() | TLS,

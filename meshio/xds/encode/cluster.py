@@ -1,6 +1,6 @@
 """Cluster -> Cluster."""
 
-from meshio.resilience.limits import Limits, RetryBudget
+from meshio.resilience.limits import DEFAULT_LIMITS, Limits, RetryBudget
 from meshio.resilience.outlier import OutlierDetection
 from meshio.upstream.cluster import (
     OVERRIDABLE,
@@ -44,6 +44,7 @@ from meshio.xds.proto.envoy.config.core.v3 import (
     Http1ProtocolOptions,
     Http2ProtocolOptions,
     HttpProtocolOptions,
+    RoutingPriority,
     TcpKeepalive,
 )
 from meshio.xds.proto.envoy.config.core.v3 import Http1ProtocolOptionsHeaderKeyFormat as KeyFormat
@@ -70,7 +71,7 @@ def encode_cluster(cluster: Cluster) -> ClusterMessage:
         name=cluster.name,
         alt_stat_name=cluster.alt_stat_name,
         connect_timeout=seconds(cluster.connect_timeout),
-        circuit_breakers=encode_breakers(cluster.limits),
+        circuit_breakers=encode_breakers(cluster.limits, cluster.high_limits),
         outlier_detection=encode_outlier(cluster.outlier) if cluster.outlier else None,
         transport_socket=encode_socket(cluster.tls, automatic) if cluster.tls else None,
         transport_socket_matches=[encode_socket_match(match, automatic) for match in cluster.tls_matches],
@@ -113,18 +114,27 @@ def set_discovery(encoded: ClusterMessage, discovery: Discovery) -> None:
                 )
 
 
-def encode_breakers(limits: Limits) -> CircuitBreakers:
-    hosts = [] if limits.per_host is None else [CircuitBreakersThresholds(max_connections=limits.per_host)]
-    return CircuitBreakers(thresholds=[encode_limits(limits)], per_host_thresholds=hosts)
+def encode_breakers(normal: Limits, high: Limits) -> CircuitBreakers:
+    """High priority is left out where it has Envoy's defaults."""
+    both = [(RoutingPriority.DEFAULT, normal), (RoutingPriority.HIGH, high)]
+    told = [encode_limits(priority, limits) for priority, limits in both if limits != DEFAULT_LIMITS or not priority]
+    hosts = [
+        CircuitBreakersThresholds(priority, max_connections=limits.per_host)
+        for priority, limits in both
+        if limits.per_host is not None
+    ]
+    return CircuitBreakers(thresholds=told, per_host_thresholds=hosts)
 
 
-def encode_limits(limits: Limits) -> CircuitBreakersThresholds:
+def encode_limits(priority: RoutingPriority, limits: Limits) -> CircuitBreakersThresholds:
     return CircuitBreakersThresholds(
+        priority,
         max_connections=limits.connections,
         max_pending_requests=limits.pending,
         max_requests=limits.requests,
         max_retries=limits.retries,
         retry_budget=encode_budget(limits.budget) if limits.budget else None,
+        max_connection_pools=limits.pools,
     )
 
 

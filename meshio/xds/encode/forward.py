@@ -35,6 +35,7 @@ from meshio.xds.encode.retry import encode_hedge, encode_retry
 from meshio.xds.encode.text import encode_text
 from meshio.xds.proto.envoy.config.common.mutation_rules.v3 import HeaderMutation as MutationMessage
 from meshio.xds.proto.envoy.config.common.mutation_rules.v3 import HeaderMutationRemoveOnMatch
+from meshio.xds.proto.envoy.config.core.v3 import RoutingPriority
 from meshio.xds.proto.envoy.config.route.v3 import (
     RouteAction,
     RouteActionClusterNotFoundResponseCode,
@@ -74,6 +75,7 @@ def encode_forward(forward: Forward) -> RouteAction:
         cluster_not_found_response_code=MISSING_CLUSTER[forward.missing_cluster_status],
         rate_limits=[encode_limit(each) for each in forward.rate_limits],
         include_vh_rate_limits=True if forward.include_host_limits else None,
+        priority=RoutingPriority.HIGH if forward.high else RoutingPriority.DEFAULT,
     )
     set_clusters(encoded, forward)
     set_path_rewrite(encoded, forward.path_rewrite)

@@ -25,6 +25,7 @@ class Ask:
     """One request as a client writes it. `repeat` sends it that often, `together` all of those at once.
 
     `later`: what the case says under this name is told before it.
+    `beside`: other requests that begin while it is under way, each after its own `pause`.
     """
 
     method: str = "GET"
@@ -37,6 +38,7 @@ class Ask:
     together: bool = False
     pause: float = 0.0
     later: bool = False
+    beside: tuple["Ask", ...] = ()
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,8 @@ def ask_of(case: Case, told: Any) -> Ask:
         return Ask(method=method or "GET", path=path)
     if unknown := told.keys() - Ask.__dataclass_fields__.keys():
         raise ValueError(f"{case}: a request has no {', '.join(sorted(unknown))}")
-    return Ask(**{**told, "headers": tuple(pairs(told.get("headers", {})))})
+    beside = tuple(ask_of(case, each) for each in told.get("beside", ()))
+    return Ask(**{**told, "headers": tuple(pairs(told.get("headers", {}))), "beside": beside})
 
 
 def pairs(headers: Any) -> Iterator[tuple[str, str]]:

@@ -28,10 +28,15 @@ async def drive(case: Case, send: Send, seen: list[Seen], change: Change) -> lis
 
     port = str(Place(case).port)
 
+    async def later(ask: Ask) -> Answer:
+        await asyncio.sleep(ask.pause)
+        return await in_time(send(ask))
+
     async def exchange(ask: Ask, times: int) -> Exchange:
         seen.clear()
         ask = replace(ask, host=ask.host.replace("{port}", port))
-        answers = await asyncio.gather(*(in_time(send(ask)) for _ in range(times)))
+        sending = [in_time(send(ask)) for _ in range(times)]
+        answers = await asyncio.gather(*sending, *(later(each) for each in ask.beside))
         if case.settle:
             await asyncio.sleep(case.settle)
         return Exchange(list(answers), list(seen))

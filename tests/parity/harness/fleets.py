@@ -121,8 +121,8 @@ def retrying(draw: st.DrawFn) -> Json:
 @st.composite
 def crowded(draw: st.DrawFn) -> Json:
     """Requests at once, at a cluster with limits; the upstream takes a while."""
-    waiting = kind("max_pending_requests", st.integers(0, 4)).map(lambda told: {"max_connections": 1, **told})
-    limits = draw(one_of(some(max_requests=st.integers(0, 4)), waiting))  # both: a known difference
+    counts = st.integers(0, 4)
+    limits = draw(some(max_requests=counts, max_connections=st.just(1), max_pending_requests=counts))
     return {
         "clusters": {"up": {"to": ["up"], "circuit_breakers": {"thresholds": [limits]}}},
         "upstreams": {"up": [{"delay": 0.15}]},
