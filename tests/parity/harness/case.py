@@ -12,7 +12,7 @@ import yaml
 
 CASES = Path(__file__).parents[1] / "cases"
 FORM = 3  # of outcomes: goes up when what is recorded of a case changes
-COMPARE = ("exact", "counts", "distribution")
+COMPARE = ("exact", "counts", "distribution", "gaps")
 FIELDS = {
     "name", "routes", "http", "listener", "clusters", "upstreams", "requests", "compare", "known", "rejected", "settle",
     "draws", "dns", "local", "later",

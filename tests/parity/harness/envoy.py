@@ -15,7 +15,7 @@ from harness.outcome import Answer, Exchange, outcome, refused
 from harness.plane import Plane
 from harness.shorthand import LOCAL, Place, local_cluster
 from harness.upstream import read_message, serving
-from harness.world import World, world_of
+from harness.world import World, tries_of, world_of
 from meshio.testing.control_plane import ControlPlane
 
 PATIENCE = 10.0  # seconds
@@ -50,6 +50,8 @@ class Envoy:
                 await until_listening(place.front)
                 exchanges = await drive(case, lambda ask: ask_at(place.front, ask), seen, lambda: self.change(case))
                 await self.annotate(exchanges)
+                if case.compare == "gaps":
+                    self.time(exchanges)
                 return outcome(case, exchanges)
             finally:
                 await asyncio.wait_for(self.plane.clear(), PATIENCE)
@@ -72,6 +74,21 @@ class Envoy:
             await asyncio.sleep(0.004)
         for answer in answers:
             answer.note = told.get(answer.note, "nothing logged")
+
+    def time(self, exchanges: list[list[Exchange]]) -> None:
+        """Replace when tries were seen by when Envoy made them, by its own clock: how long they took does not count."""
+        tries: dict[str, list[tuple[float, float]]] = {}
+        for line in Path(tries_of(str(self._log))).read_text().splitlines():
+            request, began, microseconds, milliseconds = line.split(" ")
+            took = float(milliseconds) / 1e3 if microseconds == "-" else float(microseconds) / 1e6
+            tries.setdefault(request, []).append((float(began), took))
+        for exchange in (each for ask in exchanges for each in ask):
+            left = {request: sorted(told) for request, told in tries.items()}
+            spent = dict.fromkeys(left, 0.0)
+            for seen in exchange.seen:
+                began, took = left[seen.request].pop(0)
+                seen.at = began - spent[seen.request]
+                spent[seen.request] += took
 
     def close(self) -> None:
         self._lines.close()

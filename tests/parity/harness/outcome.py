@@ -3,8 +3,9 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from harness.case import Case, Json
@@ -32,6 +33,7 @@ USUAL = {
 MISSING = "(missing)"
 JOINED = ("accept", "x-forwarded-for")  # Envoy stores these once; several lines say the same (RFC 9110, 5.3)
 REMAINING = "x-envoy-expected-rq-timeout-ms"  # of a later attempt: what the clock left
+WIDTH = 20  # milliseconds
 SHADOW = ("x-envoy-internal", "true")  # on it, x-forwarded-for is the machine's own address
 
 
@@ -76,9 +78,21 @@ def refused(kinds: Iterable[str]) -> Json:
 
 def outcome(case: Case, exchanges: list[list[Exchange]]) -> Json:
     """`exchanges` of each ask."""
+    if case.compare == "gaps":
+        return {"counts": [dict(sorted(Counter(gaps(ask)).items())) for ask in exchanges]}
     if case.compare == "exact":
         return {"asks": [each.told(case) for ask in exchanges for each in ask]}
     return {"counts": [dict(sorted(Counter(each.key() for each in ask).items())) for ask in exchanges]}
+
+
+def gaps(exchanges: list[Exchange]) -> Iterator[str]:
+    """How long after its former try each retry came, in steps of WIDTH: "2: 20 ms" for the second one."""
+    tries: dict[str, list[float]] = {}
+    for each in (seen for exchange in exchanges for seen in exchange.seen):
+        tries.setdefault(each.request, []).append(each.at)
+    for times in tries.values():
+        for retry, (before, after) in enumerate(pairwise(times), 1):
+            yield f"{retry}: {int((after - before) * 1000 / WIDTH) * WIDTH} ms"
 
 
 def message(seen: Seen, attempt: int) -> Json:

@@ -26,6 +26,7 @@ WORDS: Mapping[str, Mapping[str, Any]] = {
 """Replies by name. As a mapping: status, headers, body, delay (seconds before it), chunked, close (after it), raw."""
 
 
+REQUEST_ID = re.compile(rb"(?i)\r\nx-request-id: *([^\r]+)")
 CHECKER = b"\r\nuser-agent: envoy/hc"
 
 
@@ -33,12 +34,19 @@ def is_health(told: Any) -> bool:
     return isinstance(told, dict) and "health" in told
 
 
-@dataclass(frozen=True)
+@dataclass
 class Seen:
-    """One request as an upstream got it."""
+    """One request as an upstream got it, and when: seconds of the loop's clock, or of Envoy's."""
 
     upstream: str
     raw: bytes
+    at: float
+
+    @property
+    def request(self) -> str:
+        """The id that all tries of a request have."""
+        found = REQUEST_ID.search(self.raw)
+        return found[1].decode("latin-1") if found is not None else ""
 
 
 @dataclass
@@ -67,7 +75,7 @@ class Upstream:
         raw = await read_message(reader)
         if CHECKER in raw.lower():
             return await self.check(raw, reader, writer)
-        self.seen.append(Seen(self.name, raw))
+        self.seen.append(Seen(self.name, raw, asyncio.get_running_loop().time()))
         told = self.script[min(self.served, len(self.script) - 1)]
         self.served += 1
         reply = WORDS[told] if isinstance(told, str) else told

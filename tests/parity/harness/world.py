@@ -13,6 +13,7 @@ MANAGER = "type.googleapis.com/envoy.extensions.filters.network.http_connection_
 ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
 FILE_LOG = "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog"
 ADS: Json = {"ads": {}, "resource_api_version": "V3"}
+TRY = "%REQ(X-REQUEST-ID)% %START_TIME(%s.%6f)% %COMMON_DURATION(DS_RX_BEG:US_RX_BEG:us)% %DURATION%\n"
 LINE = "%DOWNSTREAM_DIRECT_REMOTE_PORT% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%\n"
 
 
@@ -63,17 +64,28 @@ def over_ads(cluster: Json, eds: dict[str, bytes]) -> Json:
     return {"eds_cluster_config": {"eds_config": ADS}, **cluster}
 
 
+def tries_of(log: str) -> str:
+    """Where Envoy tells of each try."""
+    return log if log == "/dev/null" else f"{log}.tries"
+
+
+def log_to(path: str, line: str) -> Json:
+    return {"@type": FILE_LOG, "path": path, "log_format": {"text_format_source": {"inline_string": line}}}
+
+
 def listener_of(case: Case, place: Place, name: str, table: str, log: str) -> Json:
     http = dict(asking_own(case.told.get("http", {}), place))
-    filters: list[Any] = [*http.pop("http_filters", []), {"name": "router", "typed_config": {"@type": ROUTER}}]
+    router: Json = {"@type": ROUTER}
+    if case.compare == "gaps":
+        router["upstream_log"] = [{"name": "envoy.access_loggers.file", "typed_config": log_to(tries_of(log), TRY)}]
+    filters: list[Any] = [*http.pop("http_filters", []), {"name": "router", "typed_config": router}]
     if any(each.get("typed_config", {}).get("@type") == ROUTER for each in filters[:-1]):
         filters.pop()
-    own_line = {"@type": FILE_LOG, "path": log, "log_format": {"text_format_source": {"inline_string": LINE}}}
     manager = {
         "@type": MANAGER,
         "stat_prefix": "parity",
         "rds": {"config_source": ADS, "route_config_name": table},
-        "access_log": [{"name": "envoy.access_loggers.file", "typed_config": own_line}],
+        "access_log": [{"name": "envoy.access_loggers.file", "typed_config": log_to(log, LINE)}],
         **http,
         "http_filters": filters,
     }
