@@ -107,6 +107,12 @@ class RefusedHeader(RequestError):
         self.details = f"request_headers_failed_strict_check{{{name.decode()}}}"
 
 
+class UpgradeRefused(RequestError):
+    """The request wants another protocol, which neither its route nor the listener allows."""
+
+    status, details, body = 403, "upgrade_failed", b""
+
+
 class BadName(RequestError):
     """A request header has a name that the connection manager does not take."""
 

@@ -270,7 +270,7 @@ def resolved_before(cluster: Cluster, upstream: Upstream) -> LoadAssignment:
 
 def compiled(cluster: Cluster) -> tuple[object, ...]:
     """What the ways to a cluster are compiled from: routes have to be bound anew when it changes."""
-    return cluster.http.max_stream_duration, cluster.http.errors
+    return cluster.http.max_stream_duration, cluster.http.errors, cluster.retry, cluster.hash_policies
 
 
 def rebinds(old: Snapshot, new: Snapshot) -> bool:

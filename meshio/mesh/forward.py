@@ -15,7 +15,7 @@ from meshio.errors import Finish, NoCluster, NoRoute, RequestError
 from meshio.mesh.affinity import asking, hashed
 from meshio.mesh.choice import chosen, compile_number, named_by
 from meshio.mesh.facts import told_metadata
-from meshio.mesh.manner import PLAIN, Attempt, Manner, Special, confessed, lasting, muted, picky_of
+from meshio.mesh.manner import PLAIN, Attempt, Manner, Special, confessed, lasting, muted, picky_of, ruled
 from meshio.mesh.special import Others, others
 from meshio.message import Request, Response, Send
 from meshio.resilience.grpc_timeout import GrpcTimeout
@@ -82,7 +82,7 @@ class Composer:
             def compose(route: Route, grpc: bool) -> Send:
                 return self.way(chain, table, host, route, Special(grpc))
 
-            ways[send] = others(compose, route, chain.router)
+            ways[send] = others(compose, route, chain.router, chain.upgrades)
         return send
 
     def way(
@@ -171,6 +171,8 @@ class Composer:
         table, host, route, entry = way.table, way.host, way.route, way.entry
         action, grpc, silent = route.action, way.special is not None and way.special.grpc, way.chain.router.suppresses
         assert isinstance(action, Forward)
+        upstream = self.upstreams.get(entry.name)
+        action = ruled(action, upstream.cluster if upstream is not None else None)
         known = self.known(host, route, entry.name)
         levels = (entry.overrides, route.overrides, host.overrides, table.overrides)
         limits = (action.rate_limits, host.rate_limits, action.include_host_limits)
@@ -182,7 +184,7 @@ class Composer:
             timeout = None if asked else action.timeout
             route = replace(route, action=replace(action, timeout=timeout, quiet=silent))
         send = begun(self.tried(action, way, asked, session), asking(entry.wanted) if entry.wanted else None)
-        if action.hash_policies and (upstream := self.upstreams.get(entry.name)) is not None:
+        if action.hash_policies and upstream is not None:
             send = hashed(send, upstream, action.hash_policies, self.address)
         served = entry.name in self.upstreams  # Envoy answers for a cluster that does not exist before it does anything
         if action.mirrors and served:

@@ -13,6 +13,7 @@ from meshio.resilience.verdict import Verdict
 from meshio.routing.listener import HttpChain
 from meshio.routing.route import Forward
 from meshio.upstream.checkups import give_up
+from meshio.upstream.cluster import Cluster
 from meshio.upstream.picky import Picky
 from meshio.upstream.upstream import Upstream
 
@@ -52,6 +53,18 @@ class Special:
     """A request that has a say in how it is sent, and whether it is gRPC's."""
 
     grpc: bool = False
+
+
+def ruled(action: Forward, cluster: Cluster | None) -> Forward:
+    """What a cluster says itself goes before what the route says (Envoy: upstream HttpProtocolOptions)."""
+    if cluster is None or not (cluster.retry or cluster.hash_policies):
+        return action
+    own, theirs = cluster.retry, action.retry
+    if own is not None:
+        each, idle = (theirs.per_try_timeout, theirs.per_try_idle) if theirs is not None else (None, None)
+        own = replace(own, per_try_timeout=each, per_try_idle=idle, hedged=theirs is not None and theirs.hedged)
+        own = replace(own, buffer_limit=theirs.buffer_limit) if theirs is not None else own
+    return replace(action, retry=own or theirs, hash_policies=cluster.hash_policies or action.hash_policies)
 
 
 def picky_of(retry: Retry | None) -> Picky | None:

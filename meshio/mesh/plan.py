@@ -28,6 +28,7 @@ from meshio.routing.normalise import normalise
 from meshio.routing.rewording import Reword
 from meshio.routing.route import Forward, Route, RouteTable, VirtualHost
 from meshio.routing.router import Router, compile_router, trace_route
+from meshio.routing.upgrade import check_upgrade
 from meshio.upstream.upstream import Upstream
 
 Key: TypeAlias = tuple[str, int, bytes, bool]
@@ -244,7 +245,7 @@ def caught(router: Router[Send], unrouted: Callable[[NoRoute], Send]) -> Router[
 def cleaned(router: Router[Send], chain: HttpChain, ways: Others, address: str) -> Router[Send]:
     """Routes see path and headers as the connection manager leaves them; `ways` are for special requests."""
     change, greet = Short(normalise(chain.paths)).__getitem__, compile_entry(chain.hop, address)
-    sign = compile_signature(chain.hop)
+    sign, upgrades = compile_signature(chain.hop), chain.upgrades
 
     def clean(request: Request) -> Send:
         request.sign = sign
@@ -255,7 +256,10 @@ def cleaned(router: Router[Send], chain: HttpChain, ways: Others, address: str) 
         if not greet(request):
             return router(request)
         send = router(request)
-        return ways[send](request) if send in ways else send
+        if send in ways:
+            return ways[send](request)
+        check_upgrade(request, upgrades)
+        return send
 
     return clean
 

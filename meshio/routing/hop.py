@@ -15,6 +15,7 @@ from meshio.errors import Finish, NoRoute
 from meshio.message import Header, Headers, Request, Response
 from meshio.routing.internal import INTERNAL
 from meshio.routing.trust import INTERNAL_REQUEST, NOBODY, Trust, marked
+from meshio.routing.upgrade import UPGRADE
 from meshio.routing.words import grpc_content
 
 ServerHeader: TypeAlias = Literal["overwrite", "append_if_absent", "pass_through"]
@@ -22,7 +23,8 @@ Underscores: TypeAlias = Literal["allow", "refuse", "drop"]
 Greet: TypeAlias = Callable[[Request], bool]
 
 CONTENT_TYPE, GRPC_TIMEOUT = b"content-type", b"grpc-timeout"
-SAYING = frozenset((CONTENT_TYPE, GRPC_TIMEOUT))
+SAYING = frozenset((CONTENT_TYPE, GRPC_TIMEOUT, UPGRADE))
+ASKING = frozenset((GRPC_TIMEOUT, UPGRADE))
 XFCC = b"x-forwarded-client-cert"
 REQUEST_ID, FORWARDED_PROTO, VIA, SERVER = b"x-request-id", b"x-forwarded-proto", b"via", b"server"
 DECORATOR = b"x-envoy-decorator-operation"
@@ -86,7 +88,7 @@ def compile_greeting(hop: Hop, address: str = "") -> Greet:
             if name in looked_at:
                 if name in noted:
                     return examine(request, noted)
-                special = special or name == GRPC_TIMEOUT or grpc_content(value)
+                special = special or name in ASKING or grpc_content(value)
         if makes_ids:
             request.headers = [*request.headers, *more, PROTOS[request.scheme], (REQUEST_ID, new_id())]
         else:
@@ -120,7 +122,7 @@ def compile_examination(makes_ids: bool, via: bytes) -> Callable[[Request, Set[b
             name, value = header
             if name not in noted:
                 kept.append(header)
-                special = special or name == GRPC_TIMEOUT or (name == CONTENT_TYPE and grpc_content(value))
+                special = special or name in ASKING or (name == CONTENT_TYPE and grpc_content(value))
             elif name == REQUEST_ID:
                 ids = listed(ids, value)
             elif name == FORWARDED_PROTO:

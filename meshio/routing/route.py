@@ -18,6 +18,7 @@ from meshio.routing.body_format import BodyFormat
 from meshio.routing.filters import Overrides
 from meshio.routing.mutation import NO_MUTATION, HeaderMutation
 from meshio.routing.rewrite import HostRewrite, PathFormat, PathRewrite
+from meshio.routing.upgrade import Upgrades
 
 ALWAYS = Fraction(100)
 
@@ -105,6 +106,7 @@ class Forward:
     longest_try        seconds of one exchange with a host, in place of the cluster's
     high               requests have high priority: connections and limits of their own
     quiet              the upstream hears neither what the request was before, nor how long somebody waits
+    upgrades           which kinds it allows or forbids, whatever the listener says
 
     rate_limits        what a rate limit counts requests by; with `include_host_limits` the virtual host's count, too
 
@@ -133,6 +135,7 @@ class Forward:
     longest_try: float | None = None
     quiet: bool = False
     high: bool = False
+    upgrades: Upgrades = ()
 
     def __post_init__(self) -> None:
         if not any(entry.weight > 0 for entry in self.clusters):

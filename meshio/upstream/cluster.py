@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from meshio.balancing.hashing import HashPolicy
 from meshio.balancing.labels import FilterMetadata, Label, Labels, of_istio
 from meshio.balancing.policy import Policy
 from meshio.balancing.zone import FAIR, ZoneAware
@@ -10,6 +11,7 @@ from meshio.naming.resolver import CARES, Family, Resolver
 from meshio.resilience.limits import DEFAULT_LIMITS, Limits
 from meshio.resilience.outlier import OutlierDetection
 from meshio.resilience.question import Question
+from meshio.resilience.retry import Retry
 from meshio.upstream.endpoint import Health, LoadAssignment
 from meshio.upstream.health_check import HealthCheck
 
@@ -155,6 +157,8 @@ class Cluster:
     external           the services are outside of the mesh
     origin             the Istio resource that it comes from, as its metadata names it; "" for none
     metadata           what else it says to filters, for those who tell it
+    retry              in place of what routes say about it, but for the time of one try, which stays theirs
+    hash_policies      in place of what routes say
     eyeballs           of several addresses: the family to begin with ("": that of the first), and how many of it
     tcp_keepalive      probes, idle seconds, seconds between probes; None leaves it to the operating system
     """
@@ -183,6 +187,8 @@ class Cluster:
     tcp_keepalive: tuple[int, int, int] | None = None
     eyeballs: tuple[First, int] = ("", 1)
     metadata: FilterMetadata = ()
+    retry: Retry | None = None
+    hash_policies: tuple[HashPolicy, ...] = ()
 
     @property
     def istio(self) -> Labels:

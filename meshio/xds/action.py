@@ -22,6 +22,7 @@ from meshio.routing.rewrite import (
     RegexRewrite,
 )
 from meshio.routing.route import ALWAYS, DirectResponse, Forward, Mirror, Redirect
+from meshio.routing.upgrade import Upgrades
 from meshio.xds.alteration import NEEDED, steps
 from meshio.xds.body_format import translate_form
 from meshio.xds.content import content
@@ -41,6 +42,7 @@ from meshio.xds.proto.envoy.config.route.v3 import (
     RouteActionHashPolicyCookie,
     RouteActionMaxStreamDuration,
     RouteActionRequestMirrorPolicy,
+    RouteActionUpgradeConfig,
 )
 from meshio.xds.proto.envoy.type.matcher.v3 import RegexMatchAndSubstitute
 from meshio.xds.template import template_rewrite
@@ -98,7 +100,24 @@ def translate_forward(
         rate_limits=translate_limits(place, "rate_limits", action.rate_limits),
         include_host_limits=bool(action.include_vh_rate_limits),
         high=is_high(place, action.priority),
+        upgrades=translate_upgrades(place, action.upgrade_configs),
     )
+
+
+def translate_upgrades(place: Place, configs: list[RouteActionUpgradeConfig]) -> Upgrades:
+    """Which protocols a request may ask for."""
+    found: dict[str, bool] = {}
+    for index, config in enumerate(configs):
+        here, kind = place.at("upgrade_configs", index), config.upgrade_type.lower()
+        if not kind:
+            raise here.rejected("is required", "upgrade_type")
+        one_line(here.at("upgrade_type"), kind)
+        if kind in found:
+            raise here.rejected(f"{kind!r} is in another one, too", "upgrade_type")
+        if config.connect_config is not None and kind != "connect":
+            raise here.rejected("is for CONNECT only", "connect_config")
+        found[kind] = config.enabled is not False
+    return tuple(found.items())
 
 
 def route_timeout(place: Place, action: RouteAction) -> float | None:

@@ -7,6 +7,7 @@ from meshio.balancing.arrange import reads_keys
 from meshio.balancing.cluster_provided import ClusterProvided
 from meshio.balancing.policy import Policy
 from meshio.balancing.zone import FAIR
+from meshio.resilience.retry import Retry
 from meshio.upstream.cluster import (
     OVERRIDABLE,
     Aggregate,
@@ -18,6 +19,7 @@ from meshio.upstream.cluster import (
     Static,
 )
 from meshio.upstream.endpoint import Health, LoadAssignment
+from meshio.xds.action import hash_policy
 from meshio.xds.custom import custom_discovery
 from meshio.xds.destination import LARGEST_SUM
 from meshio.xds.dns import translate_dns
@@ -37,7 +39,9 @@ from meshio.xds.proto.envoy.config.cluster.v3 import (
     ClusterDiscoveryType,
     UpstreamConnectionOptions,
 )
+from meshio.xds.proto.envoy.extensions.upstreams.http.v3 import HttpProtocolOptions as UpstreamOptions
 from meshio.xds.protocol import http_options, upstream_options
+from meshio.xds.retry import translate_retry
 from meshio.xds.shared import shared
 from meshio.xds.text import token
 from meshio.xds.tls import translate_matches, translate_socket
@@ -86,9 +90,19 @@ def translate_cluster(name: str, raw: bytes) -> Cluster:
         origin=istio_text(message.metadata, "config"),
         tcp_keepalive=keepalive(message.upstream_connection_options),
         eyeballs=eyeballs(place, message.upstream_connection_options),
+        retry=own_retry(place, http),
+        hash_policies=tuple(hash_policy(place.at("hash_policy", i), each) for i, each in enumerate(http.hash_policy)),
     )
     more = further(message.metadata, said.istio)
     return replace(said, metadata=more) if more else said
+
+
+def own_retry(place: Place, http: UpstreamOptions) -> Retry | None:
+    """The cluster's own retry policy; one that says nothing allows no retry."""
+    policy = http.retry_policy
+    if policy is None:
+        return None
+    return shared(translate_retry(place.at("retry_policy"), policy, None) or Retry(frozenset()))
 
 
 def check_edges(place: Place, message: ClusterMessage) -> None:

@@ -72,9 +72,12 @@ CLUSTER_FIELDS: dict[type[Message], Rules] = {
         **read("typed_dns_resolver_config", "dns_resolution_config", "dns_resolvers", "use_tcp_for_dns_lookups"),
         **read("cluster_type", "wait_for_warm_on_init"),
         **read("dns_failure_refresh_rate", "original_dst_lb_config"),
-        **rejected("", "transport_socket_matcher", "upstream_config"),
+        **rejected(
+            "sockets are found by transport_socket_matches, as in what istiod sends", "transport_socket_matcher"
+        ),
+        **rejected("requests go over HTTP, not into a TCP stream", "upstream_config"),
         **read("health_checks", "ignore_health_on_host_removal"),
-        **rejected("", "connection_pool_per_downstream_connection"),
+        **ignored("the application is one caller and has one pool", "connection_pool_per_downstream_connection"),
         **ignored(TUNING, "per_connection_buffer_limit_bytes"),
         **ignored("hosts nobody uses are let go when their connections are idle", "cleanup_interval"),
         **ignored("connections are opened when they are needed", "preconnect_policy"),
@@ -140,8 +143,10 @@ CLUSTER_FIELDS: dict[type[Message], Rules] = {
     UpstreamOptions: {
         **read("common_http_protocol_options", "upstream_http_protocol_options", "explicit_http_config"),
         **read("use_downstream_protocol_config", "auto_config"),
-        **rejected("", "http_filters", "header_validation_config", "request_mirror_policies", "hash_policy"),
-        **rejected("", "retry_policy"),
+        **read("retry_policy", "hash_policy"),
+        **rejected("copies are sent where a route says so", "request_mirror_policies"),
+        **rejected("filters behind the choice of a host are not supported", "http_filters"),
+        **rejected("answers are checked by meshio's own rules, which are stricter", "header_validation_config"),
         **read("outlier_detection"),
     },
     HttpProtocolOptionsOutlierDetection: read("error_matcher"),

@@ -31,6 +31,7 @@ from meshio.xds.proto.envoy.config.route.v3 import (
     RouteActionHashPolicyQueryParameter,
     RouteActionMaxStreamDuration,
     RouteActionRequestMirrorPolicy,
+    RouteActionUpgradeConfig,
     RouteConfiguration,
     RouteList,
     RouteMatch,
@@ -54,6 +55,7 @@ HEADERS = (
 )
 PLUGIN = "an extension of others' making would choose the cluster"
 STATISTICS = "names of statistics only"
+UNREAD = "Envoy itself does nothing with it"
 TRACING = "no spans are made in this version"
 
 ROUTE_FIELDS: dict[type[Message], Rules] = {
@@ -71,7 +73,7 @@ ROUTE_FIELDS: dict[type[Message], Rules] = {
         **read("name", "domains", "routes", *HEADERS, "typed_per_filter_config", "include_request_attempt_count"),
         **read("retry_policy", "per_request_buffer_limit_bytes", "request_body_buffer_limit"),
         **read("request_mirror_policies"),
-        **rejected("", "retry_policy_typed_config"),
+        **ignored(UNREAD, "retry_policy_typed_config"),
         **read("include_attempt_count_in_response", "matcher", "require_tls"),
         **read("include_is_timeout_retry_header", "hedge_policy"),
         **read("rate_limits"),
@@ -117,7 +119,8 @@ ROUTE_FIELDS: dict[type[Message], Rules] = {
         **rejected(PLUGIN, "cluster_specifier_plugin", "inline_cluster_specifier_plugin"),
         **read("path_rewrite_policy"),
         **read("path_rewrite", "host_rewrite", "append_x_forwarded_host"),
-        **rejected("", "retry_policy_typed_config", "upgrade_configs"),
+        **ignored(UNREAD, "retry_policy_typed_config"),
+        **read("upgrade_configs"),
         **read("internal_redirect_policy", "internal_redirect_action", "max_internal_redirects"),
         **read("rate_limits"),
         **read("priority"),
@@ -125,6 +128,9 @@ ROUTE_FIELDS: dict[type[Message], Rules] = {
         **ignored("HTTP/3 only", "early_data_policy"),
         **ignored("about the connection from the application to a proxy, which does not exist here", "flush_timeout"),
         **read("cors"),
+    },
+    RouteActionUpgradeConfig: {
+        **read("upgrade_type", "enabled", "connect_config"),  # of the last, that it is set
     },
     RouteActionMaxStreamDuration: read("max_stream_duration", "grpc_timeout_header_max", "grpc_timeout_header_offset"),
     RouteActionRequestMirrorPolicy: {

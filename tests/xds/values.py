@@ -605,6 +605,8 @@ CLUSTERS = PLACED.flatmap(
         external=FLAG,
         origin=st.just("") | WORD,
         metadata=METADATA,
+        retry=st.none() | RETRY.map(lambda retry: replace(retry, buffer_limit=1024 * 1024, hedged=False)),
+        hash_policies=several(HASHED, 2),
         eyeballs=st.tuples(st.sampled_from(["", "v4", "v6"]), POSITIVE),
         tcp_keepalive=st.none() | st.tuples(POSITIVE, POSITIVE, POSITIVE),
     )

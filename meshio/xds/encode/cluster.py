@@ -19,10 +19,12 @@ from meshio.xds.cluster import FIRST
 from meshio.xds.encode.dns import FAMILIES, set_dns
 from meshio.xds.encode.endpoint import HEALTH, encode_assignment
 from meshio.xds.encode.error_match import encode_errors
+from meshio.xds.encode.forward import encode_hash_policy
 from meshio.xds.encode.health_check import encode_health_check
 from meshio.xds.encode.labels import encode_metadata
 from meshio.xds.encode.parts import never_none, over_ads, packed, seconds
 from meshio.xds.encode.policy import set_policy
+from meshio.xds.encode.retry import encode_retry
 from meshio.xds.encode.tls import automatic_in, encode_socket, encode_socket_match
 from meshio.xds.proto.envoy.config.cluster.v3 import (
     CircuitBreakers,
@@ -75,7 +77,7 @@ def encode_cluster(cluster: Cluster) -> ClusterMessage:
         outlier_detection=encode_outlier(cluster.outlier) if cluster.outlier else None,
         transport_socket=encode_socket(cluster.tls, automatic) if cluster.tls else None,
         transport_socket_matches=[encode_socket_match(match, automatic) for match in cluster.tls_matches],
-        typed_extension_protocol_options=encode_http(cluster.http, automatic),
+        typed_extension_protocol_options=encode_http(cluster, automatic),
         common_lb_config=encode_common(cluster),
         health_checks=[encode_health_check(cluster.health_check)] if cluster.health_check else [],
         ignore_health_on_host_removal=cluster.health_check is not None and cluster.health_check.leave_at_once,
@@ -204,9 +206,10 @@ def encode_connection(cluster: Cluster) -> UpstreamConnectionOptions | None:
     return encoded if encoded != UpstreamConnectionOptions() else None
 
 
-def encode_http(options: HttpOptions, automatic: Automatic) -> dict[str, Any]:
+def encode_http(cluster: Cluster, automatic: Automatic) -> dict[str, Any]:
     """Nothing when all of it is as usual."""
-    if options == HttpOptions() and automatic == Automatic():
+    options = cluster.http
+    if options == HttpOptions() and automatic == Automatic() and not (cluster.retry or cluster.hash_policies):
         return {}
     encoded = UpstreamOptions(
         common_http_protocol_options=HttpProtocolOptions(
@@ -219,6 +222,8 @@ def encode_http(options: HttpOptions, automatic: Automatic) -> dict[str, Any]:
         ),
         upstream_http_protocol_options=automatic,
         outlier_detection=encode_errors(options.errors),
+        retry_policy=encode_retry(cluster.retry) if cluster.retry is not None else None,
+        hash_policy=[encode_hash_policy(policy) for policy in cluster.hash_policies],
     )
     set_version(encoded, options)
     return {UPSTREAM_OPTIONS: packed(encoded)}

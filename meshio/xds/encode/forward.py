@@ -48,6 +48,7 @@ from meshio.xds.proto.envoy.config.route.v3 import (
     RouteActionHashPolicyQueryParameter,
     RouteActionMaxStreamDuration,
     RouteActionRequestMirrorPolicy,
+    RouteActionUpgradeConfig,
     WeightedClusterClusterWeight,
 )
 from meshio.xds.proto.envoy.config.route.v3 import WeightedCluster as WeightedClusterMessage
@@ -76,6 +77,7 @@ def encode_forward(forward: Forward) -> RouteAction:
         rate_limits=[encode_limit(each) for each in forward.rate_limits],
         include_vh_rate_limits=True if forward.include_host_limits else None,
         priority=RoutingPriority.HIGH if forward.high else RoutingPriority.DEFAULT,
+        upgrade_configs=[RouteActionUpgradeConfig(kind, enabled) for kind, enabled in forward.upgrades],
     )
     set_clusters(encoded, forward)
     set_path_rewrite(encoded, forward.path_rewrite)

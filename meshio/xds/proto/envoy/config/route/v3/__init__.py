@@ -49,6 +49,7 @@ __all__ = (
     "RouteActionInternalRedirectAction",
     "RouteActionMaxStreamDuration",
     "RouteActionRequestMirrorPolicy",
+    "RouteActionUpgradeConfig",
     "RouteConfiguration",
     "RouteList",
     "RouteMatch",
@@ -1131,8 +1132,8 @@ class RouteAction(betterproto2.Message):
         optional=True,
     )
 
-    upgrade_configs: "list[bytes]" = betterproto2.field(
-        25, betterproto2.TYPE_BYTES, repeated=True
+    upgrade_configs: "list[RouteActionUpgradeConfig]" = betterproto2.field(
+        25, betterproto2.TYPE_MESSAGE, repeated=True
     )
 
     internal_redirect_policy: "InternalRedirectPolicy | None" = betterproto2.field(
@@ -1359,6 +1360,27 @@ default_message_pool.register_message(
     "envoy.config.route.v3",
     "RouteAction.RequestMirrorPolicy",
     RouteActionRequestMirrorPolicy,
+)
+
+
+@dataclass(eq=False, repr=False)
+class RouteActionUpgradeConfig(betterproto2.Message):
+    upgrade_type: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    enabled: "bool | None" = betterproto2.field(
+        2,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: ____google__protobuf__.BoolValue,
+        optional=True,
+    )
+
+    connect_config: "bytes | None" = betterproto2.field(
+        3, betterproto2.TYPE_BYTES, optional=True
+    )
+
+
+default_message_pool.register_message(
+    "envoy.config.route.v3", "RouteAction.UpgradeConfig", RouteActionUpgradeConfig
 )
 
 
