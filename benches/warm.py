@@ -31,7 +31,7 @@ from meshio.transport.h1 import H1
 from meshio.transport.head import encode_head
 from meshio.transport.host_pool import HostPool
 
-LOOPS, SPELLS = 40, 150
+LOOPS, SPELLS = 64, 100  # ids are made 64 at a time
 URL = f"http://{HOST}:9080/reviews/1"
 TOLD = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n"
 

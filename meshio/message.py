@@ -199,15 +199,33 @@ class Body:
 
 
 class Response:
-    """A response head and its body. `record` is the request's."""
+    """A response head and its body. `record` is the request's.
 
-    __slots__ = ("body", "headers", "record", "status")
+    data   all of the body where it is at hand as it came, as for most answers; None where `body` has to be asked
+    """
 
-    def __init__(self, status: int, headers: Headers, body: Body, record: Record | None = None) -> None:
+    __slots__ = ("_body", "data", "headers", "record", "status")
+
+    def __init__(self, status: int, headers: Headers, body: Body | bytes, record: Record | None = None) -> None:
         self.status = status
         self.headers = headers
-        self.body = body
+        if type(body) is bytes:
+            self.data: bytes | None = body
+            self._body: Body | None = None  # few ask for it
+        else:
+            self.body = body  # type: ignore[assignment]  # the other kind
         self.record = record if record is not None else Record()
+
+    @property
+    def body(self) -> Body:
+        if self._body is None:
+            self._body = Body(self.data or b"")
+        return self._body
+
+    @body.setter
+    def body(self, body: Body) -> None:
+        self._body = body
+        self.data = body.data if type(body) is Body else None
 
     def header(self, name: bytes) -> bytes | None:
         """The first value of a header, or None. `name` is lower case."""

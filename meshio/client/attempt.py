@@ -3,6 +3,7 @@
 from asyncio import CancelledError, Future, get_running_loop
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from time import monotonic
 from typing import Protocol, TypeAlias
@@ -13,6 +14,7 @@ from meshio.message import Header, Request, Response, Send
 from meshio.record import Record
 from meshio.resilience.hedge import Try
 from meshio.resilience.outlier import ANSWERED, BROKEN, LATE, UNCONNECTED, Origin
+from meshio.resilience.retry_on import Outcome
 from meshio.resilience.tries import UNLIMITED, TryLimits
 from meshio.routing.rewrite import rehost
 from meshio.upstream.host import Host
@@ -22,7 +24,6 @@ from meshio.upstream.upstream import NO_OUTCOME, Upstream
 
 Renew: TypeAlias = Callable[[Host], None]
 SERVICE_TIME = b"x-envoy-upstream-service-time"
-TIMES = tuple((SERVICE_TIME, b"%d" % milliseconds) for milliseconds in range(100))
 TICK = 0.001  # seconds by which a loop's timer may be ahead of the clock
 
 
@@ -92,15 +93,21 @@ class LimitedLine:
 
 
 def attempt(upstream: Upstream, lines: Lines, manner: Manner) -> Send:
-    """Pick a host, send, say how it went: most bodies have ended when the head arrives."""
-    admit, settle = upstream.admit if not manner.session else session_admission(upstream), upstream.settle
-    if manner.picky is not None:
-        admit = picky_admission(upstream, admit, manner.picky)
+    """Pick a host, send, say how it went: most bodies have ended when the head arrives.
+
+    What follows a try (`manner.turn`) is asked from here, which spares the way of every request a coroutine.
+    """
+    admit, settle = admission(upstream, manner), upstream.settle
     idle, connect, renew = lines.idle, lines.connect, lines.renew
+    fail, follow = failing(upstream, renew), following(upstream, renew)
     avoid, rename, forwards = manner.avoid, manner.endpoint_host, manner.forwards_host
     verdict, tells = manner.verdict, not manner.silent
+    turn = manner.turn(attempt(upstream, lines, replace(manner, turn=None))) if manner.turn is not None else None
+    retriable = turn.retriable if turn is not None else None
 
     async def send(request: Request) -> Response:
+        if turn is not None and request.body != b"":
+            turn.prepare(request)
         record = request.record
         record.cluster = upstream.name
         try:
@@ -113,36 +120,58 @@ def attempt(upstream: Upstream, lines: Lines, manner: Manner) -> Send:
             rehost(request, host.endpoint.hostname.encode(), forwards)
         began = monotonic()
         connection = idle(host, request)
+        outcome: Outcome
         try:
             if connection is None:
                 connection = await connect(host.home or upstream, host, request)
             response = await connection.send(request)
         except BaseException as error:
-            if connection is not None:
-                connection.abandon(request)
-            now = monotonic()
-            status, origin = blame(error, request, now, connection)
-            if settle(host, status, origin, now - began, now):
-                renew(host)
-            raise
-        now, status = monotonic(), response.status
-        if upstream.reports is not None:
-            upstream.reports.take(host, response.headers, now)
-        if tells:
-            response.headers.append(service_time(now - began))
-        if verdict is not None and status != NO_OUTCOME:
-            status = verdict(response)
-        record.details = "via_upstream"
-        if response.body.complete:
-            if settle(host, status, ANSWERED, now - began, now):
-                renew(host)
+            fail(request, host, connection, error, began)
+            if turn is None or not isinstance(error, RequestError):
+                raise
+            outcome = error
         else:
-            if status != NO_OUTCOME and upstream.observe(host, status, ANSWERED, now):
-                renew(host)
-            follow(upstream, host, response, began, renew)
-        return response
+            now, status = monotonic(), response.status
+            if upstream.reports is not None:
+                upstream.reports.take(host, response.headers, now)
+            if tells:
+                spent = int((now - began) * 1000)
+                response.headers.append(TIMES[spent] if spent < len(TIMES) else service_time(spent))
+            if verdict is not None and status != NO_OUTCOME:
+                status = verdict(response)
+            record.details = "via_upstream"
+            if response.data is not None or response.body.complete:
+                if settle(host, status, ANSWERED, now - began, now):
+                    renew(host)
+            else:
+                follow(host, response, status, began, now)
+            if retriable is None or not retriable(response):
+                return response
+            outcome = response
+        assert turn is not None
+        return await turn.follow(request, outcome)
 
     return send
+
+
+def admission(upstream: Upstream, manner: Manner) -> Admit:
+    """How a host is found."""
+    admit = upstream.admit if not manner.session else session_admission(upstream)
+    return admit if manner.picky is None else picky_admission(upstream, admit, manner.picky)
+
+
+def failing(upstream: Upstream, renew: Renew) -> Callable[[Request, Host, Line | None, BaseException, float], None]:
+    """What becomes of an exchange that has no answer."""
+
+    def fail(request: Request, host: Host, line: Line | None, error: BaseException, began: float) -> None:
+        if line is not None:
+            line.abandon(request)
+        now = monotonic()
+        status, origin = blame(error, request, now, line)
+        if upstream.settle(host, status, origin, now - began, now):
+            renew(host)
+
+    return fail
 
 
 async def admitted(upstream: Upstream, admit: Admit, request: Request, avoid: int) -> Host:
@@ -164,16 +193,24 @@ def resolve(changed: Future[None]) -> None:
         changed.set_result(None)
 
 
-def service_time(seconds: float) -> Header:
-    """What Envoy adds to a response: how long the upstream took, in whole milliseconds."""
-    milliseconds = int(seconds * 1000)
-    return TIMES[milliseconds] if milliseconds < len(TIMES) else (SERVICE_TIME, b"%d" % milliseconds)
+def service_time(milliseconds: int) -> Header:
+    """What Envoy adds to a response: how long the upstream took."""
+    return SERVICE_TIME, b"%d" % milliseconds
 
 
-def follow(upstream: Upstream, host: Host, response: Response, began: float, renew: Renew) -> None:
-    """The head is there, the body is not: say how it went when it has ended."""
-    ending = counted_out if response.status == NO_OUTCOME else left
-    response.body.when_done(ending(upstream, host, response, began, renew))
+TIMES = tuple(map(service_time, range(100)))
+
+
+def following(upstream: Upstream, renew: Renew) -> Callable[[Host, Response, int, float, float], None]:
+    """The head is there, the body is not: its status counts, the rest when the body has ended."""
+
+    def follow(host: Host, response: Response, status: int, began: float, now: float) -> None:
+        if status != NO_OUTCOME and upstream.observe(host, status, ANSWERED, now):
+            renew(host)
+        ending = counted_out if response.status == NO_OUTCOME else left
+        response.body.when_done(ending(upstream, host, response, began, renew))
+
+    return follow
 
 
 def counted_out(

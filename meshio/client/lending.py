@@ -3,6 +3,7 @@
 What `attempt` does for every request, for these in one step: no answer to look at, and the exchange counts itself out.
 """
 
+from dataclasses import replace
 from time import monotonic
 
 from meshio.client.attempt import Renew, admitted, attempts, blame, broken_off
@@ -24,18 +25,24 @@ def lending(wires: Wires) -> Attempt:
     def how(upstream: Upstream, manner: Manner) -> Send:
         send = usual(upstream, manner)
         odd = manner.session or manner.endpoint_host or manner.picky is not None or manner.limits != UNLIMITED
-        return send if odd else lend(upstream, wires.high() if manner.high else wires, manner.avoid, send)
+        return send if odd else lend(upstream, wires.high() if manner.high else wires, manner, send)
 
     return how
 
 
-def lend(upstream: Upstream, wires: Wires, avoid: int, usual: Send) -> Send:
+def lend(upstream: Upstream, wires: Wires, manner: Manner, usual: Send) -> Send:
     """Pick a host and lend its connection; `usual` for other requests."""
     admit, settle, idle, connect, renew = upstream.admit, upstream.settle, wires.take, wires.dial, wires.renew
+    avoid, turn = manner.avoid, None
+    if manner.turn is not None:
+        alone = replace(manner, turn=None)
+        turn = manner.turn(lend(upstream, wires, alone, attempts(wires)(upstream, alone)))
 
     async def send(request: Request) -> Response:
         if not isinstance(request, Unwatched):
             return await usual(request)
+        if turn is not None and request.body != b"":
+            turn.prepare(request)
         record = request.record
         record.cluster = upstream.name
         try:
@@ -56,12 +63,17 @@ def lend(upstream: Upstream, wires: Wires, avoid: int, usual: Send) -> Send:
             status, origin = blame(error, request, now, wire)
             if settle(host, status, origin, now - began, now):
                 renew(host)
-            raise
-        record.details = "via_upstream"
-        wire.served += 1
-        loan = wire.lease = Loan(wire, upstream, host, began, renew)
-        response = loan.response = Response(NO_OUTCOME, [], loan, record)
-        return response
+            if turn is None or not isinstance(error, RequestError):
+                raise
+            failure = error
+        else:
+            record.details = "via_upstream"
+            wire.served += 1
+            loan = wire.lease = Loan(wire, upstream, host, began, renew)
+            response = loan.response = Response(NO_OUTCOME, [], loan, record)
+            return response
+        assert turn is not None
+        return await turn.follow(request, failure)
 
     return send
 

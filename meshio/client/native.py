@@ -13,7 +13,7 @@ from meshio.client.url import METHODS, HeaderTypes, ParamTypes, encode_headers, 
 from meshio.errors import BadRequest, RequestError
 from meshio.memo import Memo
 from meshio.mesh.branch import failed
-from meshio.message import DEFAULT_PORTS, Content, Request, Response, Send
+from meshio.message import Content, Request, Response, Send
 from meshio.resilience.deadlines import Deadlines
 
 Answer: TypeAlias = Coroutine[Any, Any, Reply]
@@ -80,12 +80,7 @@ def build(
             pairs.append(JSON)
     elif content is not None:
         body = encode_content(content)
-    request = Request(METHODS[method], authority, path, pairs, body)
-    request.scheme, request.host = scheme, host
-    if port:
-        request.port, request.port_given = port, True
-    elif scheme == b"https":
-        request.port = DEFAULT_PORTS[scheme]
+    request = Request(METHODS[method], authority, path, pairs, body, scheme=scheme, host=host, port=port)
     if metadata is not None or filter_state is not None:
         request.notes = take_notes(metadata, filter_state)
     return request
@@ -163,7 +158,7 @@ class Client:
             reply = Reply(await failed(request, error))
         else:
             reply = Reply(response, request)
-        if not reply.complete:
+        if reply._content is None:
             await reply.read()
         return reply
 

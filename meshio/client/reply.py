@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from meshio.mesh.branch import signed
-from meshio.message import Body, Headers, Request, Response
+from meshio.message import Headers, Request, Response
 from meshio.record import Record
 
 
@@ -53,8 +53,7 @@ class Reply:
         """With the request where the connection manager's last word is still due: most never ask for a header."""
         self._response = response
         self._unsigned = unsigned
-        body = response.body
-        self._content: bytes | None = body.data if type(body) is Body else None
+        self._content = response.data
 
     @property
     def status(self) -> int:

@@ -19,6 +19,7 @@ from meshio.mesh.manner import PLAIN, Attempt, Manner, Special, confessed, lasti
 from meshio.mesh.special import Others, others
 from meshio.message import Request, Response, Send
 from meshio.resilience.grpc_timeout import GrpcTimeout
+from meshio.resilience.retry import Turn
 from meshio.resilience.site import Site
 from meshio.resilience.timeout import Timeout
 from meshio.resilience.tries import UNLIMITED
@@ -219,14 +220,22 @@ class Composer:
         grpc, silent = way.special is not None and way.special.grpc, way.chain.router.suppresses
         verdict, renamed = compile_verdict(http.errors, grpc), isinstance(rewrite, HostOfEndpoint)
         manner = Manner(avoid, renamed, session, action.forwards_host, limits, verdict, silent, picky, action.high)
-        send = self.attempt(upstream, manner)
-        if upstream.cluster.health_check is not None:
-            send = confessed(send, upstream)
         if retry is None:
-            return send
+            return self.once(upstream, manner)
         prepare = prepare_retry(host, replace(action, quiet=silent), monotonic, asked)
         allowance = upstream.high if action.high else upstream.breaker
-        return retry.around(begun(send, prepare), allowance, host.tells_timeouts)
+        if not retry.follows or upstream.cluster.health_check is not None:
+            return retry.around(begun(self.once(upstream, manner), prepare), allowance, host.tells_timeouts)
+
+        def turn(once: Send) -> Turn:
+            return retry.after(begun(once, prepare), allowance, host.tells_timeouts)
+
+        return self.attempt(upstream, replace(manner, turn=turn))
+
+    def once(self, upstream: Upstream, manner: Manner) -> Send:
+        """One try."""
+        send = self.attempt(upstream, manner)
+        return confessed(send, upstream) if upstream.cluster.health_check is not None else send
 
     def single(self, cluster: str) -> Send | None:
         upstream = self.upstreams.get(cluster)

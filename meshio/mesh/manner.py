@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from meshio.errors import RequestError
 from meshio.message import Request, Response, Send
-from meshio.resilience.retry import Retry
+from meshio.resilience.retry import Retry, Turn
 from meshio.resilience.streams import AskedDuration, StreamDuration, StreamLimits
 from meshio.resilience.tries import UNLIMITED, TryLimits
 from meshio.resilience.verdict import Verdict
@@ -31,6 +31,7 @@ class Manner:
     silent          the answer does not tell how long it took (suppress_envoy_headers)
     high            its connections are those of requests of high priority
     picky           what retries avoid, where it is more than the hosts that were tried
+    turn            what follows a try, given the way of further ones; None for nothing
     """
 
     avoid: int = 0
@@ -42,6 +43,7 @@ class Manner:
     silent: bool = False
     picky: Picky | None = None
     high: bool = False
+    turn: Callable[[Send], Turn] | None = None
 
 
 PLAIN = Manner()

@@ -84,9 +84,22 @@ class Retry:
         if not self.on:
             return send
         turn = Turn(self, send, allowance, tells_timeouts)
-        racing = self.hedged and self.per_try_timeout is not None
-        retrying = turn.race if racing else turn.retrying()
+        retrying = turn.race if self.races else turn.retrying()
         return limited_to(self.requests, retrying, send) if self.requests else retrying
+
+    def after(self, send: Send, allowance: Allowance, tells_timeouts: bool = False) -> "Turn":
+        """For whoever makes the first try himself: what to do once that has ended. `send` is one further try."""
+        return Turn(self, send, allowance, tells_timeouts)
+
+    @property
+    def races(self) -> bool:
+        """A slow try goes on beside the next."""
+        return self.hedged and self.per_try_timeout is not None
+
+    @property
+    def follows(self) -> bool:
+        """Any try may be followed by another one, and by nothing before it has ended: `after` is enough."""
+        return bool(self.on) and not self.races and not self.requests
 
     def delay(self, number: int) -> float:
         """Seconds before retry `number`, from 1."""
@@ -98,14 +111,17 @@ class Retry:
 
 
 class Turn:
-    """One route's way of trying again, over one upstream."""
+    """One route's way of trying again, over one upstream.
 
-    __slots__ = ("_allowance", "_alone", "_once", "_policy", "_promising", "_tells", "_worthwhile")
+    retriable   whether an answer is worth another try
+    """
+
+    __slots__ = ("_allowance", "_alone", "_once", "_policy", "_tells", "_worthwhile", "retriable")
 
     def __init__(self, policy: Retry, once: Send, allowance: Allowance, tells: bool) -> None:
         self._policy = policy
         self._once = once
-        self._promising = judge_response(policy.on, policy.statuses, policy.headers)
+        self.retriable = judge_response(policy.on, policy.statuses, policy.headers)
         self._worthwhile = policy.judge()
         self._allowance = allowance
         self._tells = tells
@@ -113,25 +129,33 @@ class Turn:
 
     def retrying(self) -> Send:
         """The first try, and whatever follows. An answer that is good goes back as fast as can be."""
-        once, promising, worthwhile, limit = self._once, self._promising, self._worthwhile, self._policy.buffer_limit
+        once, retriable = self._once, self.retriable
 
         async def retrying(request: Request) -> Response:
             if request.body != b"":
-                request.body = replayable(request.body, limit)
+                self.prepare(request)
             outcome: Outcome
             try:
                 outcome = await once(request)
-                if not promising(outcome):
+                if not retriable(outcome):
                     return outcome
             except RequestError as error:
                 outcome = error
-            if worthwhile(outcome):
-                outcome = await self._again(request, outcome)
-            if isinstance(outcome, RequestError):
-                raise outcome
-            return outcome
+            return await self.follow(request, outcome)
 
         return retrying
+
+    def prepare(self, request: Request) -> None:
+        """Before the first try: keep the body for the others."""
+        request.body = replayable(request.body, self._policy.buffer_limit)
+
+    async def follow(self, request: Request, outcome: Outcome) -> Response:
+        """What comes of the request after a first try that ended like this. Raises the RequestError that stays."""
+        if self._worthwhile(outcome):
+            outcome = await self._again(request, outcome)
+        if isinstance(outcome, RequestError):
+            raise outcome
+        return outcome
 
     async def _again(self, request: Request, outcome: Outcome) -> Outcome:
         """The first try ended in a way that is worth another."""

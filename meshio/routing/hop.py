@@ -7,6 +7,7 @@ Envoy: conn_manager_utility.cc `mutateRequestHeaders` and `mutateResponseHeaders
 from binascii import hexlify
 from collections.abc import Callable, Set
 from dataclasses import dataclass
+from os import register_at_fork
 from random import getrandbits
 from struct import Struct
 from typing import Literal, TypeAlias
@@ -31,8 +32,10 @@ DECORATOR = b"x-envoy-decorator-operation"
 PROTOS: dict[bytes, Header] = {scheme: (FORWARDED_PROTO, scheme) for scheme in (b"http", b"https")}
 
 # A UUID of version 4 is random but for six bits. Version 4 is also how Envoy's ids say "not traced".
-RANDOM, VERSION_4 = ~(0xF << 76 | 0b11 << 62) & (1 << 128) - 1, 4 << 76 | 0b10 << 62
-groups = Struct("8s4s4s4s12s").unpack
+AT_ONCE = 64  # ids that are made together
+EACH = sum(1 << 128 * number for number in range(AT_ONCE))
+RANDOM, VERSION_4 = ~((0xF << 76 | 0b11 << 62) * EACH) & (1 << 128 * AT_ONCE) - 1, (4 << 76 | 0b10 << 62) * EACH
+groups = Struct("8s4s4s4s12s").iter_unpack
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +68,16 @@ class Hop:
 ENVOY = Hop()
 
 
+IDS: list[bytes] = []  # that nobody has yet
+register_at_fork(after_in_child=IDS.clear)  # else parent and child would give the same
+
+
 def new_id() -> bytes:
-    """A random UUID in text, 0.35 us; uuid.uuid4 takes 2.7."""
-    return b"-".join(groups(hexlify((getrandbits(128) & RANDOM | VERSION_4).to_bytes(16, "big"))))
+    """A random UUID in text, 0.2 us; uuid.uuid4 takes 2.7."""
+    if not IDS:
+        bits = getrandbits(128 * AT_ONCE) & RANDOM | VERSION_4
+        IDS.extend(map(b"-".join, groups(hexlify(bits.to_bytes(16 * AT_ONCE, "big")))))
+    return IDS.pop()
 
 
 def compile_greeting(hop: Hop, address: str = "") -> Greet:

@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import TypeAlias, TypeVar
 
 from meshio.errors import NoRoute
-from meshio.matching import Matcher, Path, PathPrefix
+from meshio.matching import Matcher, Path, PathPrefix, Test
 from meshio.matching.tree import Tree
 from meshio.message import Request
 from meshio.routing.commands import request_value
@@ -72,9 +72,9 @@ def compile_host(table: RouteTable, host: VirtualHost, bind: Bind[T]) -> Router[
 
 def compile_routes(table: RouteTable, host: VirtualHost, bind: Bind[T]) -> Router[T]:
     """The first route of a virtual host whose matchers all hold."""
+    if len(host.routes) == 1:
+        return alone(table, host, bind(table, host, host.routes[0]))
     steps = list(compile_steps(host.routes, lambda route: bind(table, host, route)))
-    if len(steps) == 1:
-        return alone(steps[0], table, host)
 
     def first(request: Request) -> T:
         for step in steps:
@@ -114,12 +114,16 @@ def is_plain(request: Request) -> bool:
     return (request.header(b"x-forwarded-proto") or request.scheme) != b"https"
 
 
-def alone(step: Step[T], table: RouteTable, host: VirtualHost) -> Router[T]:
+def alone(table: RouteTable, host: VirtualHost, target: T) -> Router[T]:
+    """For a virtual host with one route, which most often takes every path."""
+    test = every([matcher.test() for matcher in host.routes[0].match])
+    if test is None:
+        return lambda request: target
+
     def only(request: Request) -> T:
-        target = step(request)
-        if target is None:
-            raise no_route(table, host, request)
-        return target
+        if test(request):
+            return target
+        raise no_route(table, host, request)
 
     return only
 
@@ -173,15 +177,22 @@ def index_paths(run: Sequence[tuple[Route, T]]) -> Step[T]:
 
 
 def guard(route: Route, target: T) -> Step[T]:
-    match tuple(matcher.test() for matcher in route.match):
-        case ():
-            return lambda request: target
-        case (only,):
-            return lambda request: target if only(request) else None
-        case (one, two):
-            return lambda request: target if one(request) and two(request) else None
-        case tests:
-            return lambda request: target if all(test(request) for test in tests) else None
+    test = every([matcher.test() for matcher in route.match])
+    if test is None:
+        return lambda request: target
+    return lambda request: target if test(request) else None
+
+
+def every(tests: list[Test]) -> Test | None:
+    """All of them as one; None when there is nothing to ask."""
+    match tests:
+        case []:
+            return None
+        case [only]:
+            return only
+        case [one, two]:
+            return lambda request: one(request) and two(request)
+    return lambda request: all(test(request) for test in tests)
 
 
 @dataclass(frozen=True, slots=True)

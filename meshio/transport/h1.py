@@ -152,10 +152,14 @@ class H1(asyncio.Protocol):
         self.alive = True
 
     def data_received(self, data: bytes) -> None:
-        if self._request is None:
+        request, incoming = self._request, self._incoming
+        if request is None:
             self._fail(ProtocolBroken(f"{self._peer} sent something that nobody asked for"))
             return
-        incoming = self._incoming
+        if (whole := incoming.repeat(data)) is not None:
+            status, headers, body = whole
+            self._conclude(request, Response(status, headers, body, request.record), reusable=True)
+            return
         try:
             incoming.feed(data)
         except ProtocolBroken as error:
@@ -202,21 +206,29 @@ class H1(asyncio.Protocol):
             answer.set_result(Response(incoming.status, incoming.headers, stream, request.record))
 
     def _finish(self) -> None:
-        """The response is complete. The connection is free again before anybody hears of it."""
-        incoming, answer, request = self._incoming, self._answer, self._request
+        """The response is complete."""
+        incoming, request, response = self._incoming, self._request, None
         assert request is not None
-        self._request = self._answer = None
         stream, incoming.stream = incoming.stream, None
-        if stream is None and answer is not None and not answer.done():
+        if stream is None:
             chunks, incoming.chunks = incoming.chunks, []  # an idle connection keeps nothing
-            body = Body(chunks[0] if len(chunks) == 1 else b"".join(chunks), incoming.trailers)
-            answer.set_result(Response(incoming.status, incoming.headers, body, request.record))
-        if incoming.reusable and self.alive and (request.body == b"" or self._sent()):
+            data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+            body = Body(data, incoming.trailers) if incoming.trailers else data
+            response = Response(incoming.status, incoming.headers, body, request.record)
+        self._conclude(request, response, incoming.reusable)
+        if stream is not None:
+            stream.finish(incoming.trailers or [])
+
+    def _conclude(self, request: Request, response: Response | None, reusable: bool) -> None:
+        """The exchange is over. The connection is free again before anybody hears of it."""
+        answer = self._answer
+        self._request = self._answer = None
+        if response is not None and answer is not None and not answer.done():
+            answer.set_result(response)
+        if reusable and self.alive and (request.body == b"" or self._sent()):
             self._owner.release(self)
         else:
             self._shut()
-        if stream is not None:
-            stream.finish(incoming.trailers or [])
 
     def _sent(self) -> bool:
         """Whether all of the request's body has gone. Who wrote it may not have ended yet: he is let go then."""

@@ -32,8 +32,8 @@ class Incoming:
 
     __slots__ = (
         "_bodiless", "_coding", "_fed", "_known", "_last", "_left", "_length", "_most_bytes", "_most_headers",
-        "_parser", "_peer", "chunks", "consented", "ended", "headed", "headers", "reusable", "status", "stream",
-        "trailers",
+        "_parser", "_peer", "_touched", "chunks", "consented", "ended", "headed", "headers", "reusable", "status",
+        "stream", "trailers",
     )  # fmt: skip
 
     def __init__(self, peer: str, most_bytes: int, most_headers: int) -> None:
@@ -45,12 +45,16 @@ class Incoming:
         self._last = b""
         self._known: tuple[int, Headers, int] | None = None
         self.stream: Stream | None = None
+        self._touched = True  # something has arrived since `begin`
         self.begin(b"")
-        self.ended = True
+        self.ended = self._touched = True
 
     def begin(self, method: bytes) -> None:
         """A request with this method goes out: forget the last response."""
         self._bodiless = method == b"HEAD"
+        if not self._touched:
+            return
+        self._touched = False
         self._coding = self._length = b""
         self._fed = self.status = 0
         self.headers: Headers = []
@@ -58,12 +62,25 @@ class Incoming:
         self.chunks: list[bytes] = []
         self.headed = self.ended = self.reusable = self.consented = False
 
+    def repeat(self, data: bytes) -> tuple[int, Headers, bytes] | None:
+        """Status, headers and body where this is a whole response with the head of the last one, and comes first.
+
+        It leaves everything as `begin` did, which then has nothing to do.
+        """
+        known = self._known
+        if known is None or not data.startswith(self._last) or self._fed or self.headed:
+            return None
+        status, headers, size = known
+        begin = len(self._last)
+        if len(data) - begin != size or self._bodiless:
+            return None
+        return status, headers.copy(), data[begin:]
+
     def feed(self, data: bytes) -> None:
         """Take what arrived. Raises ProtocolBroken; never after `ended`: what is too much only costs the connection."""
         first = not (self._fed or self.headed)
+        self._touched = True
         if first:
-            if self._known is not None and data.startswith(self._last) and self._repeat(data):
-                return
             if data[:1] not in START:  # llhttp takes RTSP, ICE and empty lines before a response
                 raise ProtocolBroken(f"{self._peer} sent no valid HTTP: a response begins with HTTP/")
         elif self._left:
@@ -87,19 +104,6 @@ class Incoming:
             self._left = int(self._length) - sum(map(len, self.chunks))
             self.reusable = self._parser.should_keep_alive()
             self._parser = httptools.HttpResponseParser(self)  # the old one would wait for the body
-
-    def _repeat(self, data: bytes) -> bool:
-        """Whether this is a whole response, with the head of the last one."""
-        assert self._known is not None
-        status, headers, size = self._known
-        begin = len(self._last)
-        if len(data) - begin != size or self._bodiless:
-            return False
-        self.status, self.headers = status, headers.copy()
-        if size:
-            self.chunks.append(data[begin:])
-        self.headed = self.ended = self.reusable = True
-        return True
 
     def _remember(self, data: bytes) -> None:
         """The head of a response whose end was the end of the data."""

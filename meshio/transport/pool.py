@@ -60,7 +60,9 @@ class Pools:
 
     def idle(self, host: Host, request: Request) -> Connection | None:
         """A connection that is ready at once, or None. Raises Overloaded."""
-        pool = find(host, request)
+        pool = host.pool
+        if host.tls is not None or request.scheme == b"https" or not isinstance(pool, HostPool) or pool.tls is not None:
+            pool = find(host, request)
         return pool.take() if pool is not None and pool.idle else None
 
     async def connect(self, upstream: Upstream, host: Host, request: Request) -> Connection:

@@ -68,7 +68,7 @@ class Peer:
             upstream.settle(host, self.status, False, 0.0, 0.0)
             return Response(self.status, [(b"x-from", f"{upstream.name} {host.name}".encode())], Body(), request.record)
 
-        return send
+        return manner.turn(send).retrying() if manner.turn is not None else send
 
 
 def get(path=b"/", host="a", headers=(), **more):
