@@ -97,7 +97,9 @@ async def planes(sizes: tuple[int, ...]) -> dict[int, Dataplane]:
     made = {}
     for size in sizes:
         made[size] = Dataplane(Identity(), admit_and_settle)
-        made[size].publish(snapshot(size))
+        told = snapshot(size)
+        await made[size].prepare(told)
+        made[size].publish(told)
     return made
 
 

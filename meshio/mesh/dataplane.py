@@ -51,7 +51,7 @@ class Dataplane(Branch):
         self.connections = connections
         self.snapshot: Snapshot = EMPTY
         self.upstreams: dict[str, Upstream] = {}
-        super().__init__(Composer(self.upstreams, attempt, self._start, identity.address))
+        super().__init__(Composer(self.upstreams, attempt, self._start, identity.address, self.examined))
         self._branches: WeakSet[Branch] = WeakSet()
         self._tables = Tables()
         self._fresh: dict[str, Upstream] = {}
@@ -183,10 +183,17 @@ class Dataplane(Branch):
         if self._sweep is not None:
             self._sweep.cancel()
         self._forget_stale(now)
-        due = [at for upstream in self.upstreams.values() if (at := upstream.sweep(now)) is not None]
+        due = [at for upstream in self.upstreams.values() if (at := self._swept(upstream, now)) is not None]
         if (at := self._freshness.due()) is not None:
             due.append(at)
         self._sweep = loop.call_later(max(0.0, min(due) - now), self.sweep) if due else None
+
+    def _swept(self, upstream: Upstream, now: float) -> float | None:
+        due = upstream.sweep(now)
+        if self.connections is not None:
+            for host in upstream.went:
+                self.connections.renew(host)
+        return due
 
     async def aclose(self) -> None:
         """Stop serving; requests under way are not touched."""

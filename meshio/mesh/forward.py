@@ -54,6 +54,7 @@ from meshio.routing.route import (
 )
 from meshio.routing.session import StatefulSession
 from meshio.routing.split import split
+from meshio.upstream.host import Host
 from meshio.upstream.upstream import Upstream
 
 Start: TypeAlias = Callable[[Coroutine[Any, Any, None]], None]
@@ -66,12 +67,14 @@ class Composer:
     attempt   (upstream, manner) -> Send: one try at one host
     start     runs a shadow request in the background, owned by the mesh
     address   the instance's own IP, the downstream address of everything it sends
+    examined  is told of a host that has said that it is ill
     """
 
     upstreams: Mapping[str, Upstream]
     attempt: Attempt
     start: Start
     address: str
+    examined: Callable[[Upstream, Host], None]
 
     def http(
         self, chain: HttpChain, table: RouteTable, host: VirtualHost, route: Route, ways: Others | None = None
@@ -235,7 +238,7 @@ class Composer:
     def once(self, upstream: Upstream, manner: Manner) -> Send:
         """One try."""
         send = self.attempt(upstream, manner)
-        return confessed(send, upstream) if upstream.cluster.health_check is not None else send
+        return confessed(send, upstream, self.examined) if upstream.cluster.health_check is not None else send
 
     def single(self, cluster: str) -> Send | None:
         upstream = self.upstreams.get(cluster)

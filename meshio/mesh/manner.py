@@ -14,6 +14,7 @@ from meshio.routing.listener import HttpChain
 from meshio.routing.route import Forward
 from meshio.upstream.checkups import give_up
 from meshio.upstream.cluster import Cluster
+from meshio.upstream.host import Host
 from meshio.upstream.picky import Picky
 from meshio.upstream.upstream import Upstream
 
@@ -99,13 +100,18 @@ def muted(send: Send) -> Send:
     return mute
 
 
-def confessed(send: Send, upstream: Upstream) -> Send:
-    """An answer may say that its host is ill: it is, then, until a health check says otherwise (Envoy: router.cc)."""
+def confessed(send: Send, upstream: Upstream, examined: Callable[[Upstream, Host], None]) -> Send:
+    """An answer may say that its host is ill: it is, then, until a health check says otherwise (Envoy: router.cc).
+
+    `examined` is told.
+    """
 
     async def watching(request: Request) -> Response:
         response = await send(request)
         if response.header(b"x-envoy-immediate-health-check-fail") is not None:
-            give_up(upstream, request.record.endpoint)
+            host = give_up(upstream, request.record.endpoint)
+            if host is not None:
+                examined(upstream, host)
         return response
 
     return watching

@@ -89,14 +89,18 @@ W = TypeVar("W", bound=Watched)
 
 
 class Outliers(Generic[W]):
-    """The detector of one cluster. Single writer; `now` is any monotonic clock in seconds."""
+    """The detector of one cluster. Single writer; `now` is any monotonic clock in seconds.
 
-    __slots__ = ("_due", "_rated", "ejected", "hosts", "settings")
+    went   hosts that the last sweep has ejected
+    """
+
+    __slots__ = ("_due", "_rated", "ejected", "hosts", "settings", "went")
 
     def __init__(self, settings: OutlierDetection) -> None:
         self.settings = settings
         self.hosts: frozenset[W] = frozenset()
         self.ejected = 0
+        self.went: tuple[W, ...] = ()
         self._due: float | None = None
         self._rated = settings.rated
 
@@ -178,13 +182,16 @@ class Outliers(Generic[W]):
 
         True if any returned or went.
         """
+        self.went = ()
         if now < self.due(now):
             return False
         self._due = now + self.settings.interval
         returned = [host for host in self.hosts if self._returns(host, now)]
         for host in returned:
             self.restore(host)
-        return self._sweep_rates(now) or bool(returned)
+        if self._rated:
+            self._sweep_rates(now)
+        return bool(self.went or returned)
 
     def restore(self, host: W) -> None:
         """Let a host that is ejected return."""
@@ -192,19 +199,14 @@ class Outliers(Generic[W]):
         streaks_of(host).forget()
         self.ejected -= 1
 
-    def _sweep_rates(self, now: float) -> bool:
-        if not self._rated:
-            return False
-        ejected = False
+    def _sweep_rates(self, now: float) -> None:
         rare, often = self.settings.success_rate, self.settings.failure_percentage
         for rates, local in ((self._rates(local=False), False), (self._rates(local=True), True)):
             if len(self.hosts) < min(rare.minimum_hosts, often.minimum_hosts):
                 continue
             for rule in (rare, often):
                 enforcing = rule.enforcing_local if local else rule.enforcing
-                for host in rule.found(rates):
-                    ejected = self._eject(host, enforcing, now) or ejected
-        return ejected
+                self.went += tuple(host for host in rule.found(rates) if self._eject(host, enforcing, now))
 
     def _rates(self, *, local: bool) -> list[tuple[W, Rate]]:
         """Of the interval that ends, without the hosts that are ejected."""

@@ -60,11 +60,12 @@ def passes(host: Host) -> bool:
     return host.checkup is not None and not host.checkup.failed
 
 
-def give_up(upstream: "Upstream", name: str) -> None:
-    """The host of this name has said that it is ill, in an answer to a request."""
+def give_up(upstream: "Upstream", name: str) -> Host | None:
+    """The host of this name has said that it is ill, in an answer to a request. None: it is not checked."""
     check = upstream.cluster.health_check
     host = next((each for each in upstream.hosts.values() if each.name == name), None)
-    if check is not None and host is not None and host.checkup is not None:
-        host.checkup.excluded = True
-        host.checkup.missed(check.unhealthy_threshold, "answer")
-        upstream.examined(host)
+    if check is None or host is None or host.checkup is None:
+        return None
+    host.checkup.excluded = True
+    host.checkup.missed(check.unhealthy_threshold, "answer")
+    return host

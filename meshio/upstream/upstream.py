@@ -299,6 +299,11 @@ class Upstream(Choice):
         dues = (live.due(now) for live in (self.outliers, self.warmup, self.reports) if live is not None)
         return min((due for due in dues if due is not None), default=None)
 
+    @property
+    def went(self) -> tuple[Host, ...]:
+        """Hosts that the last sweep has ejected."""
+        return self.outliers.went if self.outliers is not None else ()
+
     def candidates(self) -> list[tuple[Host, str]]:
         """Every host and, in words, whether it takes requests or why it does not."""
         if self._destinations is not None:

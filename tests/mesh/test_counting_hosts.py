@@ -7,7 +7,11 @@ from dataclasses import replace
 from meshio.balancing.zone import ZoneAware
 from meshio.mesh.dataplane import Dataplane
 from meshio.mesh.snapshot import Identity, Snapshot
+from meshio.message import Body, Request, Response
+from meshio.resilience.outlier import ANSWERED, OutlierDetection
+from meshio.resilience.rates import FailurePercentage
 from meshio.upstream.endpoint import Endpoint, LoadAssignment, Locality, LocalityEndpoints
+from meshio.upstream.health_check import HealthCheck, TcpProbe
 from meshio.upstream.host import Host
 from tests.mesh.planes import Peer, assignment, cluster, get, snapshot
 
@@ -110,3 +114,44 @@ def test_endpoints_that_are_not_told_again_in_time_are_gone():
         assert plane.upstreams["a"].serving
 
     run(scenario)
+
+
+def test_connections_to_a_host_that_its_rate_ejects_are_made_anew():
+    async def scenario(plane, pools):
+        often = FailurePercentage(threshold=50, enforcing=100, minimum_hosts=1, request_volume=1)
+        outlier = OutlierDetection(interval=0.0, max_ejection_percent=100, failure_percentage=often)
+        a = replace(cluster("a"), outlier=outlier)
+        plane.publish(snapshot(a, assignments=[assignment("a", 1, 2)]))
+        upstream = plane.upstreams["a"]
+        for number, status in ((1, 200), (2, 500)):
+            upstream.settle(upstream.hosts["10.0.0.1", number], status, ANSWERED, 0.0, 0.0)
+        plane.sweep()
+        assert pools.renewed == ["10.0.0.1:2"]
+        plane.sweep()
+        assert pools.renewed == ["10.0.0.1:2"]
+
+    run(scenario)
+
+
+def test_connections_to_a_host_that_says_that_it_is_ill_are_made_anew():
+    def ill(upstream, manner):
+        async def send(request: Request) -> Response:
+            host = upstream.admit(request)
+            request.record.endpoint = host.name
+            return Response(200, [(b"x-envoy-immediate-health-check-fail", b"true")], Body(), request.record)
+
+        return send
+
+    async def main():
+        pools = Pools()
+        plane = Dataplane(WHO, ill, pools)
+        checked = replace(cluster("a"), health_check=HealthCheck(TcpProbe(), 1.0, 50.0, 1, 1, 1.0, 1.0, 1.0))
+        plane.publish(snapshot(checked, assignments=[assignment("a", 1)]))
+        (host,) = plane.upstreams["a"].hosts.values()
+        host.checkup.passed(1)
+        plane.examined(plane.upstreams["a"], host)
+        await plane.send(get())
+        assert (pools.renewed, host.condition) == (["10.0.0.1:1"], "unfit")
+        await plane.aclose()
+
+    asyncio.run(main(), debug=True)

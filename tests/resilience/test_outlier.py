@@ -202,7 +202,9 @@ def test_a_host_whose_success_rate_is_far_below_the_others_goes_at_the_end_of_th
     assert not any(host.ejected for host in hosts)
     assert outliers.sweep(10.0)
     assert [host.ejected for host in hosts] == [True, False, False, False, False]
+    assert outliers.went == (hosts[0],)
     assert not outliers.sweep(20.0)
+    assert outliers.went == ()
     assert outliers.sweep(40.0), "it returns"
     assert not any(host.ejected for host in hosts)
 

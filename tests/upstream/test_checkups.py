@@ -115,8 +115,10 @@ def test_an_answer_may_say_that_its_host_is_ill() -> None:
     upstream = serving(at(1), at(2))
     for number in (1, 2):
         passed(upstream, number)
-    give_up(upstream, "10.0.0.1:80")
-    give_up(upstream, "10.0.0.9:80")
+    host = give_up(upstream, "10.0.0.1:80")
+    assert host is not None
+    upstream.examined(host)
+    assert give_up(upstream, "10.0.0.9:80") is None
     assert names(upstream) == {"10.0.0.2:80"}
 
 

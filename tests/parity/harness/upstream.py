@@ -23,7 +23,8 @@ WORDS: Mapping[str, Mapping[str, Any]] = {
     "reset": {"reset": True},
     "stall": {"delay": 3600},
 }
-"""Replies by name. As a mapping: status, headers, body, delay (seconds before it), chunked, close (after it), raw."""
+"""Replies by name. As a mapping: status, headers, body, delay (seconds before it), chunked, close (after it), raw, and
+numbered: the body says over which of the connections that have had requests it goes."""
 
 
 REQUEST_ID = re.compile(rb"(?i)\r\nx-request-id: *([^\r]+)")
@@ -57,6 +58,8 @@ class Upstream:
     seen: list[Seen]
     served: int = 0
     checked: int = 0
+    used: int = 0
+    numbers: dict[asyncio.Task[None] | None, int] = field(default_factory=dict)
     open: dict[asyncio.Task[None] | None, asyncio.StreamWriter] = field(default_factory=dict)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -79,6 +82,9 @@ class Upstream:
         told = self.script[min(self.served, len(self.script) - 1)]
         self.served += 1
         reply = WORDS[told] if isinstance(told, str) else told
+        number = self.number()
+        if reply.get("numbered"):
+            reply = {**reply, "body": f"{reply.get('body', 'ok')} over connection {number}"}
         if delay := reply.get("delay"):
             await abandoned(reader, float(delay))
         if reply.get("reset"):
@@ -90,6 +96,14 @@ class Upstream:
         writer.write(written(reply, raw.startswith(b"HEAD ")))
         await writer.drain()
         return "raw" not in reply and not reply.get("close")
+
+    def number(self) -> int:
+        """Of the connection, among those that have had a request."""
+        task = asyncio.current_task()
+        if task not in self.numbers:
+            self.used += 1
+            self.numbers[task] = self.used
+        return self.numbers[task]
 
     async def check(self, raw: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Health checks are not counted, as how many there are is up to clocks. What a good one has to look like is
