@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from operator import itemgetter
 
 from meshio.balancing.cluster_provided import ClusterProvided
+from meshio.balancing.labels import FilterMetadata
 from meshio.balancing.least_request import LeastRequest
 from meshio.balancing.maglev import Maglev
 from meshio.balancing.policy import Policy
@@ -100,7 +102,7 @@ def build_cluster(subject: Subject, scope: Scope) -> Cluster | None:
     http = http_options(subject.port, pool, scope.mesh)
     tls = transport_security(subject, http, scope.mesh)
     own_address = isinstance(discovery, OriginalDestination)
-    return Cluster(
+    cluster = Cluster(
         name=subject.name,
         discovery=discovery,
         policy=ClusterProvided() if own_address else balancing(balancer),
@@ -114,11 +116,18 @@ def build_cluster(subject: Subject, scope: Scope) -> Cluster | None:
         locality_weighted=locality_weighted(balancer, policy.outlier_detection, scope.mesh),
         alt_stat_name=f"{subject.name};",
         subset=subject.subset_name,
-        services=((service.host, service.namespace),),
+        services=((service.host, service.name if service.kubernetes else service.host, service.namespace),),
         external=service.external and subject.subset is None,
         origin=subject.rule.origin if subject.rule is not None else "",
         tcp_keepalive=keepalive(pool.tcp.tcp_keepalive),
     )
+    own_tls = policy.tls is not None and policy.tls.mode in ("SIMPLE", "MUTUAL")
+    return replace(cluster, metadata=own_alpn(cluster)) if own_tls else cluster
+
+
+def own_alpn(cluster: Cluster) -> FilterMetadata:
+    """Who says by which TLS a service is reached is not to be told Istio's protocols."""
+    return (("istio", tuple(sorted((*cluster.istio, ("alpn_override", "false")), key=itemgetter(0)))),)
 
 
 def discover(subject: Subject, scope: Scope) -> Discovery | None:

@@ -63,6 +63,7 @@ class Dataplane(Branch):
         self._freshness = Freshness()
         self._shadows: set[asyncio.Task[None]] = set()
         self._key = partial(compile_hash, address=identity.address, substitute=compile_regex)
+        self._later = self._finish_later  # one object for thousands of upstreams
         self._sweep: asyncio.TimerHandle | None = None
 
     def branch(self, attempt: Attempt) -> Branch:
@@ -232,7 +233,7 @@ class Dataplane(Branch):
 
     def _made(self, cluster: Cluster) -> Upstream:
         """What such a cluster becomes when it is new."""
-        return Aggregated() if isinstance(cluster.discovery, Aggregate) else Upstream(self._finish_later, self._key)
+        return Aggregated() if isinstance(cluster.discovery, Aggregate) else Upstream(self._later, self._key)
 
     def _changed(self, new: Snapshot) -> list[tuple[str, Cluster]]:
         """The clusters whose settings or endpoints are not the objects that are in service."""

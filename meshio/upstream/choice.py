@@ -50,7 +50,7 @@ class Choice(ABC):
         self._hosts: dict[Address, Host] = {}
         self._serving = False
         self._senders: Senders | None = None
-        self._former: Pick[Host] = self.pick
+        self._former: Pick[Host] | None = None
         self._building: Generator[None, None, Pick[Host] | None] | None = None
 
     @property
@@ -85,7 +85,7 @@ class Choice(ABC):
 
     def _stand_by(self) -> None:
         """Let the former pick serve; where there is none, requests have to wait."""
-        if self._serving:
+        if self._serving and self._former is not None:
             self.pick = standby(self.cluster.policy, self._former, self.standing, self._hosts)
         else:
             self.pick = self._unbuilt

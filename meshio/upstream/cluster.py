@@ -136,6 +136,7 @@ class HttpOptions:
     whole_urls: bool = False
 
 
+OF_SERVICES = ("host", "name", "namespace")
 OVERRIDABLE: frozenset[Health] = frozenset({"unknown", "healthy", "degraded"})
 """Envoy's default of `override_host_status`."""
 
@@ -153,7 +154,7 @@ class Cluster:
     health_check       how hosts are asked whether they are well; None: they are not
     close_on_change    when hosts come or go, connections to all of them end as they become idle
     alt_stat_name      the cluster's name in Envoy's statistics
-    subset, services   Istio's metadata: the DestinationRule subset; (host, namespace) of the services
+    subset, services   Istio's metadata: the DestinationRule subset; (host, name, namespace) of the services
     external           the services are outside of the mesh
     origin             the Istio resource that it comes from, as its metadata names it; "" for none
     metadata           what else it says to filters, for those who tell it
@@ -181,7 +182,7 @@ class Cluster:
     health_check: HealthCheck | None = None
     alt_stat_name: str = ""
     subset: str = ""
-    services: tuple[tuple[str, str], ...] = ()
+    services: tuple[tuple[str, str, str], ...] = ()
     external: bool = False
     origin: str = ""
     tcp_keepalive: tuple[int, int, int] | None = None
@@ -194,8 +195,8 @@ class Cluster:
     def istio(self) -> Labels:
         """What is kept of Istio's metadata, as it was said."""
         services: tuple[Label, ...] = tuple(
-            ("struct", tuple((name, text) for name, text in (("host", host), ("namespace", space)) if text))
-            for host, space in self.services
+            ("struct", tuple((key, text) for key, text in zip(OF_SERVICES, each, strict=True) if text))
+            for each in self.services
         )
         said: list[tuple[str, Label]] = [("config", self.origin)] if self.origin else []
         said += [("external", ("bool", True))] if self.external else []

@@ -24,12 +24,12 @@ def istio_flag(metadata: Metadata | None, key: str) -> bool:
     return value is not None and bool(value.bool_value)
 
 
-def istio_services(metadata: Metadata | None) -> tuple[tuple[str, str], ...]:
-    """(host, namespace) of the services that a cluster stands for."""
+def istio_services(metadata: Metadata | None) -> tuple[tuple[str, str, str], ...]:
+    """(host, name, namespace) of the services that a cluster stands for."""
     value = istio_value(metadata, "services")
     items = value.list_value.values if value is not None and value.list_value is not None else []
     found = [item.struct_value for item in items if item.struct_value is not None]
-    return tuple((text_of(each, "host"), text_of(each, "namespace")) for each in found)
+    return tuple((text_of(each, "host"), text_of(each, "name"), text_of(each, "namespace")) for each in found)
 
 
 def text_of(struct: Struct, key: str) -> str:

@@ -184,5 +184,5 @@ def test_the_rest_of_a_cluster_is_taken_over() -> None:
     )
     value = decode(message)
     assert (value.alt_stat_name, value.connect_timeout, value.panic_threshold) == ("alt", 1.5, 0.0)
-    assert (value.origin, value.subset, value.services, value.external) == ("/apis/x", "v1", (("h", "n"),), True)
+    assert (value.origin, value.subset, value.services, value.external) == ("/apis/x", "v1", (("h", "x", "n"),), True)
     assert value.tcp_keepalive == (3, 7200, 5)
