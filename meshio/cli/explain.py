@@ -93,6 +93,8 @@ def fate(told: Explanation) -> Iterator[tuple[str, str]]:
         yield "layer", layer
     yield "timeout", f"{told.timeout:g} s" if told.timeout else "none" if told.action == "forward" else ""
     yield "retries", retry_text(told.retry) if told.action == "forward" else ""
+    if told.high:
+        yield "priority", "high: connections and limits of its own"
     for mirror in told.mirrors:
         yield "mirrored to", mirror
     if told.answer is not None:

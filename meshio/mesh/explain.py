@@ -138,6 +138,7 @@ class Story:
             mirrors=tuple(mirror.cluster for mirror in forward.mirrors),
             timeout=forward.timeout or None,
             retry=forward.retry,
+            high=forward.high,
         )
         return chosen(told, choices)
 

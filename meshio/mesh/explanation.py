@@ -65,6 +65,7 @@ class Explanation:
     path          as routes see it, after normalisation
     passed        the routes before the one that was taken
     action        "forward", "redirect", "direct response", "tcp proxy", or "" when the way ends earlier
+    high          the request has high priority
     layers        fault and other filters on the way, outermost first
     answer        set when the mesh would answer by itself, whatever the upstream does
     """
@@ -89,6 +90,7 @@ class Explanation:
     layers: tuple[str, ...] = ()
     timeout: float | None = None
     retry: Retry | None = None
+    high: bool = False
     answer: Answer | None = None
 
     def as_dict(self) -> dict[str, object]:

@@ -81,7 +81,7 @@ CLUSTER_FIELDS: dict[type[Message], Rules] = {
         **ignored(TUNING, "per_connection_buffer_limit_bytes"),
         **ignored("hosts nobody uses are let go when their connections are idle", "cleanup_interval"),
         **ignored("connections are opened when they are needed", "preconnect_policy"),
-        **ignored("of TCP proxying only", "close_connections_on_host_health_failure"),
+        **ignored("of TCP proxying only; HTTP's always end", "close_connections_on_host_health_failure"),
         **ignored(STATISTICS, "lrs_server", "lrs_report_endpoint_metrics", "track_timeout_budgets"),
         **ignored(STATISTICS, "track_cluster_stats"),
     },

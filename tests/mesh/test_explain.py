@@ -131,6 +131,7 @@ def test_the_way_is_told_from_the_destination_to_the_candidates(bench: Bench) ->
     assert (told.listener, told.chain, told.table) == ("0.0.0.0_9080", "http", "9080")
     assert (told.virtual_host, told.domain) == ("reviews:9080", "reviews")
     assert (told.route, told.action, told.timeout, told.answer) == ("default", "forward", 15.0, None)
+    assert not told.high
     assert [(choice.cluster, choice.share) for choice in told.clusters] == [("v1", 80), ("v2", 20)]
     assert [(host.address, host.state) for host in told.clusters[0].hosts] == [
         ("10.1.0.1:9080", "takes requests: priority 0 takes 100 % of them"),
