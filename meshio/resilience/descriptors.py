@@ -4,6 +4,7 @@ A route says how to make them (`Limit`); each is a list of key and value. An act
 request makes no descriptor at all, unless it says that it may be left out.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
@@ -13,6 +14,8 @@ from urllib.parse import unquote_to_bytes
 from meshio.message import PSEUDO_HEADERS, Request
 from meshio.resilience.question import Question
 
+NUMBER = re.compile(rb"\s*[+-]?(?:(0[xX][0-9a-fA-F]+)|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*")
+MOST_HITS = 1_000_000_000
 Entry: TypeAlias = tuple[str, bytes]
 Descriptor: TypeAlias = tuple[Entry, ...]
 Say: TypeAlias = Callable[[Request], Entry | Literal["nothing", "left out"]]
@@ -20,10 +23,14 @@ Say: TypeAlias = Callable[[Request], Entry | Literal["nothing", "left out"]]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """What is known of every request of a route: the cluster it goes to, and the instance's own IP."""
+    """What is known of every request of a route: the cluster it goes to, and the instance's own IP.
+
+    `render` compiles a substitution command.
+    """
 
     cluster: str
     address: str
+    render: Callable[[str], Callable[[Request], bytes]] | None = None
 
 
 class Action(Protocol):
@@ -76,15 +83,8 @@ class OfHeader:
     optional: bool = False
 
     def say(self, caller: Caller) -> Say:
-        key, missing = self.key, absent(self.optional)
-        pseudo = PSEUDO_HEADERS.get(self.name)
         name = self.name
-
-        def say(request: Request) -> Entry | Literal["nothing", "left out"]:
-            value = pseudo(request) if pseudo is not None else request.header(name)
-            return (key, value) if value is not None else missing
-
-        return say
+        return saying(self.key, PSEUDO_HEADERS.get(name) or (lambda request: request.header(name)), self.optional)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +96,13 @@ class OfQuery:
     optional: bool = False
 
     def say(self, caller: Caller) -> Say:
-        key, name, missing = self.key, self.name, absent(self.optional)
+        name = self.name
 
-        def say(request: Request) -> Entry | Literal["nothing", "left out"]:
+        def read(request: Request) -> bytes | None:
             value = request.query(name)
-            return (key, unquote_to_bytes(value)) if value is not None else missing
+            return unquote_to_bytes(value) if value is not None else None
 
-        return say
+        return saying(self.key, read, self.optional)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +142,17 @@ class OfMatch:
         return lambda request: entry if all(test(request) for test in tests) is expected else "nothing"
 
 
+def saying(key: str, read: Callable[[Request], bytes | None], optional: bool) -> Say:
+    """What `read` finds, under a key."""
+    missing = absent(optional)
+
+    def say(request: Request) -> Entry | Literal["nothing", "left out"]:
+        value = read(request)
+        return (key, value) if value is not None else missing
+
+    return say
+
+
 def absent(optional: bool) -> Literal["nothing", "left out"]:
     return "left out" if optional else "nothing"
 
@@ -152,11 +163,13 @@ class Limit:
 
     stage   filters look at the limits of their own stage
     hits    tokens that a request takes, None for one
+    form    a substitution command that says instead how many; where that is no number, there is no descriptor
     """
 
     actions: tuple[Action, ...]
     stage: int = 0
     hits: int | None = None
+    form: str = ""
 
 
 Describe: TypeAlias = Callable[[Request], list[tuple[Descriptor, int]]]
@@ -164,13 +177,31 @@ Describe: TypeAlias = Callable[[Request], list[tuple[Descriptor, int]]]
 
 def describing(limits: Iterable[Limit], caller: Caller) -> Describe:
     """The descriptors of a request, each with the tokens that it takes."""
-    makers = [([action.say(caller) for action in limit.actions], limit.hits) for limit in limits]
+    makers = [([action.say(caller) for action in limit.actions], counting(limit, caller)) for limit in limits]
 
     def describe(request: Request) -> list[tuple[Descriptor, int]]:
-        made = [(made_of(says, request), 1 if hits is None else hits) for says, hits in makers]
-        return [(descriptor, hits) for descriptor, hits in made if descriptor is not None]
+        made = [(made_of(says, request), count(request)) for says, count in makers]
+        return [(descriptor, hits) for descriptor, hits in made if descriptor is not None and hits is not None]
 
     return describe
+
+
+def counting(limit: Limit, caller: Caller) -> Callable[[Request], int | None]:
+    """How many tokens a request takes; None for what is not counted at all."""
+    if limit.form and caller.render is not None:
+        render = caller.render(limit.form)
+        return lambda request: number(render(request))
+    hits = 1 if limit.hits is None else limit.hits
+    return lambda request: hits
+
+
+def number(text: bytes) -> int | None:
+    """A number from 0 on, its fraction cut off; None for anything else, and for more than any bucket holds."""
+    found = NUMBER.fullmatch(text)
+    if found is None:
+        return None
+    value = float.fromhex(text.decode()) if found[1] else float(text)
+    return int(value) if 0 <= value <= MOST_HITS else None
 
 
 def made_of(says: list[Say], request: Request) -> Descriptor | None:

@@ -7,6 +7,7 @@ listener says by all that say nothing themselves.
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Literal, TypeAlias
 
 from meshio.errors import Finish, RateLimited, RequestError
@@ -17,6 +18,7 @@ from meshio.resilience.fault import NONE, Fraction
 from meshio.resilience.site import Clock, Site
 from meshio.routing.commands import Known
 from meshio.routing.mutation import NO_MUTATION, HeaderMutation, compile_mutation
+from meshio.routing.substitution import compile_format
 
 Refuse: TypeAlias = Callable[[Finish | None], RateLimited]
 HostLimits: TypeAlias = Literal["override", "include", "ignore"]
@@ -155,7 +157,8 @@ class LocalRateLimit:
             return None
         site = self.site
         limits = self.limits or tuple(limit for limit in self._routed(site) if limit.stage == self.stage)
-        return describing(limits, Caller(site.cluster, site.address)) if limits else None
+        known = Known(site.route, site.cluster, site.address, clock=site.calendar)
+        return describing(limits, Caller(site.cluster, site.address, partial(rendering, known))) if limits else None
 
     def _routed(self, site: Site) -> tuple[Limit, ...]:
         """What routes say counts on routes that forward, without the tokens that they want to be taken."""
@@ -164,7 +167,7 @@ class LocalRateLimit:
             host = ()
         elif self.host_limits == "override" and site.limits and not site.include_host_limits:
             host = ()
-        return tuple(replace(limit, hits=None) for limit in (*site.limits, *host))
+        return tuple(replace(limit, hits=None, form="") for limit in (*site.limits, *host))
 
     def _refusing(self, known: Known) -> Refuse:
         change, status, grpc_status = compile_mutation(self.refused, known), self.status, 8 if self.exhausted else None
@@ -209,3 +212,9 @@ async def told(send: Send, request: Request, finish: Finish) -> Response:
         raise
     finish(request, response)
     return response
+
+
+def rendering(known: Known, form: str) -> Callable[[Request], bytes]:
+    """What a substitution command says of a request."""
+    text = compile_format("rate limit", "format", form, known)
+    return (lambda request: text) if isinstance(text, bytes) else (lambda request: text(request, None))

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from meshio.matching import Matcher
+from meshio.matching.metadata import ABSENT, Value, reached
 from meshio.message import Body, Request, Response
+from meshio.resilience.fault import Fraction
 from meshio.routing.body_format import BodyFormat, Write
 from meshio.routing.commands import Known
 from meshio.routing.local_reply import retype
 from meshio.routing.mutation import Change, HeaderMutation, HeaderValue, compile_mutation
-from meshio.routing.words import is_grpc
+from meshio.routing.words import GRPC_STATUS, UNKNOWN, is_grpc
 
 Test: TypeAlias = Callable[[Request, Response], bool]
 Comparison: TypeAlias = Literal["EQ", "GE", "LE", "NE"]
@@ -70,6 +72,47 @@ class Asked:
     def test(self) -> Test:
         matches = self.header.test()
         return lambda request, response: matches(request)
+
+
+@dataclass(frozen=True, slots=True)
+class GrpcIs:
+    """The gRPC status that the answer has or stands for is one of these; with `exclude` it is none of them."""
+
+    statuses: frozenset[int]
+    exclude: bool = False
+
+    def test(self) -> Test:
+        statuses, exclude = self.statuses, self.exclude
+        return lambda request, response: (GRPC_STATUS.get(response.status, UNKNOWN) in statuses) is not exclude
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """A share of the answers."""
+
+    share: Fraction
+
+    def test(self) -> Test:
+        draw = self.share.draw
+        return lambda request, response: draw()
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What stands at `path` in the request's metadata answers `value`; `otherwise` where nothing does."""
+
+    path: tuple[str, ...]
+    value: Value
+    otherwise: bool = True
+
+    def test(self) -> Test:
+        path, matches, otherwise = self.path, self.value.test(), self.otherwise
+
+        def test(request: Request, response: Response) -> bool:
+            found = reached(request.notes.metadata, path) if request.notes is not None else ABSENT
+            return otherwise if found is ABSENT else matches(found)
+
+        return test
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,10 +61,12 @@ class OriginalDestination:
 
     header   names the address instead, where a request has it; "" none does
     port     takes the place of the address's; 0 does not
+    path     in the request's metadata, to a text that names it before any header does; () for none
     """
 
     header: str = ""
     port: int = 0
+    path: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from ipaddress import ip_address
 
 from meshio.balancing.policy import Pick
+from meshio.matching.metadata import reached
 from meshio.message import Request
 from meshio.upstream.cluster import Cluster, DynamicForward, OriginalDestination
 from meshio.upstream.endpoint import Address, Endpoint
@@ -24,7 +25,7 @@ class Destinations:
         self._cluster = cluster
         self._due: float | None = None
         settings = cluster.discovery
-        told = isinstance(settings, OriginalDestination) and (settings.header or settings.port)
+        told = isinstance(settings, OriginalDestination) and (settings.header or settings.port or settings.path)
         self.pick: Pick[Host] = self._told if told else self._own
         if isinstance(settings, DynamicForward):
             self.pick = self._named
@@ -34,11 +35,14 @@ class Destinations:
         return self.hosts.get((request.host, request.port)) or self._create((request.host, request.port))
 
     def _told(self, request: Request) -> Host:
-        """The host that a header names, where the request has it; at the port that the cluster says."""
+        """The host that metadata or else a header names, where the request has it; at the port of the cluster."""
         settings = self._cluster.discovery
         assert isinstance(settings, OriginalDestination)
         named = request.header(settings.header.encode()) if settings.header else None
-        host, port = (parse(named) if named is not None else None) or (request.host, request.port)
+        told = parse(named) if named is not None else None
+        if settings.path and (noted := text_at(request, settings.path)) is not None:
+            told = parse(noted) or told
+        host, port = told or (request.host, request.port)
         address = (host, settings.port or port)
         return self.hosts.get(address) or self._create(address)
 
@@ -68,6 +72,14 @@ class Destinations:
         if host.used is None:
             host.used = now
         return host.inflight == 0 and now - host.used > (self._cluster.http.idle_timeout or DAY)
+
+
+def text_at(request: Request, path: tuple[str, ...]) -> bytes | None:
+    """A text in the request's metadata, or the first of a list."""
+    found = reached(request.notes.metadata, path) if request.notes is not None else None
+    if isinstance(found, list | tuple) and found:
+        found = found[0]
+    return found.encode() if isinstance(found, str) else None
 
 
 def parse(named: bytes) -> Address | None:

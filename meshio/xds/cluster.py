@@ -21,6 +21,7 @@ from meshio.upstream.cluster import (
 from meshio.upstream.endpoint import Health, LoadAssignment
 from meshio.xds.action import hash_policy
 from meshio.xds.custom import custom_discovery
+from meshio.xds.descriptors import metadata_path
 from meshio.xds.destination import LARGEST_SUM
 from meshio.xds.dns import translate_dns
 from meshio.xds.duration import positive
@@ -144,7 +145,8 @@ def destination(place: Place, message: ClusterMessage) -> OriginalDestination:
     if port is not None and not 0 < port <= 65535:
         raise here.rejected("is not a port", "upstream_port_override")
     name = token(here.at("http_header_name"), config.http_header_name or DESTINATION) if config.use_http_header else ""
-    return OriginalDestination(name, port or 0)
+    path = metadata_path(here.at("metadata_key"), config.metadata_key) if config.metadata_key is not None else ()
+    return OriginalDestination(name, port or 0, path)
 
 
 def eyeballs(place: Place, options: UpstreamConnectionOptions | None) -> tuple[First, int]:

@@ -94,8 +94,7 @@ CLUSTER_FIELDS: dict[type[Message], Rules] = {
     },
     DnsClusterRefreshRate: read("base_interval", "max_interval"),
     ClusterOriginalDstLbConfig: {
-        **read("use_http_header", "http_header_name", "upstream_port_override"),
-        **rejected("addresses in dynamic metadata", "metadata_key"),
+        **read("use_http_header", "http_header_name", "upstream_port_override", "metadata_key"),
     },
     UpstreamConnectionOptionsHappyEyeballsConfig: read("first_address_family_version", "first_address_family_count"),
     ClusterEdsClusterConfig: {

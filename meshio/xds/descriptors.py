@@ -1,6 +1,7 @@
 """What rate limits count by: `rate_limits` of routes, virtual hosts and of the filter itself -> `Limit`."""
 
 from meshio.resilience.descriptors import (
+    MOST_HITS,
     Action,
     Fixed,
     Limit,
@@ -11,6 +12,7 @@ from meshio.resilience.descriptors import (
     OfMetadata,
     OfQuery,
 )
+from meshio.routing.substitution import COMMAND, compile_format
 from meshio.xds.matching import header_matcher, query_matcher
 from meshio.xds.place import Place
 from meshio.xds.proto.envoy.config.route.v3 import (
@@ -21,11 +23,12 @@ from meshio.xds.proto.envoy.config.route.v3 import (
     RateLimitActionMetaData,
     RateLimitActionMetaDataSource,
     RateLimitActionQueryParameterValueMatch,
+    RateLimitHitsAddend,
 )
+from meshio.xds.proto.envoy.type.metadata.v3 import MetadataKey
 from meshio.xds.text import token
 
 LAST_STAGE = 10
-MOST_HITS = 1_000_000_000
 WHOLE = (32, 128)  # bits of an address
 
 
@@ -52,11 +55,23 @@ def translate_limit(place: Place, limit: RateLimit) -> Limit:
     stage = limit.stage or 0
     if stage > LAST_STAGE:
         raise place.rejected(f"must be at most {LAST_STAGE}", "stage")
-    hits = limit.hits_addend.number if limit.hits_addend is not None else None
-    if hits is not None and hits > MOST_HITS:
-        raise place.rejected(f"must be at most {MOST_HITS}", "hits_addend.number")
+    hits, form = translate_hits(place.at("hits_addend"), limit.hits_addend)
     actions = tuple(translate_action(place.at("actions", i), each) for i, each in enumerate(limit.actions))
-    return Limit(actions, stage, hits)
+    return Limit(actions, stage, hits, form)
+
+
+def translate_hits(place: Place, given: RateLimitHitsAddend | None) -> tuple[int | None, str]:
+    """How many tokens a request takes: a number, or one substitution command that says it."""
+    if given is None:
+        return None, ""
+    if given.number is not None and given.number > MOST_HITS:
+        raise place.rejected(f"must be at most {MOST_HITS}", "number")
+    if given.format:
+        command = COMMAND.fullmatch(given.format)
+        if given.number is not None or command is None or command[1] is None:
+            raise place.rejected("must be one command and nothing else, without a number beside it", "format")
+        compile_format("rate limit", "format", given.format)
+    return given.number, given.format
 
 
 def translate_action(place: Place, action: RateLimitAction) -> Action:
@@ -126,10 +141,16 @@ def of_metadata(place: Place, metadata: RateLimitActionMetaData) -> Action:
     key = needed(place, "descriptor_key", metadata.descriptor_key)
     if metadata.metadata_key is None:
         raise place.rejected("is required", "metadata_key")
-    steps = [metadata.metadata_key.key, *(step.key or "" for step in metadata.metadata_key.path)]
+    path = metadata_path(place.at("metadata_key"), metadata.metadata_key)
+    return OfMetadata(path, key, metadata.default_value, metadata.skip_if_absent)
+
+
+def metadata_path(place: Place, key: MetadataKey) -> tuple[str, ...]:
+    """The filter, and the way to a value in its metadata."""
+    steps = (key.key, *(step.key or "" for step in key.path))
     if len(steps) < 2 or not all(steps):
-        raise place.rejected("must have a key and a path, and nothing empty in it", "metadata_key")
-    return OfMetadata(tuple(steps), key, metadata.default_value, metadata.skip_if_absent)
+        raise place.rejected("must have a key and a path, and nothing empty in it")
+    return steps
 
 
 def needed(place: Place, field: str, value: str) -> str:

@@ -8,11 +8,16 @@ from meshio.xds.proto.envoy.config.accesslog.v3 import (
     AccessLogFilter,
     AndFilter,
     ComparisonFilter,
+    GrpcStatusFilter,
     HeaderFilter,
+    LogTypeFilter,
+    MetadataFilter,
     NotHealthCheckFilter,
     OrFilter,
     ResponseFlagFilter,
+    RuntimeFilter,
     StatusCodeFilter,
+    TraceableFilter,
 )
 from meshio.xds.proto.envoy.config.core.v3 import SchemeHeaderTransformation
 from meshio.xds.proto.envoy.config.listener.v3 import (
@@ -152,9 +157,10 @@ LISTENER_FIELDS: dict[type[Message], Rules] = {
     AccessLogFilter: {
         **read("status_code_filter", "response_flag_filter", "header_filter", "and_filter", "or_filter"),
         **read("not_health_check_filter"),
-        **rejected("", "duration_filter", "runtime_filter", "grpc_status_filter", "metadata_filter"),
-        **rejected("", "extension_filter", "log_type_filter"),
-        **rejected(TRACING, "traceable_filter"),
+        **read("runtime_filter", "grpc_status_filter", "metadata_filter", "log_type_filter"),
+        **read("traceable_filter"),  # that it is set: no request is traced
+        **rejected("how long a request has taken is not noted for this", "duration_filter"),
+        **rejected("there is no expression language", "extension_filter"),
     },
     StatusCodeFilter: read("comparison"),
     ComparisonFilter: read("op", "value"),
@@ -163,6 +169,14 @@ LISTENER_FIELDS: dict[type[Message], Rules] = {
     AndFilter: read("filters"),
     OrFilter: read("filters"),
     NotHealthCheckFilter: {},
+    GrpcStatusFilter: read("statuses", "exclude"),
+    LogTypeFilter: read("types", "exclude"),
+    MetadataFilter: read("matcher", "match_if_key_not_found"),
+    RuntimeFilter: {
+        **read("runtime_key", "percent_sampled"),
+        **ignored("each answer has a chance of its own", "use_independent_randomness"),
+    },
+    TraceableFilter: {},
     RequestIdExtension: read("typed_config"),
     UuidRequestIdConfig: ignored(NO_TRACE, "pack_trace_reason", "use_request_id_for_trace_sampling"),
     HttpConnectionManagerInternalAddressConfig: {

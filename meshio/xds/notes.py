@@ -17,7 +17,7 @@ from meshio.xds.proto.envoy.type.matcher.v3 import (
 )
 
 
-def metadata_matcher(place: Place, wanted: MetadataMatcher) -> Matcher:
+def metadata_matcher(place: Place, wanted: MetadataMatcher) -> Metadata:
     """A condition on one value of the metadata."""
     if not wanted.filter:
         raise place.rejected("has no name", "filter")

@@ -35,7 +35,7 @@ from meshio.xds.proto.envoy.extensions.load_balancing_policies.ring_hash.v3 impo
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.round_robin.v3 import RoundRobin
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.subset.v3 import Subset, SubsetLbSubsetSelector
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.wrr_locality.v3 import WrrLocality
-from meshio.xds.rule import Rules, ignored, only, read, rejected
+from meshio.xds.rule import Rules, ignored, only, read
 
 SUBSETS = (
     *("fallback_policy", "default_subset", "subset_selectors", "locality_weight_aware", "scale_locality_weight"),
@@ -70,10 +70,7 @@ POLICY_FIELDS: dict[type[Message], Rules] = {
     },
     ClusterProvided: {},
     OverrideHost: read("override_host_sources", "fallback_policy"),
-    OverrideHostOverrideHostSource: {
-        **read("header"),
-        **rejected("no filter of meshio's leaves metadata with a request", "metadata"),
-    },
+    OverrideHostOverrideHostSource: read("header", "metadata"),
     ClusterLbSubsetConfig: read(*SUBSETS),
     ClusterLbSubsetConfigLbSubsetSelector: read(*SELECTOR),
     Subset: read(*SUBSETS, "allow_redundant_keys", "subset_lb_policy"),

@@ -1,5 +1,6 @@
 """LocalReplyConfig -> `Rewordings`."""
 
+from meshio.resilience.fault import NONE
 from meshio.routing.rewording import (
     PLAIN_WORDS,
     AllOf,
@@ -8,22 +9,33 @@ from meshio.routing.rewording import (
     Comparison,
     Condition,
     Flagged,
+    GrpcIs,
+    Noted,
     Rewording,
     Rewordings,
+    Sampled,
     StatusIs,
 )
-from meshio.routing.words import FLAGS
+from meshio.routing.words import FLAGS, GRPC_NAMES
 from meshio.xds.body_format import translate_form
 from meshio.xds.content import content
-from meshio.xds.matching import header_matcher
+from meshio.xds.matching import header_matcher, percent
 from meshio.xds.mutation import added
+from meshio.xds.notes import metadata_matcher
 from meshio.xds.place import Place
-from meshio.xds.proto.envoy.config.accesslog.v3 import AccessLogFilter, ComparisonFilter, ComparisonFilterOp
+from meshio.xds.proto.envoy.config.accesslog.v3 import (
+    AccessLogFilter,
+    ComparisonFilter,
+    ComparisonFilterOp,
+    MetadataFilter,
+)
+from meshio.xds.proto.envoy.data.accesslog.v3 import AccessLogType
 from meshio.xds.proto.envoy.extensions.filters.network.http_connection_manager.v3 import (
     LocalReplyConfig,
     ResponseMapper,
 )
 
+ALWAYS, NEVER = AllOf(()), AnyOf(())
 COMPARISONS: dict[int, Comparison] = {
     ComparisonFilterOp.EQ: "EQ",
     ComparisonFilterOp.GE: "GE",
@@ -77,8 +89,38 @@ def condition(place: Place, chosen: AccessLogFilter) -> Condition:
     if chosen.or_filter is not None:
         return AnyOf(several(place.at("or_filter"), chosen.or_filter.filters))
     if chosen.not_health_check_filter is not None:
-        return AllOf(())
+        return ALWAYS
+    return rarer(place, chosen)
+
+
+def rarer(place: Place, chosen: AccessLogFilter) -> Condition:
+    """The conditions that hardly anybody has for local answers."""
+    if (grpc := chosen.grpc_status_filter) is not None:
+        unknown = [status for status in grpc.statuses if status not in range(len(GRPC_NAMES))]
+        if unknown:
+            raise place.rejected(f"{int(unknown[0])} is unknown", "grpc_status_filter.statuses")
+        return GrpcIs(frozenset(int(status) for status in grpc.statuses), grpc.exclude)
+    if (runtime := chosen.runtime_filter) is not None:
+        if not runtime.runtime_key:
+            raise place.rejected("is required", "runtime_filter.runtime_key")
+        share = runtime.percent_sampled
+        return Sampled(percent(place.at("runtime_filter.percent_sampled"), share) if share is not None else NONE)
+    if chosen.metadata_filter is not None:
+        return noted(place.at("metadata_filter"), chosen.metadata_filter)
+    if chosen.traceable_filter is not None:
+        return NEVER  # no request is traced
+    if (log := chosen.log_type_filter) is not None:
+        return NEVER if (AccessLogType.NotSet in log.types) is log.exclude else ALWAYS
     raise place.rejected("has no condition")
+
+
+def noted(place: Place, message: MetadataFilter) -> Condition:
+    """What the application says beside the request."""
+    otherwise = message.match_if_key_not_found is not False
+    if message.matcher is None:
+        return ALWAYS if otherwise else NEVER
+    matcher = metadata_matcher(place.at("matcher"), message.matcher)
+    return Noted((matcher.filter, *matcher.path), matcher.value, otherwise)
 
 
 def several(place: Place, filters: list[AccessLogFilter]) -> tuple[Condition, ...]:

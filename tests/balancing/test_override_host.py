@@ -9,7 +9,7 @@ from meshio.balancing.override_host import OverrideHost
 from meshio.balancing.policy import Pick
 from meshio.balancing.round_robin import RoundRobin
 from meshio.errors import NoHealthyHost
-from meshio.message import Request
+from meshio.message import Notes, Request
 from tests.balancing.test_bounded import Cluster
 
 A, B = Peer("10.0.0.1:80"), Peer("10.0.0.2:80")
@@ -30,6 +30,18 @@ def naming(*hosts: str) -> Request:
 def test_each_draw_takes_the_next_name_that_is_there() -> None:
     pick, request = pick_of(A), naming(B.name, "1.1.1.1:1", A.name, B.name)
     assert [pick(request) for _ in range(4)] == [B, A, B, A]
+
+
+def test_metadata_names_hosts_like_a_header() -> None:
+    policy = OverrideHost(RoundRobin(), (("n", "k"), "x-h"))
+    pick = arranged(policy, [(Group((A, B), (A,)),)], Spread(panic_threshold=0.0), Cluster())
+    assert pick is not None
+    request = naming(A.name)
+    request.notes = Notes(metadata={"n": {"k": f"{B.name}, 1.1.1.1:1"}})
+    assert [pick(request) for _ in range(2)] == [B, A]
+    silent = naming(A.name)
+    silent.notes = Notes(metadata={"n": {"k": [B.name]}})
+    assert pick(silent) is A
 
 
 def test_where_nobody_is_healthy_a_name_is_needed() -> None:

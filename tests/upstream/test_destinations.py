@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshio.balancing.cluster_provided import ClusterProvided
-from meshio.message import Request
+from meshio.message import Notes, Request
 from meshio.upstream.cluster import ClientTls, Cluster, DynamicForward, OriginalDestination
 from meshio.upstream.destinations import parse
 from meshio.upstream.endpoint import LoadAssignment
@@ -33,6 +33,26 @@ def picked(discovery: OriginalDestination, *headers: tuple[bytes, bytes]) -> str
 )
 def test_where_a_request_goes(told: OriginalDestination, to: str) -> None:
     assert picked(told, (b"x-to", b"10.0.0.2:81"), (b"x-wrong", b"reviews:80")) == to
+
+
+@pytest.mark.parametrize(
+    ("said", "to"),
+    [
+        ("10.0.0.3:82", "10.0.0.3:82"),
+        (["10.0.0.3:82", "1.1.1.1:1"], "10.0.0.3:82"),
+        (5, "10.0.0.2:81"),
+        ("reviews", "10.0.0.2:81"),
+        ({"z": "10.0.0.3:82"}, "10.0.0.2:81"),
+        ([], "10.0.0.2:81"),
+    ],
+)
+def test_metadata_goes_before_a_header_as_in_envoy(said: object, to: str) -> None:
+    upstream = Upstream()
+    settings = OriginalDestination("x-to", path=("n", "k"))
+    upstream.update(Cluster("c", settings, ClusterProvided()), LoadAssignment("c"))
+    request = Request(b"GET", b"a", b"/", [(b"x-to", b"10.0.0.2:81")], host="10.0.0.1", port=80)
+    request.notes = Notes(metadata={"n": {"k": said}})
+    assert upstream.pick(request).name == to
 
 
 @pytest.mark.parametrize(

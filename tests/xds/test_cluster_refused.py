@@ -324,7 +324,7 @@ REFUSED = {
     "names of hosts in metadata": (
         extended(OverrideMessage([Source(metadata=MetadataKey("envoy.lb"))], ANY_TURN)),
         "override_host_sources[0].metadata",
-        "no filter",
+        "a path",
     ),
     "names of hosts alone": (extended(OverrideMessage([Source("x")])), "fallback_policy", "required"),
     "a penalty for success": (

@@ -435,7 +435,7 @@ REFUSED = {
     ),
     "a mapper that compares in ways of tomorrow": (replied(status(404, 9)), "comparison.op", "unknown"),
     "a mapper by no header": (replied(AccessLogFilter(header_filter=HeaderFilter())), "header_filter", "required"),
-    "a mapper by duration": (replied(AccessLogFilter(duration_filter=b"x")), "duration_filter", "not supported"),
+    "a mapper by duration": (replied(AccessLogFilter(duration_filter=b"x")), "duration_filter", "not noted"),
     "a form of local replies": (
         listener(http(local_reply_config=LocalReplyConfig(body_format=SubstitutionFormatString()))),
         "local_reply_config.body_format",

@@ -75,7 +75,18 @@ from meshio.routing.filters import Filter, Override
 from meshio.routing.hop import Hop
 from meshio.routing.listener import ChainMatch, FilterChain, HttpChain, Listener, PathNormalisation, TcpChain
 from meshio.routing.mutation import HeaderMutation, HeaderValue
-from meshio.routing.rewording import AllOf, AnyOf, Asked, Flagged, Rewording, Rewordings, StatusIs
+from meshio.routing.rewording import (
+    AllOf,
+    AnyOf,
+    Asked,
+    Flagged,
+    GrpcIs,
+    Noted,
+    Rewording,
+    Rewordings,
+    Sampled,
+    StatusIs,
+)
 from meshio.routing.rewrite import (
     HostFormat,
     HostFromHeader,
@@ -362,6 +373,10 @@ CONDITION = st.recursive(
         st.builds(Flagged, st.frozensets(st.sampled_from(["UH", "NR"]))),
         st.builds(Asked, st.builds(HeaderPresent, LOWER.map(str.encode), FLAG, FLAG)),
         st.just(AllOf(())),
+        st.just(AnyOf(())),
+        st.builds(GrpcIs, st.frozensets(st.integers(0, 16)), FLAG),
+        st.builds(Sampled, st.builds(Fraction, st.integers(0, 100))),
+        st.builds(Noted, st.tuples(WORD, WORD), st.just(Null()) | st.builds(Boolean, FLAG), FLAG),
     ),
     lambda inner: (
         st.lists(inner, min_size=2, max_size=2).map(tuple).map(AllOf)

@@ -21,7 +21,7 @@ from meshio.xds.encode.endpoint import HEALTH, encode_assignment
 from meshio.xds.encode.error_match import encode_errors
 from meshio.xds.encode.forward import encode_hash_policy
 from meshio.xds.encode.health_check import encode_health_check
-from meshio.xds.encode.labels import encode_metadata
+from meshio.xds.encode.labels import encode_metadata, encode_path
 from meshio.xds.encode.parts import never_none, over_ads, packed, seconds
 from meshio.xds.encode.policy import set_policy
 from meshio.xds.encode.retry import encode_retry
@@ -108,11 +108,14 @@ def set_discovery(encoded: ClusterMessage, discovery: Discovery) -> None:
             encoded.cluster_type = ClusterCustomClusterType(
                 "envoy.clusters.dynamic_forward_proxy", packed(DynamicConfig(dns_cache_config=cache))
             )
-        case OriginalDestination(header, port):
+        case OriginalDestination(header, port, path):
             encoded.type = ClusterDiscoveryType.ORIGINAL_DST
-            if header or port:
+            if header or port or path:
                 encoded.original_dst_lb_config = ClusterOriginalDstLbConfig(
-                    use_http_header=bool(header), http_header_name=header, upstream_port_override=port or None
+                    use_http_header=bool(header),
+                    http_header_name=header,
+                    upstream_port_override=port or None,
+                    metadata_key=encode_path(path) if path else None,
                 )
 
 

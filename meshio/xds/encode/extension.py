@@ -17,7 +17,7 @@ from meshio.balancing.zone import FAIR
 from meshio.errors import Rejected
 from meshio.upstream.cluster import Cluster
 from meshio.xds.encode.forward import encode_hash_policy
-from meshio.xds.encode.labels import encode_labels
+from meshio.xds.encode.labels import encode_labels, encode_path
 from meshio.xds.encode.parts import packed, runtime_double, seconds
 from meshio.xds.proto.envoy.config.cluster.v3 import LoadBalancingPolicy, LoadBalancingPolicyPolicy
 from meshio.xds.proto.envoy.config.core.v3 import TypedExtensionConfig
@@ -128,7 +128,12 @@ def encode_config(policy: Policy, localities: LocalityLbConfig | None) -> Messag
         case ClientWeights() if spanned is not None:
             return WrrLocality(encode_list(policy, None))
         case OverrideHost(child, headers):
-            sources = [OverrideHostOverrideHostSource(header=header) for header in headers]
+            sources = [
+                OverrideHostOverrideHostSource(metadata=encode_path(source))
+                if isinstance(source, tuple)
+                else OverrideHostOverrideHostSource(header=source)
+                for source in headers
+            ]
             return OverrideHostMessage(sources, encode_list(child, localities))
         case Subset():
             return encode_subset(policy, localities)

@@ -3,6 +3,7 @@
 from meshio.balancing.labels import FilterMetadata, Label, Labels
 from meshio.xds.labels import BALANCER
 from meshio.xds.proto.envoy.config.core.v3 import Metadata
+from meshio.xds.proto.envoy.type.metadata.v3 import MetadataKey, MetadataKeyPathSegment
 from meshio.xds.proto.google.protobuf import ListValue, NullValue, Struct, Value
 
 
@@ -29,6 +30,11 @@ def encode_label(label: Label) -> Value:
 def encode_metadata(said: FilterMetadata) -> Metadata | None:
     """What is said to filters; None for nothing."""
     return Metadata(filter_metadata={name: encode_labels(labels) for name, labels in said}) if said else None
+
+
+def encode_path(path: tuple[str, ...]) -> MetadataKey:
+    """The way to a value in a filter's metadata."""
+    return MetadataKey(key=path[0], path=[MetadataKeyPathSegment(key=step) for step in path[1:]])
 
 
 def with_labels(metadata: Metadata | None, labels: Labels) -> Metadata | None:

@@ -88,8 +88,12 @@ def encode_limit(limit: Limit, own: bool = False) -> RateLimit:
     return RateLimit(
         stage=None if own else limit.stage,
         actions=[encode_action(each) for each in limit.actions],
-        hits_addend=RateLimitHitsAddend(number=limit.hits) if limit.hits is not None else None,
+        hits_addend=encode_hits(limit),
     )
+
+
+def encode_hits(limit: Limit) -> RateLimitHitsAddend | None:
+    return RateLimitHitsAddend(limit.hits, limit.form) if limit.hits is not None or limit.form else None
 
 
 def encode_action(action: Action) -> RateLimitAction:

@@ -3,6 +3,7 @@
 import json
 
 from meshio.errors import Rejected
+from meshio.matching import Metadata
 from meshio.routing.body_format import BodyFormat
 from meshio.routing.rewording import (
     PLAIN_WORDS,
@@ -12,22 +13,31 @@ from meshio.routing.rewording import (
     Comparison,
     Condition,
     Flagged,
+    GrpcIs,
+    Noted,
     Rewording,
     Rewordings,
+    Sampled,
     StatusIs,
 )
 from meshio.xds.encode.matching import encode_match
-from meshio.xds.encode.parts import header_to_add
+from meshio.xds.encode.notes import encode_metadata
+from meshio.xds.encode.parts import header_to_add, share
 from meshio.xds.proto.envoy.config.accesslog.v3 import (
     AccessLogFilter,
     AndFilter,
     ComparisonFilter,
     ComparisonFilterOp,
+    GrpcStatusFilter,
+    GrpcStatusFilterStatus,
     HeaderFilter,
+    MetadataFilter,
     NotHealthCheckFilter,
     OrFilter,
     ResponseFlagFilter,
+    RuntimeFilter,
     StatusCodeFilter,
+    TraceableFilter,
 )
 from meshio.xds.proto.envoy.config.core.v3 import DataSource, RuntimeUInt32, SubstitutionFormatString
 from meshio.xds.proto.envoy.extensions.filters.network.http_connection_manager.v3 import (
@@ -81,8 +91,18 @@ def encode_condition(condition: Condition) -> AccessLogFilter:
             return AccessLogFilter(response_flag_filter=ResponseFlagFilter(sorted(flags)))
         case Asked(header):
             return AccessLogFilter(header_filter=HeaderFilter(encode_match((header,)).headers[0]))
+        case GrpcIs(statuses, exclude):
+            named = [GrpcStatusFilterStatus(status) for status in sorted(statuses)]
+            return AccessLogFilter(grpc_status_filter=GrpcStatusFilter(named, exclude))
+        case Sampled(fraction):
+            return AccessLogFilter(runtime_filter=RuntimeFilter("meshio", share(fraction)))
+        case Noted((name, *path), value, otherwise):
+            matcher = encode_metadata(Metadata(name, tuple(path), value))
+            return AccessLogFilter(metadata_filter=MetadataFilter(matcher, otherwise))
         case AllOf(()):
             return AccessLogFilter(not_health_check_filter=NotHealthCheckFilter())
+        case AnyOf(()):
+            return AccessLogFilter(traceable_filter=TraceableFilter())
         case AllOf(conditions):
             return AccessLogFilter(and_filter=AndFilter([encode_condition(each) for each in conditions]))
         case AnyOf(conditions):

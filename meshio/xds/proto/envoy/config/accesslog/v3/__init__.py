@@ -8,11 +8,17 @@ __all__ = (
     "AndFilter",
     "ComparisonFilter",
     "ComparisonFilterOp",
+    "GrpcStatusFilter",
+    "GrpcStatusFilterStatus",
     "HeaderFilter",
+    "LogTypeFilter",
+    "MetadataFilter",
     "NotHealthCheckFilter",
     "OrFilter",
     "ResponseFlagFilter",
+    "RuntimeFilter",
     "StatusCodeFilter",
+    "TraceableFilter",
 )
 
 from dataclasses import dataclass
@@ -33,6 +39,42 @@ class ComparisonFilterOp(betterproto2.Enum):
     LE = 2
 
     NE = 3
+
+
+class GrpcStatusFilterStatus(betterproto2.Enum):
+    OK = 0
+
+    CANCELED = 1
+
+    UNKNOWN = 2
+
+    INVALID_ARGUMENT = 3
+
+    DEADLINE_EXCEEDED = 4
+
+    NOT_FOUND = 5
+
+    ALREADY_EXISTS = 6
+
+    PERMISSION_DENIED = 7
+
+    RESOURCE_EXHAUSTED = 8
+
+    FAILED_PRECONDITION = 9
+
+    ABORTED = 10
+
+    OUT_OF_RANGE = 11
+
+    UNIMPLEMENTED = 12
+
+    INTERNAL = 13
+
+    UNAVAILABLE = 14
+
+    DATA_LOSS = 15
+
+    UNAUTHENTICATED = 16
 
 
 @dataclass(eq=False, repr=False)
@@ -56,12 +98,12 @@ class AccessLogFilter(betterproto2.Message):
         3, betterproto2.TYPE_MESSAGE, optional=True, group="filter_specifier"
     )
 
-    traceable_filter: "bytes | None" = betterproto2.field(
-        4, betterproto2.TYPE_BYTES, optional=True, group="filter_specifier"
+    traceable_filter: "TraceableFilter | None" = betterproto2.field(
+        4, betterproto2.TYPE_MESSAGE, optional=True, group="filter_specifier"
     )
 
-    runtime_filter: "bytes | None" = betterproto2.field(
-        5, betterproto2.TYPE_BYTES, optional=True, group="filter_specifier"
+    runtime_filter: "RuntimeFilter | None" = betterproto2.field(
+        5, betterproto2.TYPE_MESSAGE, optional=True, group="filter_specifier"
     )
 
     and_filter: "AndFilter | None" = betterproto2.field(
@@ -80,20 +122,20 @@ class AccessLogFilter(betterproto2.Message):
         9, betterproto2.TYPE_MESSAGE, optional=True, group="filter_specifier"
     )
 
-    grpc_status_filter: "bytes | None" = betterproto2.field(
-        10, betterproto2.TYPE_BYTES, optional=True, group="filter_specifier"
+    grpc_status_filter: "GrpcStatusFilter | None" = betterproto2.field(
+        10, betterproto2.TYPE_MESSAGE, optional=True, group="filter_specifier"
     )
 
     extension_filter: "bytes | None" = betterproto2.field(
         11, betterproto2.TYPE_BYTES, optional=True, group="filter_specifier"
     )
 
-    metadata_filter: "bytes | None" = betterproto2.field(
-        12, betterproto2.TYPE_BYTES, optional=True, group="filter_specifier"
+    metadata_filter: "MetadataFilter | None" = betterproto2.field(
+        12, betterproto2.TYPE_MESSAGE, optional=True, group="filter_specifier"
     )
 
-    log_type_filter: "bytes | None" = betterproto2.field(
-        13, betterproto2.TYPE_BYTES, optional=True, group="filter_specifier"
+    log_type_filter: "LogTypeFilter | None" = betterproto2.field(
+        13, betterproto2.TYPE_MESSAGE, optional=True, group="filter_specifier"
     )
 
 
@@ -131,6 +173,20 @@ default_message_pool.register_message(
 
 
 @dataclass(eq=False, repr=False)
+class GrpcStatusFilter(betterproto2.Message):
+    statuses: "list[GrpcStatusFilterStatus]" = betterproto2.field(
+        1, betterproto2.TYPE_ENUM, repeated=True
+    )
+
+    exclude: "bool" = betterproto2.field(2, betterproto2.TYPE_BOOL)
+
+
+default_message_pool.register_message(
+    "envoy.config.accesslog.v3", "GrpcStatusFilter", GrpcStatusFilter
+)
+
+
+@dataclass(eq=False, repr=False)
 class HeaderFilter(betterproto2.Message):
     header: "__route__v3__.HeaderMatcher | None" = betterproto2.field(
         1, betterproto2.TYPE_MESSAGE, optional=True
@@ -139,6 +195,39 @@ class HeaderFilter(betterproto2.Message):
 
 default_message_pool.register_message(
     "envoy.config.accesslog.v3", "HeaderFilter", HeaderFilter
+)
+
+
+@dataclass(eq=False, repr=False)
+class LogTypeFilter(betterproto2.Message):
+    types: "list[___data__accesslog__v3__.AccessLogType]" = betterproto2.field(
+        1, betterproto2.TYPE_ENUM, repeated=True
+    )
+
+    exclude: "bool" = betterproto2.field(2, betterproto2.TYPE_BOOL)
+
+
+default_message_pool.register_message(
+    "envoy.config.accesslog.v3", "LogTypeFilter", LogTypeFilter
+)
+
+
+@dataclass(eq=False, repr=False)
+class MetadataFilter(betterproto2.Message):
+    matcher: "___type__matcher__v3__.MetadataMatcher | None" = betterproto2.field(
+        1, betterproto2.TYPE_MESSAGE, optional=True
+    )
+
+    match_if_key_not_found: "bool | None" = betterproto2.field(
+        2,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: ____google__protobuf__.BoolValue,
+        optional=True,
+    )
+
+
+default_message_pool.register_message(
+    "envoy.config.accesslog.v3", "MetadataFilter", MetadataFilter
 )
 
 
@@ -173,6 +262,22 @@ default_message_pool.register_message(
 
 
 @dataclass(eq=False, repr=False)
+class RuntimeFilter(betterproto2.Message):
+    runtime_key: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    percent_sampled: "___type__v3__.FractionalPercent | None" = betterproto2.field(
+        2, betterproto2.TYPE_MESSAGE, optional=True
+    )
+
+    use_independent_randomness: "bool" = betterproto2.field(3, betterproto2.TYPE_BOOL)
+
+
+default_message_pool.register_message(
+    "envoy.config.accesslog.v3", "RuntimeFilter", RuntimeFilter
+)
+
+
+@dataclass(eq=False, repr=False)
 class StatusCodeFilter(betterproto2.Message):
     comparison: "ComparisonFilter | None" = betterproto2.field(
         1, betterproto2.TYPE_MESSAGE, optional=True
@@ -184,5 +289,19 @@ default_message_pool.register_message(
 )
 
 
+@dataclass(eq=False, repr=False)
+class TraceableFilter(betterproto2.Message):
+    pass
+
+
+default_message_pool.register_message(
+    "envoy.config.accesslog.v3", "TraceableFilter", TraceableFilter
+)
+
+
+from .....google import protobuf as ____google__protobuf__
+from ....data.accesslog import v3 as ___data__accesslog__v3__
+from ....type import v3 as ___type__v3__
+from ....type.matcher import v3 as ___type__matcher__v3__
 from ...core import v3 as __core__v3__
 from ...route import v3 as __route__v3__
