@@ -14,8 +14,8 @@ A map of the rooms, from the top; a room imports only rooms below it:
     transport      bytes and sockets: HTTP/1.1, pools
     routing        routes, rewrites, local replies        upstream   clusters and hosts, live
     access         who may do what
-    matching, balancing, resilience, naming               the algorithms, mesh-agnostic
-    errors, message, record                               what everything else speaks
+    matching, balancing, resilience                       the algorithms, mesh-agnostic
+    errors, message, naming, record                       what everything else speaks
 
 Where is X? Which route wins: routing/router.py. How a header is matched: matching/header.py. Which host is picked:
 balancing/<policy>.py. Why a host is not picked: resilience/outlier.py and upstream/standing.py. When a retry

@@ -11,6 +11,10 @@
         RefusedHeader   IH 400
         NoCluster       NC 503
         NoHealthyHost   UH 503   Unbuilt: not yet known
+        Unnamed
+          UnknownName   DF 503
+          TooManyNames, TooManyLookUps
+          NoHost        -- 400
         Dropped         DO 503   AllDropped UDO
         Overloaded      UO 503
         TimedOut        UT 504   sent
@@ -133,6 +137,44 @@ class NoHealthyHost(RequestError):
 
 class Unbuilt(NoHealthyHost):
     """Which host it is will be known in some milliseconds: the table is being built. Whoever picks waits for it."""
+
+
+class Unnamed(RequestError):
+    """The address of the host that the request names is not to be had. `picked`: the details where it is the cluster
+    that looks for it, which then has no host."""
+
+    picked = ""
+
+
+class UnknownName(Unnamed):
+    """It was looked up, and nobody knows it. `reason` is why, in Envoy's words."""
+
+    flag, body = "DF", b"DNS resolution failure"
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"cannot resolve {name!r}: {reason}")
+        self.details = self.picked = f"dns_resolution_failure{{{reason.replace(' ', '_')}}}"
+
+
+class TooManyNames(Unnamed):
+    """The cache of names is full."""
+
+    details = picked = "dns_cache_overflow"
+    body = b"DNS cache overflow"
+
+
+class TooManyLookUps(Unnamed):
+    """Too many requests wait for look-ups already."""
+
+    details = "dynamic_forward_proxy_pending_request_overflow"
+    picked = "dns_cache_pending_requests_overflow"
+    body = b"Dynamic forward proxy pending request overflow"
+
+
+class NoHost(Unnamed):
+    """The request names no host at all."""
+
+    status, details, body = 400, "empty_host_header", b"Empty host header"
 
 
 class Dropped(RequestError):

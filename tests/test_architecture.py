@@ -12,8 +12,8 @@ import pytest
 ROOT = Path(__file__).parent.parent / "meshio"
 
 FLOORS: list[set[str]] = [
-    {"errors", "memo", "message", "record"},
-    {"matching", "balancing", "resilience", "identity", "naming"},
+    {"errors", "memo", "message", "naming", "record"},
+    {"matching", "balancing", "resilience", "identity"},
     {"routing", "access", "upstream"},
     {"mesh", "transport"},
     {"xds", "registry", "telemetry"},

@@ -54,7 +54,7 @@ class Mesh(Client):
         self._ready_timeout = ready_timeout
         self._state = PENDING
         self._pools = Pools(self._located)
-        self._plane = Dataplane(self._sources[0].identity, attempts(self._pools), self._pools)
+        self._plane = Dataplane(self._sources[0].identity, attempts(self._pools), self._pools, look_up)
         self._resolver = Refresher(self._resolved, look_up)
         self._prober = Prober(self._pools, self._plane.examined)
         self._latest: dict[Source, Snapshot] = {}

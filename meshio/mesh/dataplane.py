@@ -11,16 +11,19 @@ from weakref import WeakSet
 from meshio.balancing.hashing import compile_hash
 from meshio.balancing.zone import Senders
 from meshio.mesh.branch import Branch
+from meshio.mesh.directory import Directories, nobody
 from meshio.mesh.forward import Composer
 from meshio.mesh.freshness import Freshness
 from meshio.mesh.manner import Attempt
 from meshio.mesh.names import Tables
 from meshio.mesh.plan import Locator
 from meshio.mesh.snapshot import EMPTY, Identity, Snapshot
+from meshio.naming.cache import NameCache
+from meshio.naming.resolver import LookUp
 from meshio.routing.regex import compile_regex
 from meshio.upstream.aggregate import Aggregated
-from meshio.upstream.cluster import Aggregate, Cluster, Dns, Eds, Static
-from meshio.upstream.endpoint import LoadAssignment
+from meshio.upstream.cluster import Aggregate, Cluster, Dns, DynamicForward, Eds, Static
+from meshio.upstream.endpoint import Address, LoadAssignment
 from meshio.upstream.host import UNFIT, Host
 from meshio.upstream.roster import Roster
 from meshio.upstream.standing import senders
@@ -46,12 +49,16 @@ class Dataplane(Branch):
     `route` once and keep what it gave them.
     """
 
-    def __init__(self, identity: Identity, attempt: Attempt, connections: Connections | None = None) -> None:
+    def __init__(
+        self, identity: Identity, attempt: Attempt, connections: Connections | None = None, look_up: LookUp = nobody
+    ) -> None:
         self.identity = identity
         self.connections = connections
         self.snapshot: Snapshot = EMPTY
         self.upstreams: dict[str, Upstream] = {}
-        super().__init__(Composer(self.upstreams, attempt, self._start, identity.address, self.examined))
+        self._directories = Directories(look_up, self._forgotten)
+        made_of = (self.upstreams, attempt, self._start, identity.address, self.examined, self._directories)
+        super().__init__(Composer(*made_of))
         self._branches: WeakSet[Branch] = WeakSet()
         self._tables = Tables()
         self._fresh: dict[str, Upstream] = {}
@@ -127,6 +134,7 @@ class Dataplane(Branch):
                 branch.follow(snapshot, locator, anew=self._stale)
             self._stale = False
         self.snapshot = snapshot
+        self._directories.follow(snapshot)
         self.sweep()
         return left
 
@@ -150,6 +158,13 @@ class Dataplane(Branch):
                 if host not in gone:
                     self.connections.renew(host)
         return left
+
+    def _forgotten(self, cache: NameCache, address: Address) -> None:
+        """Nobody has asked for a name for long enough: the host of that name goes, too."""
+        for upstream in self.upstreams.values():
+            discovery = upstream.cluster.discovery
+            if isinstance(discovery, DynamicForward) and discovery.cache == cache and self.connections is not None:
+                self.connections.drain(upstream.forget(address))
 
     def _forget_stale(self, now: float) -> None:
         """Endpoints that were not told again in time are gone."""
@@ -207,6 +222,7 @@ class Dataplane(Branch):
         for shadow in self._shadows:
             shadow.cancel()
         await asyncio.gather(*self._shadows, return_exceptions=True)
+        await self._directories.aclose()
 
     def _update_upstreams(self, new: Snapshot) -> list[Host]:
         left: list[Host] = []
@@ -233,7 +249,9 @@ class Dataplane(Branch):
 
     def _made(self, cluster: Cluster) -> Upstream:
         """What such a cluster becomes when it is new."""
-        return Aggregated() if isinstance(cluster.discovery, Aggregate) else Upstream(self._later, self._key)
+        if isinstance(cluster.discovery, Aggregate):
+            return Aggregated()
+        return Upstream(self._later, self._key, self._directories.known)
 
     def _changed(self, new: Snapshot) -> list[tuple[str, Cluster]]:
         """The clusters whose settings or endpoints are not the objects that are in service."""
@@ -278,7 +296,8 @@ def resolved_before(cluster: Cluster, upstream: Upstream) -> LoadAssignment:
 
 def compiled(cluster: Cluster) -> tuple[object, ...]:
     """What the ways to a cluster are compiled from: routes have to be bound anew when it changes."""
-    return cluster.http.max_stream_duration, cluster.http.errors, cluster.retry, cluster.hash_policies
+    cache = cluster.discovery.cache if isinstance(cluster.discovery, DynamicForward) else None
+    return cluster.http.max_stream_duration, cluster.http.errors, cluster.retry, cluster.hash_policies, cache
 
 
 def rebinds(old: Snapshot, new: Snapshot) -> bool:

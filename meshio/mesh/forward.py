@@ -14,9 +14,11 @@ from typing import Any, TypeAlias
 from meshio.errors import Finish, NoCluster, NoRoute, RequestError
 from meshio.mesh.affinity import asking, hashed
 from meshio.mesh.choice import chosen, compile_number, named_by
+from meshio.mesh.directory import Directories
 from meshio.mesh.facts import told_metadata
 from meshio.mesh.manner import PLAIN, Attempt, Manner, Special, confessed, lasting, muted, picky_of, ruled
 from meshio.mesh.special import Others, others
+from meshio.mesh.wildcard import finding, found_first
 from meshio.message import Request, Response, Send
 from meshio.resilience.grpc_timeout import GrpcTimeout
 from meshio.resilience.retry import Turn
@@ -68,6 +70,7 @@ class Composer:
     start     runs a shadow request in the background, owned by the mesh
     address   the instance's own IP, the downstream address of everything it sends
     examined  is told of a host that has said that it is ill
+    directories   where the addresses of hosts are that requests name
     """
 
     upstreams: Mapping[str, Upstream]
@@ -75,6 +78,7 @@ class Composer:
     start: Start
     address: str
     examined: Callable[[Upstream, Host], None]
+    directories: Directories
 
     def http(
         self, chain: HttpChain, table: RouteTable, host: VirtualHost, route: Route, ways: Others | None = None
@@ -180,7 +184,9 @@ class Composer:
         known = self.known(host, route, entry.name)
         levels = (entry.overrides, route.overrides, host.overrides, table.overrides)
         limits = (action.rate_limits, host.rate_limits, action.include_host_limits)
-        site = Site(True, entry.name, route.name, self.address, *limits, loop_time, time)
+        upstream = self.upstreams.get(entry.name)
+        find = finding(upstream, self.directories)
+        site = Site(True, entry.name, route.name, self.address, *limits, loop_time, time, find)
         layers = settle(way.chain.filters, levels, site)
         session = any(isinstance(layer, StatefulSession) for layer in layers)
         asked = grpc and action.max_grpc_timeout is not None and action.duration is None
@@ -190,7 +196,7 @@ class Composer:
         send = begun(self.tried(action, way, asked, session), asking(entry.wanted) if entry.wanted else None)
         if action.hash_policies and upstream is not None:
             send = hashed(send, upstream, action.hash_policies, self.address)
-        served = entry.name in self.upstreams  # Envoy answers for a cluster that does not exist before it does anything
+        served = upstream is not None  # Envoy answers for a cluster that does not exist before it does anything
         if action.mirrors and served:
             send = mirror(action.mirrors, lambda name: self.shadow(name, action.timeout), self.start, known)(send)
         if asked:
@@ -198,6 +204,8 @@ class Composer:
             send = GrpcTimeout(most, action.grpc_offset, each, action.timeout_status).around(send)
         elif action.timeout and action.duration is None:
             send = Timeout(action.timeout, action.timeout_status).around(send)
+        if find is not None:
+            send = found_first(send, upstream, self.directories)
         finish = prepare_response(table, host, route, entry, known)
         counts = host.answers_attempt_count and served
         told = telling_attempts(finish) if counts else finish
@@ -242,7 +250,9 @@ class Composer:
 
     def single(self, cluster: str) -> Send | None:
         upstream = self.upstreams.get(cluster)
-        return self.attempt(upstream, PLAIN) if upstream is not None else None
+        if upstream is None:
+            return None
+        return found_first(self.attempt(upstream, PLAIN), upstream, self.directories)
 
     def shadow(self, cluster: str, timeout: float | None) -> Send | None:
         """A mirrored request ends when the route's own would have to."""

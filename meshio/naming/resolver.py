@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from random import random
 from typing import Literal, TypeAlias
 
 Family: TypeAlias = Literal["auto", "v4", "v6", "v4_preferred", "all"]
@@ -51,3 +52,9 @@ class Answer:
 
 LookUp: TypeAlias = Callable[[Resolver, str, Family], Awaitable[Answer]]
 """Never raises: what goes wrong is an answer."""
+
+
+def failure_pause(failure: tuple[float, float], failures: int) -> float:
+    """Envoy: `JitteredExponentialBackOffStrategy`."""
+    first, most = failure
+    return max(0.001, random() * min(most, first * 2.0 ** min(failures - 1, 62)))

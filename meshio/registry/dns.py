@@ -11,7 +11,7 @@ from dataclasses import replace
 from random import random
 
 from meshio.mesh.names import is_address
-from meshio.naming.resolver import Answer, LookUp
+from meshio.naming.resolver import Answer, LookUp, failure_pause
 from meshio.upstream.cluster import Cluster, Dns
 from meshio.upstream.endpoint import Endpoint, LoadAssignment, LocalityEndpoints, is_path
 
@@ -153,9 +153,3 @@ def pause_after(answer: Answer, settings: Dns, failures: int) -> float:
     lifetimes = [lifetime for _, lifetime in answer.addresses]
     lifetime = (min(lifetimes) if settings.strict else lifetimes[0]) if lifetimes and settings.respect_ttl else 0
     return (lifetime or settings.refresh) + random() * settings.jitter
-
-
-def failure_pause(failure: tuple[float, float], failures: int) -> float:
-    """Envoy: `JitteredExponentialBackOffStrategy`."""
-    first, most = failure
-    return max(0.001, random() * min(most, first * 2.0 ** min(failures - 1, 62)))

@@ -1,13 +1,16 @@
 """Where a filter stands: what one route knows when its layers are composed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias, runtime_checkable
 
-from meshio.message import Layer
+from meshio.message import Layer, Request
+from meshio.naming.cache import NameCache
 from meshio.resilience.descriptors import Limit
 
 Clock: TypeAlias = Callable[[], float]
+Find: TypeAlias = Callable[[NameCache, Request], Awaitable[None]]
+"""Waits until the cache knows the address of the host that a request names."""
 
 
 def stopped() -> float:
@@ -27,6 +30,7 @@ class Site:
     include_host_limits      the route says that both count
     clock      seconds, from wherever
     calendar   seconds since the epoch
+    find       where the cluster's hosts are those that requests name
     """
 
     forwards: bool = False
@@ -38,6 +42,7 @@ class Site:
     include_host_limits: bool = False
     clock: Clock = stopped
     calendar: Clock = stopped
+    find: Find | None = None
 
 
 @runtime_checkable

@@ -18,7 +18,7 @@ from meshio.errors import ConnectFailed, ConnectTimedOut
 from meshio.transport.connection import Owner
 from meshio.transport.h1 import H1
 from meshio.transport.tls import Security, carries
-from meshio.upstream.cluster import Cluster, DynamicForward, First
+from meshio.upstream.cluster import Cluster, First
 from meshio.upstream.endpoint import Address, is_path
 
 STAGGER = 0.25  # seconds between attempts at further addresses: RFC 8305's recommendation
@@ -51,7 +51,7 @@ async def reach(target: Target, cluster: Cluster, protocol: Callable[[], P]) -> 
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(cluster.connect_timeout):
-            sock = await connect(in_turn(await resolve(target.addresses, family_for(cluster)), *cluster.eyeballs))
+            sock = await connect(in_turn(await resolve(target.addresses), *cluster.eyeballs))
             tune(sock, cluster)
             return await speak(loop, sock, target, protocol)
     except TimeoutError as error:
@@ -111,13 +111,7 @@ def tune(sock: socket.socket, cluster: Cluster) -> None:
                 sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
 
 
-def family_for(cluster: Cluster) -> int:
-    """Which addresses of a name are wanted, where the cluster says so about names that requests bring along."""
-    found = cluster.discovery.family if isinstance(cluster.discovery, DynamicForward) else ""
-    return {"v4": socket.AF_INET, "v6": socket.AF_INET6}.get(found, socket.AF_UNSPEC)
-
-
-async def resolve(addresses: Iterable[Address], family: int = socket.AF_UNSPEC) -> list[Address]:
+async def resolve(addresses: Iterable[Address]) -> list[Address]:
     """IP addresses in place of host names, families taking turns. Raises OSError."""
     found: list[Address] = []
     loop = asyncio.get_running_loop()
@@ -126,7 +120,7 @@ async def resolve(addresses: Iterable[Address], family: int = socket.AF_UNSPEC) 
             found.append((host, port))
             continue
         try:
-            infos = await loop.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
+            infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except UnicodeError as error:  # a label that IDNA does not allow, as in "a..b"
             raise socket.gaierror(socket.EAI_NONAME, f"{host!r} is not a host name") from error
         found += dict.fromkeys((str(info[4][0]), port) for info in infos)

@@ -7,6 +7,7 @@ from meshio.balancing.hashing import HashPolicy
 from meshio.balancing.labels import FilterMetadata, Label, Labels, of_istio
 from meshio.balancing.policy import Policy
 from meshio.balancing.zone import FAIR, ZoneAware
+from meshio.naming.cache import NameCache
 from meshio.naming.resolver import CARES, Family, Resolver
 from meshio.resilience.limits import DEFAULT_LIMITS, Limits
 from meshio.resilience.outlier import OutlierDetection
@@ -15,6 +16,7 @@ from meshio.resilience.retry import Retry
 from meshio.upstream.endpoint import Health, LoadAssignment
 from meshio.upstream.health_check import HealthCheck
 
+UNNAMED = NameCache("")
 First: TypeAlias = Literal["", "v4", "v6"]
 
 
@@ -73,10 +75,10 @@ class OriginalDestination:
 class DynamicForward(OriginalDestination):
     """The host is the one that the request's authority names (dynamic forward proxy): wildcard hosts.
 
-    family   as in `Dns`; of "auto" and the like, all addresses are tried
+    cache   where its addresses are remembered
     """
 
-    family: Family = "auto"
+    cache: NameCache = UNNAMED
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,26 +1,38 @@
 """Hosts that requests bring along: wherever the request was going to. Envoy: original_dst_cluster.cc."""
 
+from collections.abc import Callable, Mapping
 from ipaddress import ip_address
+from typing import TypeAlias
 
 from meshio.balancing.policy import Pick
+from meshio.errors import NoHealthyHost
 from meshio.matching.metadata import reached
 from meshio.message import Request
+from meshio.naming.cache import NameCache, place_of
 from meshio.upstream.cluster import Cluster, DynamicForward, OriginalDestination
 from meshio.upstream.endpoint import Address, Endpoint
-from meshio.upstream.host import Host
+from meshio.upstream.host import Host, name_of
 from meshio.upstream.sockets import tls_of
+
+Known: TypeAlias = Callable[[NameCache], Mapping[Address, Endpoint]]
+"""What was found out about names: endpoints at the addresses of each."""
 
 DAY = 86400.0
 ROUND = 60.0  # seconds between two looks for hosts that nobody uses any more
+
+
+def nothing_known(cache: NameCache) -> Mapping[Address, Endpoint]:
+    """For a client that looks no names up."""
+    return {}
 
 
 class Destinations:
     """Makes a host for each address that is asked for, and forgets it when it was idle for so long that its
     connections are closed anyway."""
 
-    __slots__ = ("_cluster", "_due", "hosts", "pick")
+    __slots__ = ("_cluster", "_due", "_endpoints", "hosts", "pick")
 
-    def __init__(self, hosts: dict[Address, Host], cluster: Cluster) -> None:
+    def __init__(self, hosts: dict[Address, Host], cluster: Cluster, known: Known) -> None:
         self.hosts = hosts
         self._cluster = cluster
         self._due: float | None = None
@@ -28,6 +40,7 @@ class Destinations:
         told = isinstance(settings, OriginalDestination) and (settings.header or settings.port or settings.path)
         self.pick: Pick[Host] = self._told if told else self._own
         if isinstance(settings, DynamicForward):
+            self._endpoints = known(settings.cache)
             self.pick = self._named
 
     def _own(self, request: Request) -> Host:
@@ -47,13 +60,16 @@ class Destinations:
         return self.hosts.get(address) or self._create(address)
 
     def _named(self, request: Request) -> Host:
-        """The host that the authority names; without a port, the usual one."""
-        text = request.authority.decode("latin-1")
-        host, colon, port = text.rpartition(":")
-        if not colon or not (port.isascii() and port.isdigit()) or int(port) > 65535:
-            host, port = text, "443" if self._cluster.tls is not None else "80"
-        address = (host.removeprefix("[").removesuffix("]").lower(), int(port))
-        return self.hosts.get(address) or self._create(address)
+        """The host that the authority names, where its addresses are known. It stays the same when they change."""
+        address = named_by(request, self._cluster)
+        endpoint, host = self._endpoints.get(address), self.hosts.get(address)
+        if endpoint is None:
+            raise NoHealthyHost(f"nobody has looked up {name_of(*address)} yet")
+        if host is None:
+            host = self.hosts[address] = Host(endpoint, tls_of(self._cluster, endpoint))
+        elif host.endpoint is not endpoint:
+            host.move(endpoint)
+        return host
 
     def _create(self, address: Address) -> Host:
         endpoint = Endpoint(address)
@@ -80,6 +96,11 @@ def text_at(request: Request, path: tuple[str, ...]) -> bytes | None:
     if isinstance(found, list | tuple) and found:
         found = found[0]
     return found.encode() if isinstance(found, str) else None
+
+
+def named_by(request: Request, cluster: Cluster) -> Address:
+    """The host and port that the authority names; without a port, the usual one."""
+    return place_of(request.authority.decode("latin-1"), 443 if cluster.tls is not None else 80)
 
 
 def parse(named: bytes) -> Address | None:

@@ -74,6 +74,11 @@ class Host:
         self.name = name_of(address, port)
         return self.name
 
+    def move(self, endpoint: Endpoint) -> None:
+        """It is the same one, at other addresses."""
+        self.endpoint = endpoint
+        self.name = name_of(*endpoint.address)
+
     def describe(self, endpoint: Endpoint, locality: Locality, priority: int) -> None:
         """Take over what the control plane says now."""
         self.endpoint = endpoint

@@ -16,7 +16,7 @@ from meshio.upstream.breaker import Breaker
 from meshio.upstream.checkups import examine, forgotten, passes, without
 from meshio.upstream.choice import FEW, Choice
 from meshio.upstream.cluster import ClientTls, Cluster, OriginalDestination
-from meshio.upstream.destinations import Destinations
+from meshio.upstream.destinations import Destinations, Known, nothing_known
 from meshio.upstream.endpoint import Address, LoadAssignment
 from meshio.upstream.host import Host
 from meshio.upstream.keys import Keys, unnamed
@@ -38,17 +38,25 @@ class Upstream(Choice):
 
     breaker   what is under way, and how much may be
     later     who is told that a pick takes long to build, and whether it will call `build` for it
+    known     where the endpoints of hosts are that requests name
     whole     it is made of other clusters, whose hosts it has
     """
 
     __slots__ = (
-        "_awake", "_destinations", "_examined", "_groups", "_high", "breaker", "later", "outliers", "reports", "warmup",
+        "_awake", "_destinations", "_examined", "_groups", "_high", "_known", "breaker", "later", "outliers", "reports",
+        "warmup",
     )  # fmt: skip
 
     def __init__(
-        self, later: "Callable[[Upstream], bool] | None" = None, key: Keys = unnamed, *, whole: bool = False
+        self,
+        later: "Callable[[Upstream], bool] | None" = None,
+        key: Keys = unnamed,
+        known: Known = nothing_known,
+        *,
+        whole: bool = False,
     ) -> None:
         super().__init__(key)
+        self._known = known
         self.later = later
         self.breaker = Breaker(elsewhere=whole)
         self._high: Breaker | None = None
@@ -144,6 +152,10 @@ class Upstream(Choice):
             roster = enlist(cluster, assignment, self._hosts)
         return self._enlist(roster)
 
+    def forget(self, address: Address) -> list[Host]:
+        """The name that requests know a host by is not remembered any more. Returns the host, if there is one."""
+        return [self._hosts.pop(address)] if address in self._hosts else []
+
     def retire(self) -> list[Host]:
         """The hosts that were ever made: all that there is to let go of when the cluster is gone."""
         return list(self._hosts.values())
@@ -176,7 +188,7 @@ class Upstream(Choice):
         kept = {address: host for address, host in self._hosts.items() if self._keeps(host)}
         left = [host for address, host in self._hosts.items() if address not in kept]
         self._hosts = kept
-        self._destinations = Destinations(kept, self.cluster)
+        self._destinations = Destinations(kept, self.cluster, self._known)
         self.pick, self._serving = self._destinations.pick, True
         return left
 

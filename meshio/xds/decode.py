@@ -10,6 +10,7 @@ from meshio.routing.route import RouteTable
 from meshio.upstream.cluster import Cluster
 from meshio.upstream.endpoint import LoadAssignment
 from meshio.xds.cluster import translate_cluster
+from meshio.xds.dynamic_forward import Caches
 from meshio.xds.endpoint import AssignmentReader
 from meshio.xds.listener import translate_listener
 from meshio.xds.names import NAMELESS, translate_names
@@ -38,6 +39,7 @@ class Decoder:
         self._values: dict[str, dict[str, Value]] = {}
         self._tables: dict[str, RouteReader] = {}
         self._assignments: dict[str, AssignmentReader] = {}
+        self._caches = Caches()
 
     def decode(self, type_url: str, name: str, raw: bytes) -> Value:
         """The value, in one go. None for an inbound listener. Raises Rejected."""
@@ -54,6 +56,8 @@ class Decoder:
             return values[name]
         try:
             value = yield from self._translate(type_url, name, raw)
+            if type_url in (CLUSTER, LISTENER):
+                self._caches.check(type_url, name, value)
         except Rejected as error:
             raise named(error, name) from error
         said = getattr(value, "cluster" if type_url == ASSIGNMENT else "name", name)
@@ -83,6 +87,7 @@ class Decoder:
         """A resource is gone: its bytes need not be remembered."""
         self._raw.get(type_url, {}).pop(name, None)
         self._values.get(type_url, {}).pop(name, None)
+        self._caches.forget(type_url, name)
         if type_url == ROUTES:
             self._tables.pop(name, None)
         elif type_url == ASSIGNMENT:

@@ -81,7 +81,7 @@ def failure_rate(place: Place, rate: ClusterRefreshRate | DnsClusterRefreshRate 
         return None
     first = longer(place.at("base_interval"), rate.base_interval)
     most = longer(place.at("max_interval"), rate.max_interval) if rate.max_interval is not None else 10 * first
-    if most < first:
+    if most < first:  # of a DNS cluster, Envoy refuses it; of a cache of names, it dies of it
         raise place.rejected("must not be less than base_interval", "max_interval")
     return first, most
 

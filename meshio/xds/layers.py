@@ -9,9 +9,8 @@ from typing import NamedTuple
 
 from meshio.message import Layer
 from meshio.routing.filters import Filter, Override, Overrides
-from meshio.xds import access, admission, alteration, buffering, rate_limit
+from meshio.xds import access, admission, alteration, buffering, dynamic_forward, rate_limit
 from meshio.xds.cors import translate_cors, translate_policy
-from meshio.xds.dynamic_forward import check_dynamic
 from meshio.xds.extension import TYPED_STRUCTS, open_message, type_of
 from meshio.xds.fault import translate_fault
 from meshio.xds.place import Place
@@ -28,6 +27,7 @@ ROUTER = "envoy.extensions.filters.http.router.v3.Router"
 SESSION = "envoy.extensions.filters.http.stateful_session.v3.StatefulSession"
 FAULT = "envoy.extensions.filters.http.fault.v3.HTTPFault"
 RATE_LIMIT = "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit"
+NAMED = "envoy.extensions.filters.http.dynamic_forward_proxy.v3"
 FILTER_CONFIG = "envoy.config.route.v3.FilterConfig"
 
 
@@ -47,7 +47,7 @@ FILTERS: dict[str, Known] = {
     "envoy.extensions.filters.http.adaptive_concurrency.v3.AdaptiveConcurrency": Known(admission.translate_concurrency),
     "envoy.extensions.filters.http.admission_control.v3.AdmissionControl": Known(admission.translate_admission),
     ROUTER: Known(check_router),
-    "envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig": Known(check_dynamic),
+    f"{NAMED}.FilterConfig": Known(dynamic_forward.translate_named),
     FAULT: Known(translate_fault),
     "envoy.extensions.filters.http.buffer.v3.Buffer": Known(buffering.translate_buffer),
     "envoy.extensions.filters.http.cors.v3.Cors": Known(translate_cors),
@@ -76,6 +76,7 @@ OVERRIDES: dict[str, Known] = {
     "envoy.extensions.filters.http.cors.v3.CorsPolicy": Known(translate_policy),
     RATE_LIMIT: Known(rate_limit.translate_override),
     "envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute": Known(alteration.translate_override),
+    f"{NAMED}.PerRouteConfig": Known(dynamic_forward.translate_override),
     f"{SESSION}PerRoute": Known(translate_route_session),
 }
 """What `typed_per_filter_config` may hold."""

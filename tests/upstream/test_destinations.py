@@ -5,10 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshio.balancing.cluster_provided import ClusterProvided
+from meshio.errors import NoHealthyHost
 from meshio.message import Notes, Request
+from meshio.naming.cache import NameCache
 from meshio.upstream.cluster import ClientTls, Cluster, DynamicForward, OriginalDestination
 from meshio.upstream.destinations import parse
-from meshio.upstream.endpoint import LoadAssignment
+from meshio.upstream.endpoint import Endpoint, LoadAssignment
 from meshio.upstream.upstream import Upstream
 
 
@@ -81,21 +83,54 @@ def test_any_bytes_are_an_address_or_none(named: bytes) -> None:
     assert found is None or 0 <= found[1] <= 65535
 
 
+CACHE = NameCache("c")
+
+
+def by_name(known: dict[tuple[str, int], Endpoint], tls: ClientTls | None = None) -> Upstream:
+    upstream = Upstream(known=lambda cache: known)
+    upstream.update(Cluster("c", DynamicForward(cache=CACHE), ClusterProvided(), tls=tls), LoadAssignment("c"))
+    return upstream
+
+
+def to(authority: bytes) -> Request:
+    return Request(b"GET", authority, b"/", [], host="other", port=1)
+
+
 @pytest.mark.parametrize(
-    ("authority", "tls", "to"),
+    ("authority", "tls", "named"),
     [
-        (b"some.Host", None, "some.host:80"),
-        (b"some.host:81", None, "some.host:81"),
-        (b"some.host", ClientTls(), "some.host:443"),
-        (b"[::1]:8080", None, "[::1]:8080"),
-        (b"[::1]", None, "[::1]:80"),
-        (b"a:99999", None, "[a:99999]:80"),
+        (b"some.Host", None, ("some.Host", 80)),
+        (b"some.host:81", None, ("some.host", 81)),
+        (b"some.host", ClientTls(), ("some.host", 443)),
     ],
 )
 def test_the_authority_names_the_host_of_a_dynamic_forward_proxy(
-    authority: bytes, tls: ClientTls | None, to: str
+    authority: bytes, tls: ClientTls | None, named: tuple[str, int]
 ) -> None:
-    upstream = Upstream()
-    upstream.update(Cluster("c", DynamicForward(), ClusterProvided(), tls=tls), LoadAssignment("c"))
-    request = Request(b"GET", authority, b"/", [], host="other", port=1)
-    assert upstream.pick(request).name == to
+    endpoint = Endpoint(("10.0.0.1", 7), hostname="h", others=(("10.0.0.2", 7),))
+    host = by_name({named: endpoint}, tls).pick(to(authority))
+    assert (host.name, host.endpoint) == ("10.0.0.1:7", endpoint)
+
+
+def test_a_host_by_name_stays_the_same_when_its_addresses_change() -> None:
+    known = {("a", 80): Endpoint(("10.0.0.1", 80))}
+    upstream = by_name(known)
+    host = upstream.pick(to(b"a"))
+    assert upstream.pick(to(b"a:80")) is host
+    known["a", 80] = Endpoint(("10.0.0.2", 80))
+    assert upstream.pick(to(b"a")) is host
+    assert (host.name, host.endpoint.address) == ("10.0.0.2:80", ("10.0.0.2", 80))
+
+
+def test_a_host_whose_name_was_forgotten_is_another_one_later() -> None:
+    known = {("a", 80): Endpoint(("10.0.0.1", 80))}
+    upstream = by_name(known)
+    host = upstream.pick(to(b"a"))
+    assert upstream.forget(("a", 80)) == [host]
+    assert upstream.forget(("a", 80)) == []
+    assert upstream.pick(to(b"a")) is not host
+
+
+def test_a_name_that_nobody_has_looked_up_is_no_host() -> None:
+    with pytest.raises(NoHealthyHost, match="looked up a:80"):
+        by_name({}).pick(to(b"a"))

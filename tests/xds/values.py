@@ -58,6 +58,7 @@ from meshio.matching.tree import (
     StateInput,
 )
 from meshio.mesh.snapshot import Name
+from meshio.naming.cache import NameCache
 from meshio.naming.resolver import CARES
 from meshio.naming.resolver import Resolver as NameResolver
 from meshio.resilience import verdict
@@ -557,7 +558,13 @@ HEALTH_CHECK = st.builds(
 )  # fmt: skip
 BUDGET = st.builds(RetryBudget, PERCENT.map(float), COUNT)
 LIMITS = st.builds(Limits, COUNT, COUNT, COUNT, COUNT, st.none() | BUDGET, st.none() | COUNT, st.none() | COUNT)
-FORWARDED = st.builds(DynamicForward, family=st.sampled_from(["auto", "v4", "all"]))
+NAME_CACHE = st.builds(
+    NameCache, WORD, FAMILY, RESOLVER, SECONDS.map(lambda refresh: round(refresh + 0.001, 3)),
+    SECONDS.map(lambda shortest: round(shortest + 1, 3)), SECONDS.map(lambda lifetime: round(lifetime + 0.001, 3)),
+    st.integers(2, 2**32 - 1), FAILURE, FLAG, SECONDS, st.integers(0, 2**32 - 1),
+    several(st.tuples(WORD, PORT), 2).map(lambda ahead: tuple(dict.fromkeys(ahead))),
+)  # fmt: skip
+FORWARDED = st.builds(DynamicForward, cache=NAME_CACHE)
 PROVIDED = (
     FORWARDED
     | st.builds(OriginalDestination, st.just("") | LOWER, st.just(0) | PORT)

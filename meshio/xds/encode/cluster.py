@@ -16,7 +16,7 @@ from meshio.upstream.cluster import (
 )
 from meshio.upstream.endpoint import Health
 from meshio.xds.cluster import FIRST
-from meshio.xds.encode.dns import FAMILIES, set_dns
+from meshio.xds.encode.dns import encode_cache, set_dns
 from meshio.xds.encode.endpoint import HEALTH, encode_assignment
 from meshio.xds.encode.error_match import encode_errors
 from meshio.xds.encode.forward import encode_hash_policy
@@ -54,7 +54,6 @@ from meshio.xds.proto.envoy.config.core.v3 import Http1ProtocolOptionsHeaderKeyF
 from meshio.xds.proto.envoy.config.core.v3 import UpstreamHttpProtocolOptions as Automatic
 from meshio.xds.proto.envoy.extensions.clusters.aggregate.v3 import ClusterConfig as AggregateConfig
 from meshio.xds.proto.envoy.extensions.clusters.dynamic_forward_proxy.v3 import ClusterConfig as DynamicConfig
-from meshio.xds.proto.envoy.extensions.common.dynamic_forward_proxy.v3 import DnsCacheConfig
 from meshio.xds.proto.envoy.extensions.upstreams.http.v3 import HttpProtocolOptions as UpstreamOptions
 from meshio.xds.proto.envoy.extensions.upstreams.http.v3 import (
     HttpProtocolOptionsAutoHttpConfig,
@@ -103,10 +102,9 @@ def set_discovery(encoded: ClusterMessage, discovery: Discovery) -> None:
             encoded.cluster_type = ClusterCustomClusterType(
                 "envoy.clusters.aggregate", packed(AggregateConfig(clusters=list(clusters)))
             )
-        case DynamicForward(family=family):
-            cache = DnsCacheConfig(name="meshio", dns_lookup_family=FAMILIES[family])
+        case DynamicForward(cache=cache):
             encoded.cluster_type = ClusterCustomClusterType(
-                "envoy.clusters.dynamic_forward_proxy", packed(DynamicConfig(dns_cache_config=cache))
+                "envoy.clusters.dynamic_forward_proxy", packed(DynamicConfig(dns_cache_config=encode_cache(cache)))
             )
         case OriginalDestination(header, port, path):
             encoded.type = ClusterDiscoveryType.ORIGINAL_DST

@@ -1,5 +1,6 @@
 """DNS clusters and their resolvers."""
 
+from meshio.naming.cache import NameCache
 from meshio.naming.resolver import CARES, Resolver
 from meshio.upstream.cluster import Dns
 from meshio.xds.encode.endpoint import encode_assignment
@@ -11,6 +12,7 @@ from meshio.xds.proto.envoy.config.cluster.v3 import (
     ClusterRefreshRate,
 )
 from meshio.xds.proto.envoy.config.core.v3 import Address, DnsResolverOptions, SocketAddress, TypedExtensionConfig
+from meshio.xds.proto.envoy.extensions.common.dynamic_forward_proxy.v3 import DnsCacheCircuitBreakers, DnsCacheConfig
 from meshio.xds.proto.envoy.extensions.network.dns_resolver.cares.v3 import CaresDnsResolverConfig
 from meshio.xds.proto.envoy.extensions.network.dns_resolver.getaddrinfo.v3 import GetAddrInfoDnsResolverConfig
 
@@ -38,6 +40,24 @@ def set_dns(encoded: Cluster, dns: Dns) -> None:
 
 def encode_failure(failure: tuple[float, float] | None) -> ClusterRefreshRate | None:
     return None if failure is None else ClusterRefreshRate(seconds(failure[0]), seconds(failure[1]))
+
+
+def encode_cache(cache: NameCache) -> DnsCacheConfig:
+    """What is remembered of names."""
+    return DnsCacheConfig(
+        name=cache.name,
+        dns_lookup_family=FAMILIES[cache.family],
+        dns_refresh_rate=seconds(cache.refresh),
+        dns_min_refresh_rate=seconds(cache.shortest),
+        host_ttl=seconds(cache.lifetime),
+        max_hosts=cache.most,
+        dns_failure_refresh_rate=encode_failure(cache.failure),
+        disable_dns_refresh_on_failure=not cache.tries_again,
+        dns_query_timeout=seconds(cache.patience),
+        dns_cache_circuit_breaker=DnsCacheCircuitBreakers(cache.waiting),
+        preresolve_hostnames=[SocketAddress(address=host, port_value=port) for host, port in cache.ahead],
+        typed_dns_resolver_config=encode_resolver(cache.resolver),
+    )
 
 
 def encode_resolver(resolver: Resolver) -> TypedExtensionConfig | None:

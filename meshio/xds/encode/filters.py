@@ -7,10 +7,12 @@ from betterproto2 import Message
 from meshio.access.rules import Access
 from meshio.errors import Rejected
 from meshio.message import Layer
+from meshio.naming.cache import NameCache
 from meshio.resilience.admission import Admission
 from meshio.resilience.buffering import Buffer
 from meshio.resilience.concurrency import Concurrency
 from meshio.resilience.fault import Fault
+from meshio.resilience.named_host import NamedHost
 from meshio.routing.alteration import Alteration
 from meshio.routing.cors import Cors
 from meshio.routing.filters import Filter, Override, Overrides
@@ -18,6 +20,7 @@ from meshio.routing.rate_limit import LocalRateLimit
 from meshio.routing.session import StatefulSession
 from meshio.xds.encode.access import encode_access, encode_asked
 from meshio.xds.encode.alteration import encode_mutations
+from meshio.xds.encode.dns import encode_cache
 from meshio.xds.encode.limits import encode_rate_limit
 from meshio.xds.encode.parts import packed, runtime_share, seconds, share
 from meshio.xds.encode.session import encode_route_session, encode_session
@@ -36,6 +39,8 @@ from meshio.xds.proto.envoy.extensions.filters.http.buffer.v3 import Buffer as B
 from meshio.xds.proto.envoy.extensions.filters.http.buffer.v3 import BufferPerRoute
 from meshio.xds.proto.envoy.extensions.filters.http.cors.v3 import Cors as CorsMessage
 from meshio.xds.proto.envoy.extensions.filters.http.cors.v3 import CorsPolicy
+from meshio.xds.proto.envoy.extensions.filters.http.dynamic_forward_proxy.v3 import FilterConfig as NamedConfig
+from meshio.xds.proto.envoy.extensions.filters.http.dynamic_forward_proxy.v3 import PerRouteConfig
 from meshio.xds.proto.envoy.extensions.filters.http.fault.v3 import FaultAbort, FaultAbortHeaderAbort, HttpFault
 from meshio.xds.proto.envoy.extensions.filters.http.header_mutation.v3 import HeaderMutation, HeaderMutationPerRoute
 from meshio.xds.proto.envoy.extensions.filters.http.rbac.v3 import RbacPerRoute
@@ -87,6 +92,8 @@ def encode_config(layer: Layer) -> Message:
             return encode_concurrency(layer)
         case StatefulSession():
             return encode_session(layer)
+        case NamedHost(NameCache() as cache):
+            return NamedConfig(dns_cache_config=encode_cache(cache))
     raise Rejected(type(layer).__name__, "layers", "xDS has no such filter")
 
 
@@ -131,6 +138,10 @@ def encode_level(layer: Layer) -> Message:
             return RbacPerRoute(rbac=encode_access(layer))
         case StatefulSession():
             return encode_route_session(layer)
+        case NamedHost(None, host, ""):
+            return PerRouteConfig(host_rewrite_literal=host)
+        case NamedHost(None, _, header):
+            return PerRouteConfig(host_rewrite_header=header)
     raise Rejected(type(layer).__name__, "layers", "xDS has no such filter")
 
 

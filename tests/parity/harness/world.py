@@ -19,9 +19,10 @@ LINE = "%DOWNSTREAM_DIRECT_REMOTE_PORT% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%
 
 @dataclass(frozen=True)
 class World:
-    """`resources` are by type URL and name. `table` is the route table's name, `eds` those of load assignments.
+    """`resources` are by type URL and name, in the order in which a control plane tells them.
 
-    `local` is the cluster that the node belongs to, which is not told to Envoy but known to it.
+    `table` is the route table's name, `eds` those of load assignments. `local` is the cluster that the node belongs
+    to, which is not told to Envoy but known to it.
     """
 
     resources: dict[str, dict[str, bytes]]
@@ -49,10 +50,11 @@ def world_of(case: Case, log: str = "/dev/null", salt: str = "") -> World:
     for each in clusters(case, place):
         told[each["name"]] = encoded(CLUSTER, over_ads(each, eds))
     listener = encoded(LISTENER, listener_of(case, place, name, table["name"], log))
-    resources = {LISTENER: {name: listener}, ROUTES: {table["name"]: encoded(ROUTES, table)}, CLUSTER: told}
+    resources = {CLUSTER: told, ASSIGNMENT: eds, LISTENER: {name: listener}}
+    resources[ROUTES] = {table["name"]: encoded(ROUTES, table)}
     own = local_cluster(case, place)
     local = {LOCAL: encoded(CLUSTER, own)} if own is not None else {}
-    return World({**resources, ASSIGNMENT: eds}, table["name"], frozenset(eds), local)
+    return World(resources, table["name"], frozenset(eds), local)
 
 
 def over_ads(cluster: Json, eds: dict[str, bytes]) -> Json:
