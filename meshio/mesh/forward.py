@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from time import monotonic, time
 from typing import Any, TypeAlias
 
-from meshio.errors import Finish, NoCluster, NoRoute, RequestError
+from meshio.errors import Finish, NoRoute, RequestError
 from meshio.mesh.affinity import asking, hashed
 from meshio.mesh.choice import chosen, compile_number, named_by
 from meshio.mesh.directory import Directories
 from meshio.mesh.facts import told_metadata
+from meshio.mesh.failing import failing, raising, unserved
 from meshio.mesh.manner import PLAIN, Attempt, Manner, Special, confessed, lasting, muted, picky_of, ruled
 from meshio.mesh.special import Others, others
 from meshio.mesh.wildcard import finding, found_first
@@ -369,16 +370,6 @@ def replying(send: Send, finish: Finish | None) -> Send:
     return replied
 
 
-def raising(error: RequestError) -> Send:
-    async def fail(request: Request) -> Response:
-        raise error
-
-    return fail
-
-
-failing = raising(NoRoute("no route"))
-
-
 def begun(send: Send, begin: PrepareRequest | None) -> Send:
     """Change the request on its way out."""
     if begin is None:
@@ -397,13 +388,3 @@ def answered(answer: Callable[[Request], Response]) -> Send:
         return stamped(answer(request), time())
 
     return answering
-
-
-def unserved(cluster: str, status: int) -> Send:
-    async def refuse(request: Request) -> Response:
-        request.record.cluster = cluster
-        error = NoCluster(f"the control plane knows no cluster {cluster!r}")
-        error.status = status
-        raise error
-
-    return refuse
