@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from string import ascii_letters, digits
 from typing import NamedTuple, TypeAlias
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -18,7 +19,8 @@ SAFE = "/%:@!$&'()*+,;=~?-._[]|"
 
 
 # What needs neither a second look nor any encoding: an origin, and a path of safe characters.
-PLAIN = re.compile(r"(https?://[A-Za-z0-9.\-]+(?::[0-9]+)?)(/[A-Za-z0-9/%:@!$&'()*+,;=~?\-._\[\]|]*)")
+PLAIN_ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-]+(?::[0-9]+)?")
+PLAIN_PATH = (SAFE + ascii_letters + digits).encode()
 
 # No control characters, no spaces, nothing that ends an authority.
 AUTHORITY = re.compile(rb"[^\x00-\x20\x7f/?#]+")
@@ -74,9 +76,17 @@ def split_url(url: str, params: ParamTypes | None) -> tuple[Origin, bytes]:
 
 
 def split(url: str) -> tuple[Origin, bytes]:
-    found = PLAIN.fullmatch(url)
-    if found is not None:
-        return parse_origin(found[1]), found[2].encode("ascii")
+    start = url.find("/", len("https://"))
+    origin = ORIGINS[url[:start]] if start > 0 else None
+    if origin is not None and url.isascii():
+        path = url[start:].encode("ascii")
+        if not path.translate(None, PLAIN_PATH):
+            return origin, path
+    return split_odd(url)
+
+
+def split_odd(url: str) -> tuple[Origin, bytes]:
+    """A URL without a path, or one that has to be encoded."""
     start = url.find("/", url.find("://") + 3)
     mark = url.find("?")
     cut = min((at for at in (start, mark) if at > 0), default=len(url))
@@ -84,6 +94,11 @@ def split(url: str) -> tuple[Origin, bytes]:
     if not path.startswith("/"):
         path = "/" + path
     return parse_origin(url[:cut].partition("#")[0]), encode_path(path)
+
+
+def plain_origin(text: str) -> Origin | None:
+    """What comes before a path, if it is no more than scheme, host and port. Raises BadRequest for a bad port."""
+    return parse_origin(text) if PLAIN_ORIGIN.fullmatch(text) else None
 
 
 def encode_query(params: ParamTypes) -> str:
@@ -153,5 +168,5 @@ def encode_method(method: str) -> bytes:
         raise BadRequest(f"not a method: {method!r}") from None
 
 
-METHODS, SPLIT = Short(encode_method), Short(split)
+METHODS, SPLIT, ORIGINS = Short(encode_method), Short(split), Short(plain_origin)
 pair_of = Pairs().__getitem__
