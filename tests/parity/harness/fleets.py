@@ -120,13 +120,24 @@ def retrying(draw: st.DrawFn) -> Json:
 
 @st.composite
 def crowded(draw: st.DrawFn) -> Json:
-    """Requests at once, at a cluster with limits; the upstream takes a while."""
+    """Requests of both priorities at once, at a cluster with limits; the upstream takes a while."""
     counts = st.integers(0, 4)
-    limits = draw(some(max_requests=counts, max_connections=st.just(1), max_pending_requests=counts))
+    waiting = kind("max_pending_requests", counts).map(lambda told: {"max_connections": 1, **told})
+    limits = st.tuples(st.just({}) | waiting, some(max_requests=counts)).map(lambda told: {**told[0], **told[1]})
+    normal, high = draw(limits), {"priority": "HIGH", **draw(limits)}
+    beside = [{"path": "/high"}] * draw(st.integers(0, 4))
     return {
-        "clusters": {"up": {"to": ["up"], "circuit_breakers": {"thresholds": [limits]}}},
+        "clusters": {"up": {"to": ["up"], "circuit_breakers": {"thresholds": draw(st.permutations([normal, high]))}}},
+        "routes": [
+            {"match": {"prefix": "/high"}, "route": {"cluster": "up", "priority": "HIGH"}},
+            {"match": {"prefix": "/"}, "route": {"cluster": "up"}},
+        ],
         "upstreams": {"up": [{"delay": 0.15}]},
-        "requests": ["/", {"repeat": draw(st.integers(1, 6)), "together": True}],  # the first one connects
+        "requests": [  # the first ones connect
+            "/",
+            "/high",
+            {"repeat": draw(st.integers(1, 5)), "together": True, "beside": beside},
+        ],
     }
 
 
