@@ -22,6 +22,7 @@ class ClientWeights:
     period       between two looks at the reports
     penalty      how much errors count: their share of the requests times this is added to the utilization
     metrics      what is the utilization; by default what the application says it is, or else that of the CPU
+    apart        between reports on a stream of their own that the host is asked for; None: they come with responses
     """
 
     blackout: float = 10.0
@@ -30,6 +31,7 @@ class ClientWeights:
     penalty: float = 0.0
     metrics: tuple[str, ...] = ()
     slow_start: SlowStart | None = None
+    apart: float | None = None
 
     def over(self, candidates: tuple[C, ...]) -> Pick[C]:
         """Turns by the weights that the candidates have now; it is built anew when they change."""

@@ -14,6 +14,8 @@ from meshio.client.asking import SILENT, WELL, Finding, Line
 from meshio.errors import ConnectFailed
 from meshio.message import Request
 from meshio.transport.pool import Pools
+from meshio.transport.tls import Security
+from meshio.upstream.endpoint import Address, is_path
 from meshio.upstream.health_check import GrpcProbe, HealthCheck
 from meshio.upstream.host import Host
 from meshio.upstream.upstream import Upstream
@@ -76,10 +78,7 @@ class GrpcAsker:
         if self._channel is None:
             authority = self._line.authority(self._probe.authority)
             security = self._line.target(Request(b"POST", authority.encode(), METHOD.encode(), [])).security
-            host, port = self._line.addresses[0]
-            context = security.context if security is not None else None
-            self._channel = Channel(host, port, codec=Octets(), ssl=context)
-            self._channel._authority = authority  # grpclib has no other way to say it
+            self._channel = channel_to(self._line.addresses[0], authority, security)
         return self._channel
 
     async def rest(self, seconds: float) -> Finding | None:
@@ -91,6 +90,18 @@ class GrpcAsker:
         if channel is not None:
             with suppress(RuntimeError):  # the loop is closing
                 channel.close()
+
+
+def channel_to(address: Address, authority: str, security: Security | None) -> Channel:
+    """For calls of bytes."""
+    host, port = address
+    context = security.context if security is not None else None
+    if is_path(host):
+        channel = Channel(path=host, codec=Octets(), ssl=context)
+    else:
+        channel = Channel(host, port, codec=Octets(), ssl=context)
+    channel._authority = authority  # grpclib has no other way to say it
+    return channel
 
 
 def written(service: str) -> bytes:

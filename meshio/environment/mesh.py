@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from meshio.client.attempt import attempts
+from meshio.client.listening import Listener
 from meshio.client.native import Client, build
 from meshio.client.probe import Prober, first_checks
 from meshio.errors import Closed, ConfigError, NotReady
@@ -57,6 +58,7 @@ class Mesh(Client):
         self._plane = Dataplane(self._sources[0].identity, attempts(self._pools), self._pools, look_up)
         self._resolver = Refresher(self._resolved, look_up)
         self._prober = Prober(self._pools, self._plane.examined)
+        self._listener = Listener(self._pools)
         self._latest: dict[Source, Snapshot] = {}
         self._changed = asyncio.Event()
         self._ready: asyncio.Future[None] | None = None
@@ -186,6 +188,7 @@ class Mesh(Client):
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._resolver.aclose()
         await self._prober.aclose()
+        await self._listener.aclose()
         await self._plane.aclose()
         await self._pools.aclose()
 
@@ -231,6 +234,7 @@ class Mesh(Client):
         self._pools.drain(self._plane.publish(snapshot))
         for name, assignment in found.items():
             self._resolved(name, assignment)
+        self._listener.follow(self.upstreams.values())
         checks = self._prober.follow(self.upstreams.values())
         if self._ready is not None and not self._ready.done():
             await first_checks(checks, WARM)
@@ -241,4 +245,5 @@ class Mesh(Client):
 
     def _resolved(self, name: str, assignment: LoadAssignment) -> None:
         self._pools.drain(self._plane.resolved(name, assignment))
+        self._listener.follow(self.upstreams.values())
         self._prober.follow(self.upstreams.values())

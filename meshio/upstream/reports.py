@@ -4,7 +4,7 @@ from collections.abc import Collection
 from statistics import median
 
 from meshio.balancing.client_weights import ClientWeights, client_weights_of
-from meshio.balancing.load_report import report_in
+from meshio.balancing.load_report import LoadReport, report_in
 from meshio.balancing.policy import Policy
 from meshio.message import Headers
 from meshio.upstream.host import Host
@@ -50,7 +50,11 @@ class Reports:
     def take(self, host: Host, headers: Headers, now: float) -> bool:
         """What came with a response of the host; True when there was a report in it that says enough."""
         report = report_in(headers)
-        weight = self.settings.weight(report) if report is not None else None
+        return report is not None and self.hear(host, report, now)
+
+    def hear(self, host: Host, report: LoadReport, now: float) -> bool:
+        """What a host says of itself; True when that says enough."""
+        weight = self.settings.weight(report)
         if weight is None:
             return False
         rating = self._ratings.get(host)

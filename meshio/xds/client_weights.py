@@ -27,4 +27,13 @@ def client_weights_of(place: Place, config: ClientSideWeightedRoundRobin) -> Pol
         penalty,
         tuple(config.metric_names_for_computing_utilization),
         slow_start_of(place.at("slow_start_config"), config.slow_start_config),
+        apart_of(place, config),
     )
+
+
+def apart_of(place: Place, config: ClientSideWeightedRoundRobin) -> float | None:
+    """Seconds between reports on streams of their own; None where they come with responses."""
+    period = seconds(place.at("oob_reporting_period"), config.oob_reporting_period)
+    if not config.enable_oob_load_report:
+        return None
+    return period or 10.0  # Envoy takes none for its default, too

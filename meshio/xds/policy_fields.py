@@ -35,7 +35,7 @@ from meshio.xds.proto.envoy.extensions.load_balancing_policies.ring_hash.v3 impo
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.round_robin.v3 import RoundRobin
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.subset.v3 import Subset, SubsetLbSubsetSelector
 from meshio.xds.proto.envoy.extensions.load_balancing_policies.wrr_locality.v3 import WrrLocality
-from meshio.xds.rule import Rules, ignored, only, read
+from meshio.xds.rule import Rules, read
 
 SUBSETS = (
     *("fallback_policy", "default_subset", "subset_selectors", "locality_weight_aware", "scale_locality_weight"),
@@ -65,8 +65,7 @@ POLICY_FIELDS: dict[type[Message], Rules] = {
     ClientSideWeightedRoundRobin: {
         **read("blackout_period", "weight_expiration_period", "weight_update_period", "error_utilization_penalty"),
         **read("metric_names_for_computing_utilization", "slow_start_config"),
-        **only((False,), "reports come with responses, not on streams of their own", "enable_oob_load_report"),
-        **ignored("of reports on streams of their own, which are rejected", "oob_reporting_period"),
+        **read("enable_oob_load_report", "oob_reporting_period"),
     },
     ClusterProvided: {},
     OverrideHost: read("override_host_sources", "fallback_policy"),

@@ -335,11 +335,7 @@ REFUSED = {
     "a period in the past": (extended(Reporting(weight_update_period=PAST)), "weight_update_period", ""),
     "a blackout in the past": (extended(Reporting(blackout_period=PAST)), "blackout_period", ""),
     "an expiration in the past": (extended(Reporting(weight_expiration_period=PAST)), "weight_expiration_period", ""),
-    "reports on a stream of their own": (
-        extended(Reporting(enable_oob_load_report=True)),
-        "enable_oob_load_report",
-        "streams",
-    ),
+    "reports in the past": (extended(Reporting(oob_reporting_period=PAST)), "oob_reporting_period", ""),
     "subsets without a policy": (extended(SubsetMessage()), "subset_lb_policy", "required"),
     "weights beyond what a ring can hold": (
         cluster(type=Type.STATIC, lb_policy=Lb.RING_HASH, load_assignment=heavy(endpoints("1.1.1.1", "1.1.1.2"))),

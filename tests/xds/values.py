@@ -532,7 +532,14 @@ POLICY = st.one_of(
     st.builds(Maglev, st.sampled_from([7, 65537]), CONSISTENCY),
 )
 POLICY = POLICY | st.builds(
-    ClientWeights, SECONDS, SECONDS, SECONDS, st.integers(0, 9).map(float), several(WORD, 2), SLOW_START
+    ClientWeights,
+    SECONDS,
+    SECONDS,
+    SECONDS,
+    st.integers(0, 9).map(float),
+    several(WORD, 2),
+    SLOW_START,
+    st.none() | st.sampled_from([0.25, 10.0, 3600.0]),
 )
 SELECTOR = st.one_of(
     st.builds(Selector, st.just(("a", "b")), st.sampled_from(["", "none", "any", "default"]), st.just(()), FLAG),

@@ -148,6 +148,8 @@ def encode_client_weights(policy: ClientWeights) -> ClientSideWeightedRoundRobin
         error_utilization_penalty=policy.penalty,
         metric_names_for_computing_utilization=list(policy.metrics),
         slow_start_config=encode_slow_start(policy.slow_start),
+        enable_oob_load_report=True if policy.apart is not None else None,
+        oob_reporting_period=seconds(policy.apart) if policy.apart is not None else None,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import meshio.client.hearing  # noqa: F401  (what is loaded when it is needed has to be told the time, too)
 from meshio.testing.clock import LeapingLoop
 
 T = TypeVar("T")

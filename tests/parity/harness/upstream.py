@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.case import Case, pairs
+from harness.orca import PREFACE, tell
 from harness.shorthand import Place, scripts, zone
 from tests.nameserver import naming
 
@@ -35,6 +36,10 @@ def is_health(told: Any) -> bool:
     return isinstance(told, dict) and "health" in told
 
 
+def is_load(told: Any) -> bool:
+    return isinstance(told, dict) and "load" in told
+
+
 @dataclass
 class Seen:
     """One request as an upstream got it, and when: seconds of the loop's clock, or of Envoy's."""
@@ -55,6 +60,7 @@ class Upstream:
     name: str
     script: list[Any]
     health: list[Any]
+    load: Any
     seen: list[Seen]
     served: int = 0
     checked: int = 0
@@ -76,6 +82,9 @@ class Upstream:
     async def exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """One request and its reply; tells whether the connection goes on."""
         raw = await read_message(reader)
+        if raw == PREFACE:
+            await tell(self.load, reader, writer)
+            return False
         if CHECKER in raw.lower():
             return await self.check(raw, reader, writer)
         self.seen.append(Seen(self.name, raw, asyncio.get_running_loop().time()))
@@ -179,14 +188,15 @@ async def serving(case: Case) -> AsyncIterator[list[Seen]]:
         if "dns" in case.told:
             await stack.enter_async_context(naming(zone(case.told["dns"], place), place.names_at))
         for name, whole in scripts(case).items():
-            script = [each for each in whole if not is_health(each)] or ["ok"]
+            script = [each for each in whole if not is_health(each) and not is_load(each)] or ["ok"]
+            load = next((each["load"] for each in whole if is_load(each)), None)
             health = next((each["health"] for each in whole if is_health(each)), [])
             if script == ["refuse"]:
                 continue
             if script == ["deaf"]:
                 stack.enter_context(deaf(place.at(name)))
                 continue
-            await stack.enter_async_context(listening(Upstream(name, script, health, seen), place.at(name)))
+            await stack.enter_async_context(listening(Upstream(name, script, health, load, seen), place.at(name)))
         yield seen
 
 
