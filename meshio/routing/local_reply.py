@@ -78,7 +78,7 @@ def answer(request: Request, status: int, body: bytes = b"", shape: Shape = PLAI
         reword(request, response)
         body, response.body = response.body.data, Body()
     if is_grpc(request):
-        as_grpc(response, body, shape.grpc_status)
+        as_grpc(response, body, shape.grpc_status, request.method)
     else:
         as_text(response, body, request.method)
     return response
@@ -99,15 +99,15 @@ def as_text(response: Response, body: bytes, method: bytes) -> None:
         response.body = Body(body)
 
 
-def as_grpc(response: Response, body: bytes, status: int | None) -> None:
+def as_grpc(response: Response, body: bytes, status: int | None, method: bytes) -> None:
     """`status` is the gRPC status, None for the one that goes with the HTTP status."""
     headers = without(response.headers, b"content-length", b"content-type")
     headers.append((b"content-type", GRPC))
     known = GRPC_STATUS.get(response.status, UNKNOWN) if status is None else status
     headers.append((b"grpc-status", b"%d" % known))
-    if body:
-        headers.append((b"grpc-message", percent_encoded(body)))
-    headers.append((b"content-length", b"0"))
+    if method != b"HEAD":
+        headers += [(b"grpc-message", percent_encoded(body))] if body else []
+        headers.append((b"content-length", b"0"))
     response.status, response.headers = 200, headers
 
 

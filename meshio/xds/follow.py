@@ -69,8 +69,8 @@ def with_predicate(place: Place, follow: Follow, predicate: TypedExtensionConfig
         config = open_message(place.at("typed_config"), AllowListedRoutesConfig, predicate.typed_config.value)
         names = frozenset(config.allowed_route_names)
         return replace(follow, listed=names if follow.listed is None else follow.listed & names)
-    if kind == FRESH:
-        return replace(follow, fresh=True)
+    if kind == FRESH:  # in Envoy a second one finds the first one's note, and lets nothing pass
+        return replace(follow, fresh=True, most=0 if follow.fresh else follow.most)
     if kind == SAFE:
         return replace(follow, safe=True)
     raise place.rejected(f"{kind or 'a predicate without a type'} is not supported", "typed_config")

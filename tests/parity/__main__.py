@@ -7,6 +7,7 @@ TOPIC          only these, and no made-up cases unless one of their areas is nam
 --record       keep Envoy's answers of cases that are new or have changed (with --again: of all)
 --seed N       make up the same cases as the run that printed this number
 --share X      make up X times as many as usual
+--keep         keep the numbers of a whole run for docs/parity.md
 """
 
 import argparse
@@ -15,11 +16,13 @@ import logging
 import random
 import sys
 import time
+from collections.abc import Callable
 
 from harness import recorded
+from harness.areas import AREAS
 from harness.case import Case, load, topics
 from harness.envoy import version
-from harness.generated import PLANS, Tally, explore
+from harness.generated import Tally, make_up, whole
 from harness.live import Bench, Verdict, keep
 from harness.tally import keep_last_run, table
 from rich.console import Console
@@ -31,18 +34,19 @@ def main() -> int:
     words = parsed()
     logging.getLogger("meshio").setLevel(logging.CRITICAL)  # refusals are outcomes here
     began = time.monotonic()
-    wanted = words.topics or [*topics(), *PLANS]
-    cases = {topic: load(topic) for topic in wanted if topic not in PLANS}
+    wanted = words.topics or [*topics(), *AREAS]
+    cases = {topic: load(topic) for topic in wanted if topic not in AREAS}
     verdicts = run_fixed(chosen(cases, words))
     if words.record:
         for topic, all_of in cases.items():
             keep([each for each in verdicts if each.case.topic == topic], all_of, version())
-    tallies = [made_up(area, words) for area in wanted if area in PLANS and not (words.case or words.record)]
+    areas = [area for area in wanted if area in AREAS and not (words.case or words.record)]
+    tallies = make_up(areas, words.seed, words.share, told_of(areas, words.share))
     seconds = time.monotonic() - began
     out.print(table(verdicts, tallies, f"meshio and Envoy {version()}, {seconds:.0f} s, seed {words.seed}"))
     unexplained = any(each.kind == "unexplained" for each in verdicts) or any(each.found for each in tallies)
     if words.keep and not unexplained:
-        keep_last_run(verdicts, tallies, version(), words.seed)
+        keep_last_run(verdicts, tallies, version(), words.seed, seconds)
     return int(unexplained)
 
 
@@ -56,16 +60,39 @@ def chosen(cases: dict[str, list[Case]], words: argparse.Namespace) -> list[Case
 
 
 def run_fixed(cases: list[Case]) -> list[Verdict]:
-    bench = Bench(told=tell)
+    progress = Progress("fixed", len(cases))
+
+    def told(verdict: Verdict) -> None:
+        tell(verdict)
+        progress.add(1)
+
+    bench = Bench(told=told)
     asyncio.run(bench.run(cases))
     return bench.verdicts
 
 
-def made_up(area: str, words: argparse.Namespace) -> Tally:
-    tally = explore(area, words.seed, words.share)
-    if tally.found:
-        out.print(*tally.found, sep="\n", soft_wrap=True, markup=False)
-    return tally
+class Progress:
+    """A line for each tenth that is done."""
+
+    def __init__(self, what: str, whole: int) -> None:
+        self._what, self._whole, self._done, self._tenths = what, whole, 0, 0
+        self._began = time.monotonic()
+
+    def add(self, number: int) -> None:
+        self._done += number
+        if (tenths := 10 * self._done // max(1, self._whole)) > self._tenths:
+            self._tenths = tenths
+            out.print(f"{self._what}: {self._done} of {self._whole}, {time.monotonic() - self._began:.0f} s")
+
+
+def told_of(areas: list[str], share: float) -> Callable[[Tally], None]:
+    progress = Progress("made up", whole(areas, share))
+
+    def told(part: Tally) -> None:
+        out.print(*part.found, sep="\n", end="\n" if part.found else "", soft_wrap=True, markup=False)
+        progress.add(part.configs)
+
+    return told
 
 
 def tell(verdict: Verdict) -> None:
@@ -82,7 +109,10 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--keep", action="store_true")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), metavar="N")
     parser.add_argument("--share", type=float, default=1.0, metavar="X")
-    return parser.parse_args()
+    words = parser.parse_args()
+    if words.keep and (words.topics or words.case or words.record or words.share < 1):
+        parser.error("--keep is for a whole run")
+    return words
 
 
 if __name__ == "__main__":

@@ -28,8 +28,9 @@ ARGUMENTS = ("--concurrency", "1", "--use-dynamic-base-id", "-l", "warn", "--fil
 class Envoy:
     """One process, one case at a time."""
 
-    def __init__(self, plane: Plane, log: Path) -> None:
+    def __init__(self, plane: Plane, log: Path, process: asyncio.subprocess.Process) -> None:
         self.plane = plane
+        self.process = process
         self._log = log
         self._lines = log.open()
         self._worlds = 0
@@ -200,11 +201,13 @@ async def running(folder: Path, case: Case | None = None) -> AsyncIterator[Envoy
         try:
             stream = await asyncio.wait_for(control.accept(), PATIENCE)
             async with Plane(stream) as plane:
-                envoy = Envoy(plane, log)
+                await asyncio.wait_for(plane.begin(), PATIENCE)
+                envoy = Envoy(plane, log, process)
                 yield envoy
                 envoy.close()
         except TimeoutError as error:
             raise RuntimeError((folder / "envoy.log").read_text()[-3000:]) from error
         finally:
-            process.terminate()
+            with suppress(ProcessLookupError):
+                process.terminate()
             await process.wait()

@@ -57,6 +57,11 @@ class Plane:
         told.cancel()
         return taken
 
+    async def begin(self) -> None:
+        """Envoy asks for listeners once it has taken clusters, if only none."""
+        await self._tell(CLUSTER)
+        await self._when_asked(LISTENER, frozenset())
+
     async def clear(self) -> None:
         """Take everything back."""
         self._world = NOTHING

@@ -26,8 +26,8 @@ def row(verdicts: list[Verdict]) -> list[int]:
 
 
 def made_up(tally: Tally) -> list[int]:
-    found = bool(tally.found)
-    return [tally.configs, tally.requests, tally.configs - found, 0, int(found)]
+    agreed = tally.configs - tally.disagreements - tally.crashed
+    return [tally.configs, tally.requests, agreed, tally.crashed, tally.disagreements]
 
 
 def table(verdicts: list[Verdict], tallies: Iterable[Tally], title: str) -> Table:
@@ -43,12 +43,13 @@ def table(verdicts: list[Verdict], tallies: Iterable[Tally], title: str) -> Tabl
     return shown
 
 
-def keep_last_run(verdicts: list[Verdict], tallies: Iterable[Tally], envoy: str, number: int) -> None:
+def keep_last_run(verdicts: list[Verdict], tallies: Iterable[Tally], envoy: str, number: int, seconds: float) -> None:
     """For the documentation."""
     names = ("cases", "requests", *KINDS)
     told = {
         "envoy": envoy,
         "seed": number,
+        "seconds": round(seconds),
         "fixed": dict(zip(names, row(verdicts), strict=True)),
         "made up": {each.area: dict(zip(names, made_up(each), strict=True)) for each in tallies},
     }

@@ -4,8 +4,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from harness.areas.words import Told, kind, merged, one_of, pick, several, some
 from harness.case import Json
-from harness.strategies import Told, kind, merged, one_of, pick, several, some
 
 # ---- who is picked, by hash --------------------------------------------------------------------------------------
 
