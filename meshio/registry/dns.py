@@ -65,6 +65,7 @@ class Resolution:
         self.answers: dict[str, tuple[str, ...]] = {}
         self.follow: Callable[[str, LoadAssignment], None] | None = None
         self._look_up = look_up
+        self._reasons: dict[str, str] = {}  # why a name has no address: told once
         names = dict.fromkeys(each for each in names_of(self.settings.assignment) if needs_look_up(each))
         self._unanswered = set(names)
         self._answered = asyncio.Event()
@@ -97,8 +98,9 @@ class Resolution:
 
     def _take(self, name: str, answer: Answer) -> None:
         """A failure changes nothing, nor does an answer without addresses for a cluster that is one host."""
-        if not answer.addresses:
+        if not answer.addresses and self._reasons.get(name) != answer.reason:
             log.warning("cluster %s: cannot resolve %r: %s", self.cluster.name, name, answer.reason)
+        self._reasons[name] = answer.reason
         told = not answer.failed and (answer.addresses or self.settings.strict)
         if told:
             self.answers[name] = tuple(address for address, _ in answer.addresses)
