@@ -8,6 +8,8 @@ from typing import Literal, TypeAlias
 from meshio.access.term import AnyOf, Term
 from meshio.errors import Denied
 from meshio.matching import Test
+from meshio.matching.inputs import placed
+from meshio.matching.tree import Tree
 from meshio.message import Layer, Request, Response, Send
 from meshio.resilience.site import Site
 
@@ -40,10 +42,25 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of a request, and the name of what says so."""
+
+    name: str
+    action: Action
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A tree of questions that ends in verdicts. What it does not decide about may not pass."""
+
+    tree: Tree[Verdict]
+
+
+@dataclass(frozen=True, slots=True)
 class Access:
     """The filter. None: no rules, everything may pass."""
 
-    rules: Rules | None = None
+    rules: Rules | Decision | None = None
     address: str = "127.0.0.1"
 
     def settled(self, levels: Sequence[Layer], site: Site) -> Layer:
@@ -55,6 +72,8 @@ class Access:
     def around(self, send: Send) -> Send:
         """Raises Denied."""
         rules = self.rules
+        if isinstance(rules, Decision):
+            return decided(send, placed(rules.tree, self.address))
         if rules is None or rules.action == "log":
             return send
         allow = rules.action == "allow"
@@ -68,3 +87,16 @@ class Access:
             return await send(request)
 
         return guarded
+
+
+def decided(send: Send, tree: Tree[Verdict]) -> Send:
+    """Raises Denied for what the tree denies, and for what it says nothing about."""
+    find = tree.find(lambda verdict: (SPACE.sub("_", verdict.name), verdict.action))
+
+    async def guarded(request: Request) -> Response:
+        name, action = find(request) or ("none", "deny")
+        if action == "deny":
+            raise Denied(name)
+        return await send(request)
+
+    return guarded

@@ -7,67 +7,18 @@ met: the next one has its turn, and at last `otherwise`. Envoy: source/common/ma
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
-from typing import Generic, Protocol, TypeAlias, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 from xxhash import xxh64_intdigest
 
-from meshio.matching.header import JOINED, joined
+from meshio.matching.inputs import Input
 from meshio.matching.matcher import Matcher, Test
-from meshio.matching.text import Text, TextTest, words
-from meshio.message import PSEUDO_HEADERS, Request
+from meshio.matching.text import Text, TextTest
+from meshio.message import Request
 
 A = TypeVar("A")
 B = TypeVar("B")
-Read: TypeAlias = Callable[[Request], bytes | None]
 Find: TypeAlias = Callable[[Request], B | None]
-
-
-class Input(Protocol):
-    """Some text of the request, or None where it has none."""
-
-    def read(self) -> Read: ...
-
-
-@dataclass(frozen=True, slots=True)
-class HeaderInput:
-    """The values of a header, joined by commas."""
-
-    name: bytes
-
-    def read(self) -> Read:
-        name = self.name
-        if name in PSEUDO_HEADERS:
-            return PSEUDO_HEADERS[name]
-        if name in JOINED:
-            return lambda request: joined(request, name)
-
-        def read(request: Request) -> bytes | None:
-            values = [value for key, value in request.headers if key == name]
-            return b",".join(values) if values else None
-
-        return read
-
-    def __str__(self) -> str:
-        return f"header {words(self.name)}"
-
-
-@dataclass(frozen=True, slots=True)
-class StateInput:
-    """A filter state object."""
-
-    key: str
-
-    def read(self) -> Read:
-        key = self.key
-
-        def read(request: Request) -> bytes | None:
-            state = request.notes.filter_state.get(key) if request.notes is not None else None
-            return state.encode() if state is not None else None
-
-        return read
-
-    def __str__(self) -> str:
-        return f"filter state {self.key}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,10 +159,7 @@ class InTurn(Generic[A]):
         return find
 
     def leaves(self) -> Iterator[A]:
-        for _, tree in self.branches:
-            yield from tree.leaves()
-        if self.otherwise is not None:
-            yield from self.otherwise.leaves()
+        yield from ends(self.branches, self.otherwise)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,14 +183,19 @@ class ByValue(Generic[A]):
         return find
 
     def leaves(self) -> Iterator[A]:
-        for _, tree in self.branches:
-            yield from tree.leaves()
-        if self.otherwise is not None:
-            yield from self.otherwise.leaves()
+        yield from ends(self.branches, self.otherwise)
 
 
 Tree: TypeAlias = Leaf[A] | InTurn[A] | ByValue[A]
 Within: TypeAlias = Callable[[bytes, Request], B | None]
+
+
+def ends(branches: "tuple[tuple[object, Tree[A]], ...]", otherwise: "Tree[A] | None") -> Iterator[A]:
+    """All that branches lead to."""
+    for _, tree in branches:
+        yield from tree.leaves()
+    if otherwise is not None:
+        yield from otherwise.leaves()
 
 
 def end(otherwise: "Tree[A] | None", bind: Callable[[A], B]) -> Find[B]:

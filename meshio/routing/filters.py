@@ -6,9 +6,9 @@ filter to say (`Settling`), and for most it is what the most specific level says
 `resolveMostSpecificPerFilterConfig`, measured on 1.40.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from meshio.message import Layer
 from meshio.resilience.site import Settling, Site
@@ -37,6 +37,16 @@ class Override:
     disabled: bool = False
 
 
+@runtime_checkable
+class Wrapping(Protocol):
+    """A filter that holds another one, which route tables may speak of under the same name."""
+
+    inner: Layer
+
+    def settled(self, levels: Sequence[Layer], site: Site) -> Layer:
+        """As `Settling`, with levels about either of the two."""
+
+
 Overrides: TypeAlias = tuple[Override, ...]
 Layers: TypeAlias = tuple[Layer, ...]
 
@@ -57,7 +67,7 @@ def found(filters: Iterable[Filter], said: list[Override], site: Site) -> Iterat
 
 def settled(layer: Layer, levels: list[Layer], site: Site) -> Layer:
     """What is meant for another kind of filter under the same name counts for nothing, as in Envoy."""
-    own = [level for level in levels if type(level) is type(layer)]
+    own = levels if isinstance(layer, Wrapping) else [level for level in levels if type(level) is type(layer)]
     if isinstance(layer, Settling):
         return layer.settled(own, site)
     return own[0] if own else layer

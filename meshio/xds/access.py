@@ -1,6 +1,6 @@
 """The RBAC filter -> `Access`. A condition that is not supported refuses the whole: left out, it would open a door."""
 
-from meshio.access.rules import Access, Action, Policy, Rules
+from meshio.access.rules import Access, Action, Decision, Policy, Rules, Verdict
 from meshio.access.term import (
     All,
     AnyOf,
@@ -17,9 +17,11 @@ from meshio.access.term import (
 )
 from meshio.xds.cidr import cidr
 from meshio.xds.extension import open_message
+from meshio.xds.inputs import CONNECTION
 from meshio.xds.matching import header_matcher, text
 from meshio.xds.notes import filter_state_matcher, metadata_matcher
 from meshio.xds.place import Place
+from meshio.xds.proto.envoy.config.rbac.v3 import Action as ActionMessage
 from meshio.xds.proto.envoy.config.rbac.v3 import MetadataSource, Permission, Principal, RbacAction, SourcedMetadata
 from meshio.xds.proto.envoy.config.rbac.v3 import Policy as PolicyMessage
 from meshio.xds.proto.envoy.config.rbac.v3 import Rbac as RulesMessage
@@ -27,8 +29,10 @@ from meshio.xds.proto.envoy.extensions.filters.http.rbac.v3 import Rbac, RbacPer
 from meshio.xds.proto.envoy.type.matcher.v3 import PathMatcher
 from meshio.xds.proto.envoy.type.v3 import Int32Range
 from meshio.xds.template import path_template
+from meshio.xds.tree import Grammar, translate_tree
 
 ACTIONS: dict[int, Action] = {RbacAction.ALLOW: "allow", RbacAction.DENY: "deny", RbacAction.LOG: "log"}
+ACTION = "envoy.config.rbac.v3.Action"
 LAST_PORT = 65536  # Envoy's bound of a range, which it does not include
 
 
@@ -44,13 +48,35 @@ def translate_override(place: Place, raw: bytes) -> Access:
 
 
 def access(place: Place, config: Rbac) -> Access:
-    return Access(rules(place.at("rules"), config.rules) if config.rules is not None else None)
+    """A tree goes before rules, as in Envoy."""
+    said = rules(place.at("rules"), config.rules) if config.rules is not None else None
+    if config.matcher is None:
+        return Access(said)
+    return Access(Decision(translate_tree(place.at("matcher"), config.matcher, GRAMMAR)))
+
+
+def verdict(place: Place, kind: str, raw: bytes) -> Verdict:
+    """Where a tree ends."""
+    if kind != ACTION:
+        raise place.rejected(f"{kind or 'an action without a type'} is not supported")
+    message = open_message(place, ActionMessage, raw)
+    if not message.name:
+        raise place.rejected("is required", "name")
+    return Verdict(message.name, action_of(place, message.action))
+
+
+GRAMMAR = Grammar(verdict, CONNECTION, notes=True)
+
+
+def action_of(place: Place, value: int) -> Action:
+    action = ACTIONS.get(value)
+    if action is None:
+        raise place.rejected(f"{int(value)} is unknown", "action")
+    return action
 
 
 def rules(place: Place, message: RulesMessage) -> Rules:
-    action = ACTIONS.get(message.action)
-    if action is None:
-        raise place.rejected(f"{int(message.action)} is unknown", "action")
+    action = action_of(place, message.action)
     named = sorted(message.policies.items())
     return Rules(action, tuple(policy(place.at("policies", name), name, each) for name, each in named))
 
@@ -75,27 +101,34 @@ def permission(place: Place, message: Permission) -> Term:
         return AnyOf(permissions(place.at("or_rules"), message.or_rules.rules))
     if message.not_rule is not None:
         return Not(permission(place.at("not_rule"), message.not_rule))
-    if message.any is not None:
-        return anything(place, message.any)
-    if message.header is not None:
-        return Asked(header_matcher(place.at("header"), message.header))
-    if message.url_path is not None:
-        return url_path(place.at("url_path"), message.url_path)
     if (port := message.destination_port) is not None:
         if port >= LAST_PORT:
             raise place.rejected(f"{port} is not a port", "destination_port")
         return Port(range(port, port + 1))
     if message.destination_port_range is not None:
         return port_range(place.at("destination_port_range"), message.destination_port_range)
-    if message.metadata is not None:
-        return Asked(metadata_matcher(place.at("metadata"), message.metadata))
-    if message.sourced_metadata is not None:
-        return sourced(place.at("sourced_metadata"), message.sourced_metadata)
     if message.requested_server_name is not None:
         return ServerName(text(place.at("requested_server_name"), message.requested_server_name))
     if message.uri_template is not None:
         return Asked(path_template(place.at("uri_template"), message.uri_template))
+    if (both := shared(place, message)) is not None:
+        return both
     raise place.rejected("says no permission")
+
+
+def shared(place: Place, message: Permission | Principal) -> Term | None:
+    """What may be asked on either side."""
+    if message.any is not None:
+        return anything(place, message.any)
+    if message.header is not None:
+        return Asked(header_matcher(place.at("header"), message.header))
+    if message.url_path is not None:
+        return url_path(place.at("url_path"), message.url_path)
+    if message.metadata is not None:
+        return Asked(metadata_matcher(place.at("metadata"), message.metadata))
+    if message.sourced_metadata is not None:
+        return sourced(place.at("sourced_metadata"), message.sourced_metadata)
+    return None
 
 
 def permissions(place: Place, messages: list[Permission]) -> tuple[Term, ...]:
@@ -112,8 +145,6 @@ def principal(place: Place, message: Principal) -> Term:
         return AnyOf(principals(place.at("or_ids"), message.or_ids.ids))
     if message.not_id is not None:
         return Not(principal(place.at("not_id"), message.not_id))
-    if message.any is not None:
-        return anything(place, message.any)
     if message.authenticated is not None:
         return Authenticated()
     if message.source_ip is not None:
@@ -122,16 +153,10 @@ def principal(place: Place, message: Principal) -> Term:
         return Direct(cidr(place.at("direct_remote_ip"), message.direct_remote_ip))
     if message.remote_ip is not None:
         return Remote(cidr(place.at("remote_ip"), message.remote_ip))
-    if message.header is not None:
-        return Asked(header_matcher(place.at("header"), message.header))
-    if message.url_path is not None:
-        return url_path(place.at("url_path"), message.url_path)
-    if message.metadata is not None:
-        return Asked(metadata_matcher(place.at("metadata"), message.metadata))
-    if message.sourced_metadata is not None:
-        return sourced(place.at("sourced_metadata"), message.sourced_metadata)
     if message.filter_state is not None:
         return Asked(filter_state_matcher(place.at("filter_state"), message.filter_state))
+    if (both := shared(place, message)) is not None:
+        return both
     raise place.rejected("says no principal")
 
 

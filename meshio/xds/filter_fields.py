@@ -13,6 +13,7 @@ from meshio.xds.proto.envoy.config.core.v3 import (
     RuntimePercent,
     RuntimeUInt32,
 )
+from meshio.xds.proto.envoy.config.rbac.v3 import Action as RbacMatcherAction
 from meshio.xds.proto.envoy.config.rbac.v3 import (
     Permission,
     PermissionSet,
@@ -37,6 +38,7 @@ from meshio.xds.proto.envoy.config.route.v3 import (
     RateLimitActionRequestHeaders,
     RateLimitHitsAddend,
 )
+from meshio.xds.proto.envoy.extensions.common.matching.v3 import ExtensionWithMatcher, ExtensionWithMatcherPerRoute
 from meshio.xds.proto.envoy.extensions.common.ratelimit.v3 import LocalRateLimitDescriptor, RateLimitDescriptorEntry
 from meshio.xds.proto.envoy.extensions.filters.common.fault.v3 import (
     FaultDelay,
@@ -101,12 +103,17 @@ FILTER_FIELDS: dict[type[Message], Rules] = {
     RuntimePercent: {**read("default_value"), **ignored(NO_RUNTIME, "runtime_key")},
     RuntimeUInt32: {**read("default_value"), **ignored(NO_RUNTIME, "runtime_key")},
     Rbac: {
-        **read("rules"),
+        **read("rules", "matcher"),
         **ignored(STATISTICS, "rules_stat_prefix", "shadow_rules_stat_prefix", "track_per_rule_stats"),
         **ignored("counts only: rules in shadow refuse nothing", "shadow_rules", "shadow_matcher"),
-        **rejected("access rules as a matcher tree", "matcher"),
     },
     RbacPerRoute: read("rbac"),
+    RbacMatcherAction: read("name", "action"),
+    ExtensionWithMatcher: {
+        **read("xds_matcher", "extension_config"),
+        **rejected("Envoy takes xds_matcher in its place", "matcher"),
+    },
+    ExtensionWithMatcherPerRoute: read("xds_matcher"),
     RbacRules: {**read("action", "policies"), **rejected("audit logs are not written", "audit_logging_options")},
     Policy: {
         **read("permissions", "principals"),

@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 from meshio.message import Layer
 from meshio.routing.filters import Filter, Override, Overrides
-from meshio.xds import access, admission, alteration, buffering, dynamic_forward, rate_limit
+from meshio.xds import access, admission, alteration, buffering, conditional, dynamic_forward, rate_limit
 from meshio.xds.cors import translate_cors, translate_policy
 from meshio.xds.extension import TYPED_STRUCTS, open_message, type_of
 from meshio.xds.fault import translate_fault
 from meshio.xds.place import Place
+from meshio.xds.proto.envoy.config.core.v3 import TypedExtensionConfig
 from meshio.xds.proto.envoy.config.route.v3 import FilterConfig
 from meshio.xds.proto.envoy.extensions.filters.http.router.v3 import Router
 from meshio.xds.proto.envoy.extensions.filters.network.http_connection_manager.v3 import HttpFilter
@@ -64,8 +65,7 @@ FILTERS: dict[str, Known] = {
 """HTTP filters by the name of their config message."""
 
 REFUSED: dict[str, str] = {
-    "envoy.extensions.common.matching.v3.ExtensionWithMatcher": "filters under a condition are not supported",
-    "envoy.extensions.filters.http.composite.v3.Composite": "filters under a condition are not supported",
+    "envoy.extensions.filters.http.composite.v3.Composite": "filters that a condition chooses are not supported",
 }
 """HTTP filters that are refused, optional or not, and why."""
 
@@ -78,6 +78,7 @@ OVERRIDES: dict[str, Known] = {
     "envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute": Known(alteration.translate_override),
     f"{NAMED}.PerRouteConfig": Known(dynamic_forward.translate_override),
     f"{SESSION}PerRoute": Known(translate_route_session),
+    f"{conditional.KIND}PerRoute": Known(conditional.translate_override),
 }
 """What `typed_per_filter_config` may hold."""
 
@@ -93,6 +94,10 @@ def translate_filter(place: Place, each: HttpFilter) -> Filter:
         raise place.rejected("has no name", "name")
     kind = type_of(place.at("typed_config"), each.typed_config)
     known = FILTERS.get(kind)
+    if kind == conditional.KIND and each.typed_config is not None:
+        here = place.at("typed_config")
+        layer = conditional.translate_conditional(here, plain(here, each.typed_config), inner_layer)
+        return Filter(each.name, layer, each.disabled)
     if known is None:
         if kind in REFUSED:
             raise place.rejected(f"filter {each.name!r}: {REFUSED[kind]}")
@@ -103,6 +108,11 @@ def translate_filter(place: Place, each: HttpFilter) -> Filter:
         return Filter(each.name, disabled=each.disabled)
     layer = known.translate(place.at("typed_config"), plain(place.at("typed_config"), each.typed_config))
     return Filter(each.name, layer, each.disabled)
+
+
+def inner_layer(place: Place, config: TypedExtensionConfig) -> Layer | None:
+    """The filter that a condition is put in front of; None for one without effect."""
+    return translate_filter(place, HttpFilter(config.name, config.typed_config)).layer
 
 
 def plain(place: Place, config: Any) -> bytes:

@@ -2,8 +2,13 @@
 
 from betterproto2 import Message
 
-from meshio.xds.proto.envoy.extensions.matching.common_inputs.network.v3 import FilterStateInput
+from meshio.xds.proto.envoy.extensions.matching.common_inputs.network.v3 import (
+    DynamicMetadataInput,
+    DynamicMetadataInputPathSegment,
+    FilterStateInput,
+)
 from meshio.xds.proto.envoy.extensions.matching.input_matchers.ip.v3 import Ip
+from meshio.xds.proto.envoy.extensions.matching.input_matchers.metadata.v3 import Metadata as MetadataInputMatcher
 from meshio.xds.proto.envoy.extensions.matching.input_matchers.runtime_fraction.v3 import RuntimeFraction
 from meshio.xds.proto.envoy.extensions.path.match.uri_template.v3 import UriTemplateMatchConfig
 from meshio.xds.proto.envoy.extensions.path.rewrite.uri_template.v3 import UriTemplateRewriteConfig
@@ -12,6 +17,7 @@ from meshio.xds.proto.envoy.type.matcher.v3 import (
     DoubleMatcher,
     FilterStateMatcher,
     HttpRequestHeaderMatchInput,
+    HttpRequestQueryParamMatchInput,
     ListMatcher,
     MetadataMatcher,
     MetadataMatcherPathSegment,
@@ -47,10 +53,14 @@ MATCHER_FIELDS: dict[type[Message], Rules] = {
     CidrRange: read("address_prefix", "prefix_len"),
     DoubleMatcher: read("range", "exact"),
     DoubleRange: read("start", "end"),
+    DynamicMetadataInput: read("filter", "path"),
+    DynamicMetadataInputPathSegment: read("key"),
     FilterStateInput: read("key"),
     FilterStateMatcher: read("key", "string_match", "address_match"),
     FractionalPercent: read("numerator", "denominator"),
     HttpRequestHeaderMatchInput: read("header_name"),
+    HttpRequestQueryParamMatchInput: read("query_param"),
+    MetadataInputMatcher: read("value", "invert"),
     Int32Range: read("start", "end"),
     Int64Range: read("start", "end"),
     Ip: {**read("cidr_ranges"), **ignored("names of statistics only", "stat_prefix")},
@@ -66,7 +76,7 @@ MATCHER_FIELDS: dict[type[Message], Rules] = {
     MatcherMatcherTreeMatchMap: read("map"),
     MatcherOnMatch: {
         **read("matcher", "action"),
-        **rejected("a virtual host takes the first match, as in Envoy", "keep_matching"),
+        **rejected("the first match is taken: Envoy refuses it here, too", "keep_matching"),
     },
     MetadataMatcher: read("filter", "path", "value", "invert"),
     MetadataMatcherPathSegment: read("key"),

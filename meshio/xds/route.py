@@ -25,6 +25,7 @@ from meshio.xds.proto.envoy.config.route.v3 import (
     Decorator,
     RouteAction,
     RouteConfiguration,
+    RouteList,
     VirtualHostTlsRequirementType,
 )
 from meshio.xds.proto.envoy.config.route.v3 import Route as RouteMessage
@@ -32,10 +33,11 @@ from meshio.xds.proto.envoy.config.route.v3 import VirtualHost as VirtualHostMes
 from meshio.xds.retry import translate_hedge, translate_retry
 from meshio.xds.shared import shared
 from meshio.xds.text import one_line
-from meshio.xds.tree import translate_tree
+from meshio.xds.tree import Grammar, translate_tree
 from meshio.xds.wire import Malformed, bytes_key, join, split
 
 VIRTUAL_HOST = bytes_key(2)
+ROUTE, ROUTE_LIST = "envoy.config.route.v3.Route", "envoy.config.route.v3.RouteList"
 TLS_REQUIREMENTS = frozenset(VirtualHostTlsRequirementType)
 PORTION = 64  # known virtual hosts between two turns of the loop
 DIRECT_RESPONSE_LIMIT = 4096  # bytes, Envoy's default
@@ -177,13 +179,20 @@ class Level:
 
 
 def tree(place: Place, level: Level) -> Tree[tuple[Route, ...]]:
-    """The matcher of a virtual host, which it has instead of routes."""
+    """The matcher of a virtual host, which it has instead of routes. It leads to a route, or to several of which the
+    first that matches wins. Of all inputs Envoy lets it have headers, filter state, and the environment of the proxy.
+    """
     assert level.host.matcher is not None
 
-    def read(here: Place, route: RouteMessage) -> Route:
-        return translate_route(here, level, route)
+    def read(here: Place, kind: str, raw: bytes) -> tuple[Route, ...]:
+        if kind == ROUTE:
+            return (translate_route(here, level, open_message(here, RouteMessage, raw)),)
+        if kind == ROUTE_LIST:
+            routes = enumerate(open_message(here, RouteList, raw).routes)
+            return tuple(translate_route(here.at("routes", index), level, each) for index, each in routes)
+        raise here.rejected(f"{kind or 'an action without a type'} is not supported")
 
-    return translate_tree(place.at("matcher"), level.host.matcher, read)
+    return translate_tree(place.at("matcher"), level.host.matcher, Grammar(read, {}))
 
 
 def translate_route(place: Place, level: Level, route: RouteMessage) -> Route:

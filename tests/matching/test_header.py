@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshio.matching import Contains, Exact, Header, HeaderPresent, HeaderRange, Matcher, Prefix, Regex, Suffix
-from meshio.matching.tree import Asked, HeaderInput
+from meshio.matching.inputs import HeaderInput
+from meshio.matching.tree import Asked
 from tests.matching.asked import matches, request
 
 V, RANGE = Exact(b"v"), (-5, 10)

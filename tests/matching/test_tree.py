@@ -5,20 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshio.matching import Contains, Exact, Prefix
-from meshio.matching.tree import (
-    Asked,
-    ByValue,
-    Every,
-    HashShare,
-    HeaderInput,
-    InNetworks,
-    InTurn,
-    Leaf,
-    Not,
-    Some,
-    StateInput,
-    Tree,
-)
+from meshio.matching.inputs import HeaderInput, StateInput
+from meshio.matching.tree import Asked, ByValue, Every, HashShare, InNetworks, InTurn, Leaf, Not, Some, Tree
 from meshio.message import Notes, Request
 
 X, Y = HeaderInput(b"x"), HeaderInput(b"y")

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from meshio.errors import NoRoute
 from meshio.matching import BarePath, Exact, Path, PathPrefix, PathRegex, PathSeparatedPrefix
-from meshio.matching.tree import Asked, HeaderInput, InTurn, Leaf
+from meshio.matching.inputs import HeaderInput
+from meshio.matching.tree import Asked, InTurn, Leaf
 from meshio.message import Request
 from meshio.routing.route import DirectResponse, Forward, Route, RouteTable, VirtualHost, WeightedCluster
 from meshio.routing.router import compile_router, trace_route

@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from meshio.access.rules import Access, Policy, Rules
+from meshio.access.rules import Access, Decision, Policy, Rules, Verdict
 from meshio.access.term import (
     All,
     AnyOf,
@@ -16,13 +16,18 @@ from meshio.access.term import (
     ServerName,
     UrlPath,
 )
-from meshio.matching import PathTemplate
+from meshio.matching import Metadata, PathTemplate
+from meshio.matching.inputs import AddressInput, HeaderInput, NothingInput, PortInput, QueryInput
+from meshio.matching.metadata import Boolean, Null
+from meshio.matching.tree import Asked as AskedOf
+from meshio.matching.tree import ByValue, InTurn, Leaf
 from meshio.resilience.admission import Admission
 from meshio.resilience.bucket import TokenBucket
 from meshio.resilience.buffering import Buffer
 from meshio.resilience.concurrency import Concurrency
 from meshio.resilience.descriptors import Fixed, Limit, OfAddress, OfCluster, OfHeader, OfMatch, OfMetadata, OfQuery
 from meshio.routing.alteration import Alteration, Alterations, QueryChange
+from meshio.routing.conditional import Conditional, Skipping
 from meshio.routing.filters import Filter, Override
 from meshio.routing.mutation import HeaderMutation
 from meshio.routing.rate_limit import LocalRateLimit
@@ -33,6 +38,7 @@ from tests.xds.values import (
     FLAG,
     FRACTION,
     HEADERS,
+    LOWER,
     NAME,
     POSITIVE,
     QUERIES,
@@ -126,7 +132,30 @@ POLICIES = st.lists(
     max_size=2,
     unique_by=lambda policy: policy.name,
 ).map(lambda found: tuple(sorted(found, key=lambda policy: policy.name)))
-ACCESS = st.builds(Access, st.none() | st.builds(Rules, st.sampled_from(["allow", "deny", "log"]), POLICIES))
+
+
+def trees(ends):
+    """Trees of questions that end so."""
+    leaf, asked = ends.map(Leaf), st.builds(AskedOf, CONNECTED, TEXT) | NOTED
+    several_ends = st.dictionaries(WORD.map(str.encode), leaf, min_size=1, max_size=2).map(lambda d: tuple(d.items()))
+    return st.one_of(
+        leaf,
+        st.builds(InTurn, several(st.tuples(asked, leaf), 2, 1), st.none() | leaf),
+        st.builds(ByValue, CONNECTED, several_ends, FLAG, st.none() | leaf),
+    )
+
+
+CONNECTED = st.one_of(
+    st.builds(HeaderInput, LOWER.map(str.encode)),
+    st.just(PortInput()),
+    st.builds(AddressInput, FLAG),
+    st.builds(NothingInput, st.sampled_from(["server name", "network namespace", "subject of a certificate"])),
+)
+NOTED = st.builds(Metadata, WORD, several(WORD, 2, 1), st.just(Null()) | st.builds(Boolean, FLAG), FLAG)
+ENDS = st.sampled_from(["allow", "deny", "log"])
+DECISION = st.builds(Decision, trees(st.builds(Verdict, WORD, ENDS)))
+ACCESS = st.builds(Access, st.none() | st.builds(Rules, ENDS, POLICIES) | DECISION)
+SKIPS = trees(st.none()) | st.just(InTurn(())) | st.just(ByValue(QueryInput(b"q"), ((b"1", Leaf(None)),)))
 
 STATUSES = several(
     st.tuples(st.integers(100, 599), st.integers(0, 9)).map(lambda pair: range(pair[0], sum(pair))), 2, 1
@@ -157,6 +186,7 @@ ADDED_FILTERS = st.one_of(
             "mutation": ALTERATION,
             "limit": limiting(st.none() | BUCKET),
             "rbac": ACCESS,
+            "conditional": st.builds(Conditional, BUFFER | ACCESS, st.none() | SKIPS),
             "admission": ADMISSION,
             "concurrency": CONCURRENCY,
         }.items()
@@ -167,4 +197,5 @@ ADDED_OVERRIDES = st.one_of(
     st.builds(Override, st.just("mutation"), LEVEL_ALTERATION),
     st.builds(Override, st.just("limit"), limiting(BUCKET)),
     st.builds(Override, st.just("rbac"), ACCESS),
+    st.builds(Override, st.just("conditional"), st.builds(Skipping, SKIPS)),
 )

@@ -18,7 +18,7 @@ from meshio.xds.proto.envoy.config.rbac.v3 import (
 from meshio.xds.proto.envoy.config.rbac.v3 import Rbac as Rules
 from meshio.xds.proto.envoy.extensions.filters.http.rbac.v3 import Rbac
 from meshio.xds.proto.envoy.type.matcher.v3 import MetadataMatcher
-from meshio.xds.proto.xds.type.matcher.v3 import Matcher
+from meshio.xds.proto.xds.type.matcher.v3 import Matcher, MatcherOnMatch
 
 ANY, ANYONE = Permission(any=True), Principal(any=True)
 
@@ -49,16 +49,16 @@ REFUSED = {
             )
         ),
         "permissions[0].not_rule.and_rules.rules[0].matcher",
-        "not supported",
+        "cannot be known",
     ),
     "an extension of who calls": (
         allowing(principal=Principal(or_ids=PrincipalSet(ids=[Principal(custom=TypedExtensionConfig("x"))]))),
         "principals[0].or_ids.ids[0].custom",
-        "not supported",
+        "cannot be known",
     ),
-    "a matcher tree": (Rbac(matcher=Matcher()), "matcher", "tree"),
+    "a tree that leads nowhere": (Rbac(matcher=Matcher(on_no_match=MatcherOnMatch())), "on_no_match", "nowhere"),
     "an unknown action": (Rbac(rules=Rules(action=9)), "rules.action", "unknown"),  # type: ignore[arg-type]
-    "an audit": (Rbac(rules=Rules(audit_logging_options=b"x")), "audit_logging_options", "not supported"),
+    "an audit": (Rbac(rules=Rules(audit_logging_options=b"x")), "audit_logging_options", "not written"),
 }
 
 

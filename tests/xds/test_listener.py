@@ -353,12 +353,17 @@ REFUSED = {
         "http_filters[0].typed_config.abort.http_status",
         "200 to 599",
     ),
-    "a filter under a condition, even an optional one": (
+    "a filter that a condition chooses, even an optional one": (
+        with_filter(HttpFilter("m", Any("x/envoy.extensions.filters.http.composite.v3.Composite"), is_optional=True)),
+        "http_filters[0]",
+        "condition",
+    ),
+    "a condition without a filter, even an optional one": (
         with_filter(
             HttpFilter("m", Any("x/envoy.extensions.common.matching.v3.ExtensionWithMatcher"), is_optional=True)
         ),
-        "http_filters[0]",
-        "condition",
+        "http_filters[0].typed_config.extension_config",
+        "required",
     ),
     "a filter without a name": (with_filter(HttpFilter("", UNKNOWN, is_optional=True)), "name", "no name"),
     "an HTTP filter without config": (with_filter(HttpFilter("moon")), "http_filters[0]", "without a type"),

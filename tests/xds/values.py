@@ -43,20 +43,10 @@ from meshio.matching import (
     Suffix,
 )
 from meshio.matching import Path as WholePath
+from meshio.matching.inputs import HeaderInput, StateInput
 from meshio.matching.metadata import Boolean, Either, Null, Number, OneOf, Present, Words
 from meshio.matching.tree import Asked as AskedOf
-from meshio.matching.tree import (
-    ByValue,
-    Every,
-    HashShare,
-    HeaderInput,
-    InNetworks,
-    InTurn,
-    Leaf,
-    Not,
-    Some,
-    StateInput,
-)
+from meshio.matching.tree import ByValue, Every, HashShare, InNetworks, InTurn, Leaf, Not, Some
 from meshio.mesh.snapshot import Name
 from meshio.naming.cache import NameCache
 from meshio.naming.resolver import CARES

@@ -2,7 +2,7 @@
 
 from ipaddress import ip_network
 
-from meshio.access.rules import Access, Action, Policy, Rules
+from meshio.access.rules import Access, Action, Decision, Policy, Rules, Verdict
 from meshio.access.term import (
     All,
     AnyOf,
@@ -21,9 +21,11 @@ from meshio.errors import Rejected
 from meshio.matching import FilterState, FilterStateAddress, Metadata, PathTemplate
 from meshio.xds.encode.matching import MATCH_TEMPLATE, encode_question
 from meshio.xds.encode.notes import encode_filter_state, encode_metadata
-from meshio.xds.encode.parts import extension
+from meshio.xds.encode.parts import extension, packed
 from meshio.xds.encode.text import encode_text
+from meshio.xds.encode.tree import encode_tree
 from meshio.xds.proto.envoy.config.core.v3 import CidrRange
+from meshio.xds.proto.envoy.config.rbac.v3 import Action as ActionMessage
 from meshio.xds.proto.envoy.config.rbac.v3 import (
     Permission,
     PermissionSet,
@@ -39,12 +41,22 @@ from meshio.xds.proto.envoy.extensions.filters.http.rbac.v3 import Rbac
 from meshio.xds.proto.envoy.extensions.path.match.uri_template.v3 import UriTemplateMatchConfig
 from meshio.xds.proto.envoy.type.matcher.v3 import PathMatcher
 from meshio.xds.proto.envoy.type.v3 import Int32Range
+from meshio.xds.proto.google.protobuf import Any
 
 ACTIONS: dict[Action, RbacAction] = {"allow": RbacAction.ALLOW, "deny": RbacAction.DENY, "log": RbacAction.LOG}
 
 
 def encode_access(access: Access) -> Rbac:
-    return Rbac(rules=encode_rules(access.rules) if access.rules is not None else None)
+    match access.rules:
+        case Rules():
+            return Rbac(rules=encode_rules(access.rules))
+        case Decision(tree):
+            return Rbac(matcher=encode_tree(tree, encode_verdict))
+    return Rbac()
+
+
+def encode_verdict(verdict: Verdict) -> Any:
+    return packed(ActionMessage(verdict.name, ACTIONS[verdict.action]))
 
 
 def encode_rules(rules: Rules) -> RulesMessage:

@@ -14,10 +14,12 @@ from meshio.resilience.concurrency import Concurrency
 from meshio.resilience.fault import Fault
 from meshio.resilience.named_host import NamedHost
 from meshio.routing.alteration import Alteration
+from meshio.routing.conditional import Conditional, Skipping
 from meshio.routing.cors import Cors
 from meshio.routing.filters import Filter, Override, Overrides
 from meshio.routing.rate_limit import LocalRateLimit
 from meshio.routing.session import StatefulSession
+from meshio.xds.conditional import SKIP
 from meshio.xds.encode.access import encode_access, encode_asked
 from meshio.xds.encode.alteration import encode_mutations
 from meshio.xds.encode.dns import encode_cache
@@ -26,8 +28,12 @@ from meshio.xds.encode.parts import packed, runtime_share, seconds, share
 from meshio.xds.encode.session import encode_route_session, encode_session
 from meshio.xds.encode.shedding import encode_admission, encode_concurrency
 from meshio.xds.encode.text import encode_text
+from meshio.xds.encode.tree import encode_tree
+from meshio.xds.extension import PREFIX
+from meshio.xds.proto.envoy.config.core.v3 import TypedExtensionConfig
 from meshio.xds.proto.envoy.config.route.v3 import CorsPolicy as OlderCorsPolicy
 from meshio.xds.proto.envoy.config.route.v3 import FilterConfig
+from meshio.xds.proto.envoy.extensions.common.matching.v3 import ExtensionWithMatcher, ExtensionWithMatcherPerRoute
 from meshio.xds.proto.envoy.extensions.filters.common.fault.v3 import (
     FaultDelay,
     FaultDelayHeaderDelay,
@@ -94,7 +100,15 @@ def encode_config(layer: Layer) -> Message:
             return encode_session(layer)
         case NamedHost(NameCache() as cache):
             return NamedConfig(dns_cache_config=encode_cache(cache))
+        case Conditional(inner, skip):
+            tree = encode_tree(skip, encode_skip) if skip is not None else None
+            config = TypedExtensionConfig("inner", packed(encode_config(inner)))
+            return ExtensionWithMatcher(xds_matcher=tree, extension_config=config)
     raise Rejected(type(layer).__name__, "layers", "xDS has no such filter")
+
+
+def encode_skip(action: None) -> Any:
+    return Any(type_url=PREFIX + SKIP)
 
 
 def encode_overrides(overrides: Overrides) -> dict[str, Any]:
@@ -120,6 +134,8 @@ def encode_override(override: Override) -> Any:
 def encode_level(layer: Layer) -> Message:
     """What a level of a route table says of a filter. Raises Rejected for a layer that has no levels."""
     match layer:
+        case Skipping(skip):
+            return ExtensionWithMatcherPerRoute(encode_tree(skip, encode_skip))
         case Fault():
             return encode_fault(layer)
         case Cors():

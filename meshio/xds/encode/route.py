@@ -19,7 +19,7 @@ from meshio.xds.encode.forward import encode_forward
 from meshio.xds.encode.labels import encode_metadata
 from meshio.xds.encode.limits import encode_limit
 from meshio.xds.encode.matching import encode_match
-from meshio.xds.encode.parts import headers_to_add, substitution
+from meshio.xds.encode.parts import headers_to_add, packed, substitution
 from meshio.xds.encode.replies import encode_form
 from meshio.xds.encode.tree import encode_tree
 from meshio.xds.proto.envoy.config.core.v3 import DataSource
@@ -30,10 +30,12 @@ from meshio.xds.proto.envoy.config.route.v3 import (
     RedirectAction,
     RedirectActionRedirectResponseCode,
     RouteConfiguration,
+    RouteList,
     VirtualHostTlsRequirementType,
 )
 from meshio.xds.proto.envoy.config.route.v3 import Route as RouteMessage
 from meshio.xds.proto.envoy.config.route.v3 import VirtualHost as VirtualHostMessage
+from meshio.xds.proto.google.protobuf import Any
 
 LARGEST_DIRECT_RESPONSE = 1024 * 1024  # istiod's choice; Envoy's default of 4 KiB would refuse larger ones
 USUAL_BUFFER_LIMIT = Retry(frozenset()).buffer_limit
@@ -81,7 +83,7 @@ def encode_host(host: VirtualHost) -> VirtualHostMessage:
         response_headers_to_remove=list(host.response_headers.remove),
         include_request_attempt_count=host.attempt_count,
         require_tls=VirtualHostTlsRequirementType.ALL if host.secure else VirtualHostTlsRequirementType.NONE,
-        matcher=encode_tree(host.tree, encode_route) if host.tree is not None else None,
+        matcher=encode_tree(host.tree, encode_routes) if host.tree is not None else None,
         typed_per_filter_config=encode_overrides(host.overrides),
         rate_limits=[encode_limit(each) for each in host.rate_limits],
         cors=encode_older(host.overrides),
@@ -89,6 +91,12 @@ def encode_host(host: VirtualHost) -> VirtualHostMessage:
         include_is_timeout_retry_header=host.tells_timeouts,
         metadata=encode_metadata(host.metadata),
     )
+
+
+def encode_routes(routes: tuple[Route, ...]) -> Any:
+    """What a tree leads to."""
+    encoded = [encode_route(route) for route in routes]
+    return packed(encoded[0]) if len(encoded) == 1 else packed(RouteList(encoded))
 
 
 def encode_route(route: Route) -> RouteMessage:

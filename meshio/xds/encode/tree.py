@@ -1,36 +1,30 @@
 """Tree of routes -> the matcher of a virtual host."""
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from meshio.errors import Rejected
-from meshio.matching import Matcher, Text
-from meshio.matching.tree import (
-    Asked,
-    ByValue,
-    Every,
-    HashShare,
-    HeaderInput,
-    InNetworks,
-    Input,
-    InTurn,
-    Leaf,
-    Not,
-    Some,
-    StateInput,
-    Tree,
-)
+from meshio.matching import Matcher, Metadata, Text
+from meshio.matching.inputs import HeaderInput, Input, QueryInput, StateInput
+from meshio.matching.tree import Asked, ByValue, Every, HashShare, InNetworks, InTurn, Leaf, Not, Some, Tree
 from meshio.resilience.fault import Fraction
-from meshio.routing.route import Route
+from meshio.xds.encode.notes import encode_value as encode_note
 from meshio.xds.encode.parts import packed, runtime_share, text
 from meshio.xds.encode.text import encode_text
+from meshio.xds.extension import PREFIX
+from meshio.xds.inputs import CONNECTION
+from meshio.xds.place import Place
 from meshio.xds.proto.envoy.config.core.v3 import CidrRange
-from meshio.xds.proto.envoy.config.route.v3 import Route as RouteMessage
-from meshio.xds.proto.envoy.config.route.v3 import RouteList
-from meshio.xds.proto.envoy.extensions.matching.common_inputs.network.v3 import FilterStateInput
+from meshio.xds.proto.envoy.extensions.matching.common_inputs.network.v3 import (
+    DynamicMetadataInput,
+    DynamicMetadataInputPathSegment,
+    FilterStateInput,
+)
 from meshio.xds.proto.envoy.extensions.matching.input_matchers.ip.v3 import Ip
+from meshio.xds.proto.envoy.extensions.matching.input_matchers.metadata.v3 import Metadata as MetadataMessage
 from meshio.xds.proto.envoy.extensions.matching.input_matchers.runtime_fraction.v3 import RuntimeFraction
-from meshio.xds.proto.envoy.type.matcher.v3 import HttpRequestHeaderMatchInput
+from meshio.xds.proto.envoy.type.matcher.v3 import HttpRequestHeaderMatchInput, HttpRequestQueryParamMatchInput
+from meshio.xds.proto.google.protobuf import Any
 from meshio.xds.proto.xds.core.v3 import TypedExtensionConfig
 from meshio.xds.proto.xds.type.matcher.v3 import Matcher as MatcherMessage
 from meshio.xds.proto.xds.type.matcher.v3 import (
@@ -47,12 +41,13 @@ from meshio.xds.proto.xds.type.matcher.v3 import (
     StringMatcher,
 )
 
-Encode: TypeAlias = Callable[[Route], RouteMessage]
-Branches: TypeAlias = Tree[tuple[Route, ...]]
+A = TypeVar("A")
+KINDS = {read(Place(kind), b""): kind for kind, read in CONNECTION.items()}
+Encode: TypeAlias = Callable[[A], Any]
 
 
-def encode_tree(tree: Branches, encode: Encode) -> MatcherMessage:
-    """`encode` writes a route."""
+def encode_tree(tree: Tree[A], encode: Encode[A]) -> MatcherMessage:
+    """`encode` writes what it leads to."""
     match tree:
         case Leaf():
             return MatcherMessage(on_no_match=encode_branch(tree, encode))
@@ -76,12 +71,10 @@ def encode_tree(tree: Branches, encode: Encode) -> MatcherMessage:
     return message
 
 
-def encode_branch(tree: Branches, encode: Encode) -> MatcherOnMatch:
+def encode_branch(tree: Tree[A], encode: Encode[A]) -> MatcherOnMatch:
     if not isinstance(tree, Leaf):
         return MatcherOnMatch(matcher=encode_tree(tree, encode))
-    routes = [encode(route) for route in tree.action]
-    action = packed(routes[0]) if len(routes) == 1 else packed(RouteList(routes))
-    return MatcherOnMatch(action=TypedExtensionConfig("route", action))
+    return MatcherOnMatch(action=TypedExtensionConfig("action", encode(tree.action)))
 
 
 def encode_predicate(matcher: Matcher) -> MatcherMatcherListPredicate:
@@ -89,6 +82,8 @@ def encode_predicate(matcher: Matcher) -> MatcherMatcherListPredicate:
     match matcher:
         case Asked(key, question):
             return MatcherMatcherListPredicate(single_predicate=encode_asked(key, question))
+        case Metadata():
+            return MatcherMatcherListPredicate(single_predicate=encode_noted(matcher))
         case Not(inner):
             return MatcherMatcherListPredicate(not_matcher=encode_predicate(inner))
         case Every(matchers):
@@ -115,6 +110,15 @@ def encode_asked(key: Input, question: Text) -> MatcherMatcherListPredicateSingl
     return asked
 
 
+def encode_noted(question: Metadata) -> MatcherMatcherListPredicateSinglePredicate:
+    path = [DynamicMetadataInputPathSegment(key=step) for step in question.path]
+    matcher = MetadataMessage(encode_note(question.value), question.invert)
+    return MatcherMatcherListPredicateSinglePredicate(
+        input=TypedExtensionConfig("metadata", packed(DynamicMetadataInput(question.filter, path))),
+        custom_match=TypedExtensionConfig("metadata", packed(matcher)),
+    )
+
+
 def encode_value(question: Text) -> StringMatcher:
     """The message is Envoy's StringMatcher under another name, but that a regex names its engine."""
     same = encode_text(question)
@@ -135,4 +139,8 @@ def encode_input(key: Input) -> TypedExtensionConfig:
             return TypedExtensionConfig("header", packed(HttpRequestHeaderMatchInput(text(name))))
         case StateInput(state):
             return TypedExtensionConfig("state", packed(FilterStateInput(state)))
+        case QueryInput(name):
+            return TypedExtensionConfig("query", packed(HttpRequestQueryParamMatchInput(text(name))))
+    if (kind := KINDS.get(key)) is not None:
+        return TypedExtensionConfig("connection", Any(type_url=PREFIX + kind))
     raise Rejected(str(key), "input", "xDS has no such input")

@@ -4,6 +4,7 @@
 # This file has been @generated
 
 __all__ = (
+    "Action",
     "MetadataSource",
     "Permission",
     "PermissionSet",
@@ -38,6 +39,18 @@ class RbacAction(betterproto2.Enum):
     DENY = 1
 
     LOG = 2
+
+
+@dataclass(eq=False, repr=False)
+class Action(betterproto2.Message):
+    name: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    action: "RbacAction" = betterproto2.field(
+        2, betterproto2.TYPE_ENUM, default_factory=lambda: RbacAction(0)
+    )
+
+
+default_message_pool.register_message("envoy.config.rbac.v3", "Action", Action)
 
 
 @dataclass(eq=False, repr=False)

@@ -8,6 +8,7 @@ __all__ = (
     "DoubleMatcher",
     "FilterStateMatcher",
     "HttpRequestHeaderMatchInput",
+    "HttpRequestQueryParamMatchInput",
     "ListMatcher",
     "MetadataMatcher",
     "MetadataMatcherPathSegment",
@@ -98,6 +99,18 @@ class HttpRequestHeaderMatchInput(betterproto2.Message):
 
 default_message_pool.register_message(
     "envoy.type.matcher.v3", "HttpRequestHeaderMatchInput", HttpRequestHeaderMatchInput
+)
+
+
+@dataclass(eq=False, repr=False)
+class HttpRequestQueryParamMatchInput(betterproto2.Message):
+    query_param: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+
+default_message_pool.register_message(
+    "envoy.type.matcher.v3",
+    "HttpRequestQueryParamMatchInput",
+    HttpRequestQueryParamMatchInput,
 )
 
 

@@ -3,7 +3,11 @@
 # plugin: python-betterproto2
 # This file has been @generated
 
-__all__ = ("FilterStateInput",)
+__all__ = (
+    "DynamicMetadataInput",
+    "DynamicMetadataInputPathSegment",
+    "FilterStateInput",
+)
 
 from dataclasses import dataclass
 
@@ -13,6 +17,43 @@ from .......message_pool import default_message_pool
 
 _COMPILER_VERSION = "0.10.1"
 betterproto2.check_compiler_version(_COMPILER_VERSION)
+
+
+@dataclass(eq=False, repr=False)
+class DynamicMetadataInput(betterproto2.Message):
+    filter: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    path: "list[DynamicMetadataInputPathSegment]" = betterproto2.field(
+        2, betterproto2.TYPE_MESSAGE, repeated=True
+    )
+
+
+default_message_pool.register_message(
+    "envoy.extensions.matching.common_inputs.network.v3",
+    "DynamicMetadataInput",
+    DynamicMetadataInput,
+)
+
+
+@dataclass(eq=False, repr=False)
+class DynamicMetadataInputPathSegment(betterproto2.Message):
+    """
+
+
+    Oneofs:
+        - segment:
+    """
+
+    key: "str | None" = betterproto2.field(
+        1, betterproto2.TYPE_STRING, optional=True, group="segment"
+    )
+
+
+default_message_pool.register_message(
+    "envoy.extensions.matching.common_inputs.network.v3",
+    "DynamicMetadataInput.PathSegment",
+    DynamicMetadataInputPathSegment,
+)
 
 
 @dataclass(eq=False, repr=False)
