@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from meshio.balancing.arrange import reads_keys
 from meshio.balancing.labels import Labels
 from meshio.balancing.locality import by_lot, loads_without, nobody
 from meshio.balancing.policy import Pick
@@ -47,7 +48,9 @@ def picky_admission(upstream: Upstream, admit: Admit, picky: Picky) -> Admit:
     apart = Apart(upstream)
 
     def again(request: Request) -> Host:
-        excluded = spent(request.tried, picky.priorities, apart) if picky.priorities else frozenset[int]()
+        # Rings and tables choose a priority by the key alone (Envoy: thread_aware_lb_impl.cc).
+        avoids = picky.priorities and not reads_keys(upstream.cluster.policy)
+        excluded = spent(request.tried, picky.priorities, apart) if avoids else frozenset[int]()
         pick = apart.pick(excluded) if excluded else apart.own()
         host = pick(request)
         while request.passed_over < picky.attempts and picky.rejects(request, host):

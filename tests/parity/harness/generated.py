@@ -147,7 +147,11 @@ def explore(area: str, part: int, number: int, count: int) -> Tally:
         def agree(told: Json) -> None:
             if time.monotonic() > limit["shrinking"]:
                 return  # hypothesis takes it for a flaky one, and is content with what it has
-            if found := loop.run(ask_both(Case("generated", name, told), envoy, tally)):
+            case = Case("generated", name, told)
+            found = loop.run(ask_both(case, envoy, tally))
+            if found and case.compare != "distribution":  # a busy machine may have run out of time
+                found = loop.run(ask_both(case, envoy, Tally(area)))
+            if found:
                 limit["shrinking"] = min(limit["shrinking"], time.monotonic() + SHRINKING)
                 smallest["last"] = [written(area, told), *found]
                 raise Disagreement(area)

@@ -6,6 +6,7 @@ from harness.areas.answers import BRANCHING, FOLLOWED, REPLYING
 from harness.areas.choices import AGGREGATING, DRAWING, EJECTING, SPLITTING, SUBSETTING
 from harness.areas.filters import FILTERING
 from harness.areas.fleets import CROWDED, HASHING, RETRYING
+from harness.areas.retries import ELSEWHERE_AGAIN, TRUSTING
 from harness.areas.routing import NORMALISING, ROUTING
 from harness.areas.words import Told
 
@@ -24,6 +25,8 @@ AREAS = {
     "hashing": Area("ring hash and Maglev over localities, priorities, health", HASHING, 300),
     "subsetting": Area("subsets by metadata, their fallbacks, over hash policies", SUBSETTING, 300),
     "retrying": Area("what is retried, by scripts of failures", RETRYING, 300),
+    "elsewhere": Area("which host and which priority a retry goes to", ELSEWHERE_AGAIN, 200),
+    "trusting": Area("what callers say with x-envoy headers, and where they come from", TRUSTING, 300),
     "normalising": Area("dirty paths, and ways to clean them", NORMALISING, 300),
     "following": Area("redirects of upstreams that are followed", FOLLOWED, 200),
     "branching": Area("matcher trees", BRANCHING, 200),
