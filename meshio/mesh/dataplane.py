@@ -250,7 +250,7 @@ class Dataplane(Branch):
     def _made(self, cluster: Cluster) -> Upstream:
         """What such a cluster becomes when it is new."""
         if isinstance(cluster.discovery, Aggregate):
-            return Aggregated()
+            return Aggregated(self._later)
         return Upstream(self._later, self._key, self._directories.known)
 
     def _changed(self, new: Snapshot) -> list[tuple[str, Cluster]]:

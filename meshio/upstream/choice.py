@@ -73,15 +73,20 @@ class Choice(ABC):
     def rebuild_pick(self) -> None:
         """After an update, an ejection or a return."""
         self._building = self._steps()
-        patience = STEPS if len(self._hosts) <= FEW else 0
+        patience = STEPS if self.few else 0
         for step, _ in enumerate(self.build()):
             if step == patience and self.postponed():
                 self._stand_by()
                 return
 
+    @property
+    def few(self) -> bool:
+        """Whether the hosts are so few that some steps may be taken in one go."""
+        return len(self._hosts) <= FEW
+
     def _steps(self) -> Generator[None, None, Pick[Host] | None]:
-        grouped = yield from sorting(self.groups)
-        return (yield from arrange(self.cluster.policy, grouped, self._spread(), self))
+        grouped, spread = yield from self.standing_in_steps()
+        return (yield from arrange(self.cluster.policy, grouped, spread, self))
 
     def _stand_by(self) -> None:
         """Let the former pick serve; where there is none, requests have to wait."""
@@ -89,8 +94,9 @@ class Choice(ABC):
             self.pick = standby(self.cluster.policy, self._former, self.standing, self._hosts)
         else:
             self.pick = self._unbuilt
-        for follow in self.followers:
-            follow()
+        if not self.keyed:  # what is made of this one follows at once; of a table, when that is there for both
+            for follow in self.followers:
+                follow()
 
     def _unbuilt(self, request: Request) -> NoReturn:
         raise Unbuilt(f"the pick of cluster {self.name!r} is being built")
@@ -133,6 +139,11 @@ class Choice(ABC):
     def standing(self) -> tuple[list[Tier[Host]], Spread]:
         """The hosts by priority, and what their load spreads by."""
         return tiers(self.groups), self._spread()
+
+    def standing_in_steps(self) -> Generator[None, None, tuple[list[Tier[Host]], Spread]]:
+        """The same, yielding about every millisecond."""
+        grouped = yield from sorting(self.groups)
+        return grouped, self._spread()
 
     def _spread(self) -> Spread:
         cluster, told = self.cluster, self.assignment

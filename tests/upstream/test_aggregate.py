@@ -5,8 +5,9 @@ from collections import Counter
 import pytest
 
 from meshio.balancing.cluster_provided import ClusterProvided
+from meshio.balancing.ring_hash import RingHash
 from meshio.balancing.round_robin import RoundRobin
-from meshio.errors import NoHealthyHost
+from meshio.errors import NoHealthyHost, Unbuilt
 from meshio.message import Request
 from meshio.resilience.limits import Limits, RetryBudget
 from meshio.resilience.outlier import ANSWERED, OutlierDetection
@@ -105,3 +106,67 @@ def test_it_tells_of_the_hosts_of_its_members() -> None:
         ("b.0:80", "takes requests: priority 0 takes 100 % of them"),
     ]
     assert (whole.hosts, whole.sweep(1.0)) == ({}, None)
+
+
+def keyed(number: int) -> Request:
+    request = asked()
+    request.hash = number * 7919
+    return request
+
+
+def homes(whole: Aggregated) -> list[str]:
+    return [whole.admit(keyed(number)).name for number in range(100)]
+
+
+def sticky(*health: Health, outlier: OutlierDetection | None = None) -> Upstream:
+    upstream = Upstream()
+    endpoints = tuple(Endpoint((f"a.{i}", 80), health=each) for i, each in enumerate(health))
+    cluster = Cluster("a", Eds("a"), RingHash(30_000), outlier=outlier, panic_threshold=0.0)
+    upstream.update(cluster, LoadAssignment("a", (LocalityEndpoints(endpoints),)))
+    return upstream
+
+
+def finish(upstream: Upstream) -> None:
+    for _ in upstream.build():
+        pass
+
+
+def test_tables_of_members_are_built_in_steps_and_the_first_requests_have_to_wait() -> None:
+    whole = Aggregated(lambda upstream: True)
+    whole.update(Cluster("all", Aggregate(("a", "b")), ClusterProvided(), panic_threshold=0.0), LoadAssignment("all"))
+    a = sticky("healthy", "healthy", "healthy", outlier=EJECTS)
+    whole.gather({"a": a})
+    with pytest.raises(Unbuilt):
+        whole.admit(asked())
+    told: list[str] = []
+    whole.follow(lambda: told.append(whole.admit(keyed(0)).name))
+    finish(whole)
+    before = homes(whole)
+    assert told == before[:1]
+    assert before == [a.admit(keyed(number)).name for number in range(100)]
+
+    ill = next(host for host in a.hosts.values() if host.name == before[0])
+    a.observe(ill, 503, ANSWERED, 1.0)
+    meanwhile = homes(whole)
+    assert ill.name not in meanwhile
+    assert all(now == then for now, then in zip(meanwhile, before, strict=True) if then != ill.name)
+    finish(whole)
+    assert homes(whole) == [a.admit(keyed(number)).name for number in range(100)]
+
+    whole.gather({"b": one("b", "healthy")})  # whoever served is no member any more
+    finish(whole)
+    assert set(homes(whole)) == {"b.0:80"}
+
+
+def test_nobody_is_waited_for_where_a_member_has_left_while_the_next_is_being_built() -> None:
+    whole = Aggregated(lambda upstream: True)
+    whole.update(Cluster("all", Aggregate(("a", "b")), ClusterProvided(), panic_threshold=0.0), LoadAssignment("all"))
+    whole.gather({"b": one("b", "healthy")})
+    finish(whole)
+    assert set(homes(whole)) == {"b.0:80"}
+    whole.gather({"a": sticky("healthy", "healthy")})
+    with pytest.raises(Unbuilt):
+        whole.admit(asked())
+    whole.give_up()
+    with pytest.raises(NoHealthyHost):
+        whole.admit(asked())
