@@ -19,9 +19,9 @@ A map of the rooms, from the top; a room imports only rooms below it:
 
 Where is X? Which route wins: routing/router.py. How a header is matched: matching/header.py. Which host is picked:
 balancing/<policy>.py. Why a host is not picked: resilience/outlier.py and upstream/standing.py. When a retry
-happens: resilience/retry.py. What happens on an xDS push: mesh/dataplane.py. Why istiod got a NACK: every
-`.rejected(` in xds/, and the tables xds/*_fields.py. What an Istio YAML means: controlplane/<kind>.py. Peers for
-tests of one's own: testing/.
+happens: resilience/retry.py. What a circuit breaker counts: upstream/breaker.py and transport/host_pool.py. What
+happens on an xDS push: mesh/dataplane.py. Why istiod got a NACK: every `.rejected(` in xds/, and the tables
+xds/*_fields.py. What an Istio YAML means: controlplane/<kind>.py. Peers for tests of one's own: testing/.
 """
 
 from importlib import import_module

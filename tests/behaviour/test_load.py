@@ -47,7 +47,7 @@ class Gate:
     [
         ({"connections": 10, "pending": 100}, 100),
         ({"connections": 1, "pending": 1}, 1),
-        ({"requests": 50}, 50),
+        ({"requests": 50, "connections": 60}, 50),
         ({"connections": 1, "pending": 1000}, 500),
         ({"connections": 20, "pending": 1000}, 500),
     ],
