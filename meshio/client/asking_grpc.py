@@ -2,12 +2,10 @@
 
 import asyncio
 from contextlib import suppress
-from typing import Any
 
 import h2.exceptions
 from grpclib.client import Channel
 from grpclib.const import Cardinality
-from grpclib.encoding.base import CodecBase
 from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 
 from meshio.client.asking import SILENT, WELL, Finding, Line
@@ -19,23 +17,12 @@ from meshio.upstream.endpoint import Address, is_path
 from meshio.upstream.health_check import GrpcProbe, HealthCheck
 from meshio.upstream.host import Host
 from meshio.upstream.upstream import Upstream
+from meshio.xds.stream import Octets
 
 METHOD = "/grpc.health.v1.Health/Check"
 SERVICE = 10  # the key of field 1, a string
 SERVING = b"\x08\x01"  # field 1, the enum's value 1
 ILL = Finding("answer")
-
-
-class Octets(CodecBase):
-    """Messages are bytes on both sides."""
-
-    __content_subtype__ = "proto"
-
-    def encode(self, message: Any, message_type: Any) -> bytes:
-        return bytes(message)
-
-    def decode(self, data: bytes, message_type: Any) -> bytes:
-        return data
 
 
 class GrpcAsker:

@@ -179,7 +179,7 @@ CLUSTER_FIELDS: dict[type[Message], Rules] = {
     },
     UpstreamHttpProtocolOptions: {
         **read("auto_sni", "auto_san_validation"),
-        **rejected("", "override_auto_sni_header"),
+        **rejected("the server name is that of the authority", "override_auto_sni_header"),
     },
     Http1ProtocolOptions: {
         **ignored(

@@ -45,7 +45,7 @@ CORE_FIELDS: dict[type[Message], Rules] = {
         **rejected("one network namespace per process", "network_namespace_filepath"),
     },
     Pipe: {**read("path"), **ignored("of sockets that are listened to", "mode")},
-    EnvoyInternalAddress: rejected("", "server_listener_name", "endpoint_id"),
+    EnvoyInternalAddress: rejected("there are no listeners inside of a client", "server_listener_name", "endpoint_id"),
     ConfigSource: {
         **read("ads"),
         **rejected("everything comes over the one ADS stream", "path", "path_config_source", "api_config_source"),

@@ -33,7 +33,10 @@ HEALTH_FIELDS: dict[type[Message], Rules] = {
         **read("method"),
         **only((0,), "HTTP checks are made over HTTP/1.1", "codec_client_type"),
     },
-    HealthCheckTcpHealthCheck: {**read("send", "receive"), **rejected("", "proxy_protocol_config")},
+    HealthCheckTcpHealthCheck: {
+        **read("send", "receive"),
+        **rejected("the PROXY protocol is not spoken", "proxy_protocol_config"),
+    },
     HealthCheckGrpcHealthCheck: read("service_name", "authority", "initial_metadata"),
     HealthCheckPayload: read("text", "binary"),
     HealthStatusSet: read("statuses"),

@@ -91,7 +91,8 @@ LISTENER_FIELDS: dict[type[Message], Rules] = {
     },
     FilterChainMatch: {
         **read("destination_port", "prefix_ranges", "server_names", "transport_protocol", "application_protocols"),
-        **rejected("", "address_suffix", "suffix_len"),
+        **rejected("Envoy itself does nothing with it, and chains would be met that were not meant", "address_suffix"),
+        **rejected("Envoy itself does nothing with it, and chains would be met that were not meant", "suffix_len"),
         **rejected(
             "conditions on the source of a connection are not supported",
             *("direct_source_prefix_ranges", "source_type", "source_prefix_ranges", "source_ports"),

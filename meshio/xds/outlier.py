@@ -1,5 +1,6 @@
 """Outlier detection -> `OutlierDetection`."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
@@ -10,6 +11,7 @@ from meshio.xds.place import Place
 from meshio.xds.proto.envoy.config.cluster.v3 import OutlierDetection as OutlierMessage
 
 T = TypeVar("T")
+D = TypeVar("D", SuccessRate, FailurePercentage)
 
 USUAL = OutlierDetection()
 
@@ -52,25 +54,30 @@ def check_percentages(place: Place, message: OutlierMessage) -> None:
 
 
 def success_rate(message: OutlierMessage) -> SuccessRate:
-    usual = USUAL.success_rate
-    return SuccessRate(
-        given(message.success_rate_minimum_hosts, usual.minimum_hosts),
-        given(message.success_rate_request_volume, usual.request_volume),
-        given(message.success_rate_stdev_factor, usual.factor),
-        given(message.enforcing_success_rate, usual.enforcing),
-        given(message.enforcing_local_origin_success_rate, usual.enforcing_local),
+    return filled(
+        USUAL.success_rate,
+        minimum_hosts=message.success_rate_minimum_hosts,
+        request_volume=message.success_rate_request_volume,
+        factor=message.success_rate_stdev_factor,
+        enforcing=message.enforcing_success_rate,
+        enforcing_local=message.enforcing_local_origin_success_rate,
     )
 
 
 def failure_percentage(message: OutlierMessage) -> FailurePercentage:
-    usual = USUAL.failure_percentage
-    return FailurePercentage(
-        given(message.failure_percentage_threshold, usual.threshold),
-        given(message.failure_percentage_minimum_hosts, usual.minimum_hosts),
-        given(message.failure_percentage_request_volume, usual.request_volume),
-        given(message.enforcing_failure_percentage, usual.enforcing),
-        given(message.enforcing_failure_percentage_local_origin, usual.enforcing_local),
+    return filled(
+        USUAL.failure_percentage,
+        threshold=message.failure_percentage_threshold,
+        minimum_hosts=message.failure_percentage_minimum_hosts,
+        request_volume=message.failure_percentage_request_volume,
+        enforcing=message.enforcing_failure_percentage,
+        enforcing_local=message.enforcing_failure_percentage_local_origin,
     )
+
+
+def filled(usual: D, **said: int | None) -> D:
+    """What is said, and what is usual for the rest."""
+    return replace(usual, **{name: value for name, value in said.items() if value is not None})
 
 
 def given(value: T | None, usual: T) -> T:

@@ -17,12 +17,13 @@ from meshio.xds.proto.envoy.extensions.transport_sockets.tls.v3 import (
 from meshio.xds.rule import Rules, ignored, only, read, rejected
 
 SECRETS = "certificates come by name, from SDS, or from the files that the name says"
+CHECKS = "a certificate is checked against its roots and its names, and nothing else"
 
 TLS_FIELDS: dict[type[Message], Rules] = {
     RawBuffer: {},
     UpstreamTlsContext: {
         **read("common_tls_context", "sni", "auto_host_sni", "auto_sni_san_validation"),
-        **rejected("", "allow_renegotiation"),
+        **rejected("Python's TLS does not renegotiate", "allow_renegotiation"),
         **ignored("sessions are not resumed", "max_session_keys"),
         **ignored("the TLS library checks key usage itself", "enforce_rsa_key_usage"),
     },
@@ -33,7 +34,7 @@ TLS_FIELDS: dict[type[Message], Rules] = {
         **read("validation_context_certificate_provider_instance"),
         **rejected(SECRETS, "tls_certificates", "tls_certificate_certificate_provider"),
         **rejected(SECRETS, "validation_context_certificate_provider"),
-        **rejected("", "custom_tls_certificate_selector", "custom_handshaker"),
+        **rejected("code of others' making", "custom_tls_certificate_selector", "custom_handshaker"),
         **ignored("for debugging", "key_log"),
     },
     CommonTlsContextCombinedCertificateValidationContext: {
@@ -54,16 +55,16 @@ TLS_FIELDS: dict[type[Message], Rules] = {
         **read("tls_minimum_protocol_version", "tls_maximum_protocol_version"),
         **ignored("the TLS library's own choice, which is at least as strict", "cipher_suites", "ecdh_curves"),
         **ignored("the TLS library's own choice, which is at least as strict", "signature_algorithms"),
-        **rejected("", "compliance_policies"),
+        **rejected("the TLS library cannot be held to a policy", "compliance_policies"),
     },
     CertificateValidationContext: {
         **read("trusted_ca", "ca_certificate_provider_instance", "system_root_certs"),
         **read("match_subject_alt_names", "match_typed_subject_alt_names"),
-        **rejected("", "verify_certificate_spki", "verify_certificate_hash", "crl", "custom_validator_config"),
-        **rejected("", "allow_expired_certificate", "trust_chain_verification", "max_verify_depth"),
-        **rejected("", "only_verify_leaf_cert_crl"),
-        **only((False,), "", "require_signed_certificate_timestamp"),
+        **rejected(CHECKS, "verify_certificate_spki", "verify_certificate_hash", "crl", "custom_validator_config"),
+        **rejected(CHECKS, "allow_expired_certificate", "trust_chain_verification", "max_verify_depth"),
+        **rejected(CHECKS, "only_verify_leaf_cert_crl"),
+        **only((False,), CHECKS, "require_signed_certificate_timestamp"),
         **ignored("files are read when a connection is made", "watched_directory"),
     },
-    SubjectAltNameMatcher: {**read("san_type", "matcher"), **rejected("", "oid")},
+    SubjectAltNameMatcher: {**read("san_type", "matcher"), **rejected("only DNS and URI names can be compared", "oid")},
 }
