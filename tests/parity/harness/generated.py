@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
@@ -120,7 +120,7 @@ class Steady:
 
     async def end(self) -> None:
         if self._envoys is not None:
-            with suppress(ProcessLookupError):
+            if self._crashing() and self._envoy.process.returncode is None:
                 self._envoy.process.kill()
             await self._envoys.__aexit__(None, None, None)
             self._envoys = None

@@ -39,19 +39,43 @@ REGEX_REWRITE = st.tuples(pick(REGEXES), pick(("/n", r"/\1", r"\0/x", "", "/n?m=
     lambda told: r"\1" not in told[1] or "(a|b)" in told[0] or "(.*)" in told[0]
 )
 REWRITE = REGEX_REWRITE.map(lambda told: {"pattern": {"regex": told[0]}, "substitution": told[1]})
-REPATH = one_of(st.just({}), kind("prefix_rewrite", pick(("/n", "/", "/n/"))), kind("regex_rewrite", REWRITE))
+BY_TEMPLATE = "type.googleapis.com/envoy.extensions.path.rewrite.uri_template.v3.UriTemplateRewriteConfig"
+REPATH = one_of(
+    st.just({}),
+    kind("prefix_rewrite", pick(("/n", "/", "/n/"))),
+    kind("regex_rewrite", REWRITE),
+    kind("path_rewrite", pick(("/n%REQ(x-a)%", "/n", "/%REQ(:authority)%?m=1", "%REQ(:path)%/n"))),
+    kind(
+        "path_rewrite_policy",
+        pick(("/n/{x}", "/{y}/{x}", "/{x}{y}", "/n")).map(
+            lambda pattern: {"name": "t", "typed_config": {"@type": BY_TEMPLATE, "path_template_rewrite": pattern}}
+        ),
+    ),
+)
 REHOST = one_of(
-    st.just({}), kind("host_rewrite_literal", pick(("new", "new:81"))), kind("host_rewrite_header", st.just("x-to"))
+    kind("host_rewrite", pick(("new", "%REQ(x-to)%", "new.%REQ(x-a)%"))),
+    st.just({}),
+    kind("host_rewrite_literal", pick(("new", "new:81"))),
+    kind("host_rewrite_header", st.just("x-to")),
 )
 ENTRY = merged(
     kind("name", pick(("a", "b"))), st.just({"weight": 1}), CHANGES, some(host_rewrite_literal=st.just("entry"))
 )
 WHERE = one_of(
     kind("cluster", pick(("a", "b", "nowhere"))),
+    st.just({"cluster_header": "x-to"}),
     kind("weighted_clusters", ENTRY.map(lambda entry: {"clusters": [entry]})),
 )
 FORWARD = merged(
-    WHERE, REPATH, REHOST, some(cluster_not_found_response_code=pick(("NOT_FOUND", "SERVICE_UNAVAILABLE")))
+    WHERE,
+    REPATH,
+    REHOST,
+    some(
+        cluster_not_found_response_code=pick(("NOT_FOUND", "SERVICE_UNAVAILABLE")),
+        append_x_forwarded_host=st.booleans(),
+        timeout=pick(("0s", "5s")),
+        max_stream_duration=some(max_stream_duration=st.just("6s")),
+    ),
 )
 REDIRECT = merged(
     some(
@@ -72,7 +96,18 @@ DIRECT = merged(kind("status", pick((200, 201, 204, 302, 404, 503))), some(body=
 ACTION = one_of(
     kind("route", FORWARD), kind("route", FORWARD), kind("redirect", REDIRECT), kind("direct_response", DIRECT)
 )
-ROUTE = merged(kind("match", MATCH), ACTION, CHANGES, some(name=pick(("r", "s"))))
+
+
+def well_formed(route: Json) -> Json:
+    """Rewrites by template go with matches by template, those of prefixes do not; else a table is refused."""
+    by_template = "path_match_policy" in route["match"]
+    route.get("route", {}).pop("prefix_rewrite" if by_template else "path_rewrite_policy", None)
+    if by_template:
+        route.get("redirect", {}).pop("prefix_rewrite", None)
+    return route
+
+
+ROUTE = merged(kind("match", MATCH), ACTION, CHANGES, some(name=pick(("r", "s")))).map(well_formed)
 TABLE_CHANGES = merged(
     CHANGES, some(most_specific_header_mutations_wins=st.booleans(), ignore_port_in_host_matching=st.booleans())
 )
@@ -95,7 +130,11 @@ def tables(draw: st.DrawFn) -> Json:
     return {"virtual_hosts": hosts, **draw(TABLE_CHANGES)}
 
 
-FIELDS = st.dictionaries(pick((*NAMES, "x-to")), pick(VALUES) | several(pick(VALUES), 2, 2), max_size=2)
+FIELDS = st.dictionaries(
+    pick((*NAMES, "x-to", "content-type")),
+    pick((*VALUES, "application/grpc")) | several(pick(VALUES), 2, 2),
+    max_size=2,
+)
 ASK = st.fixed_dictionaries(
     {"path": TARGETS}, optional={"method": pick(METHODS), "host": pick(HOSTS), "headers": FIELDS}
 )

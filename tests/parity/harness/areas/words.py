@@ -61,12 +61,25 @@ HEADER = merged(
     one_of(
         kind("string_match", TEXT),
         kind("present_match", st.booleans()),
+        *(
+            kind(each, pick(("a", "ab", "b")))
+            for each in ("exact_match", "prefix_match", "suffix_match", "contains_match")
+        ),
+        kind("safe_regex_match", kind("regex", pick(("a.*", "[ab]+")))),
         kind("range_match", st.tuples(pick((0, 5, 12)), pick((2, 12, 20))).map(lambda r: {"start": r[0], "end": r[1]})),
     ),
     some(invert_match=st.booleans(), treat_missing_header_as_empty=st.booleans()),
 )
 QUERY = merged(kind("name", pick(("q", "p"))), one_of(kind("string_match", TEXT), st.just({"present_match": True})))
+TEMPLATE = "type.googleapis.com/envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig"
+PATTERNS = ("/*", "/**", "/{x}", "/{x}/{y}", "/a/{x=**}", "/{x=*}/b", "/{x=a/*}", "/ab", "/{x=a}/**")
 PLACE = one_of(
+    kind(
+        "path_match_policy",
+        pick(PATTERNS).map(
+            lambda pattern: {"name": "t", "typed_config": {"@type": TEMPLATE, "path_template": pattern}}
+        ),
+    ),
     kind("prefix", pick(("/", "/a", "/ab", "/a/", "/A", ""))),
     kind("path", pick(("/", "/a", "/a/b", "/ab", "/A"))),
     kind("path_separated_prefix", pick(("/a", "/a/b", "/ab"))),
@@ -76,6 +89,7 @@ MATCH = merged(
     PLACE,
     some(
         case_sensitive=st.booleans(),
+        grpc=st.just({}),
         headers=several(HEADER, 1, 2),
         query_parameters=several(QUERY, 1, 2),
     ),
