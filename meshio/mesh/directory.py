@@ -70,6 +70,10 @@ class Directory:
         if address not in self.endpoints:
             raise UnknownName(name_of(*address), entry.reason)
 
+    def __len__(self) -> int:
+        """How many names it knows or looks up, well or not."""
+        return len(self._entries)
+
     def cancel(self) -> Iterable[asyncio.Task[None]]:
         """Look nothing up any more; who still waits is told so."""
         for task in self._tasks.values():

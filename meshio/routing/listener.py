@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from meshio.balancing.hashing import HashPolicy
+from meshio.naming.cache import NameCache
 from meshio.resilience.streams import NO_LIMITS, StreamLimits
 from meshio.routing.authority import Ports
 from meshio.routing.filters import Filter
@@ -50,11 +51,16 @@ class HttpChain:
 
 @dataclass(frozen=True, slots=True)
 class TcpChain:
-    """The TCP proxy of a filter chain."""
+    """The TCP proxy of a filter chain.
+
+    named   the cache in which the filter before it looks up the server name of a connection, and the port beside it:
+            for clusters whose hosts are named so, which look there anyway
+    """
 
     clusters: tuple[WeightedCluster, ...]
     stat_prefix: str = ""
     hash_policies: tuple[HashPolicy, ...] = ()
+    named: tuple[NameCache, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

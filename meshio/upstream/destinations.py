@@ -99,7 +99,10 @@ def text_at(request: Request, path: tuple[str, ...]) -> bytes | None:
 
 
 def named_by(request: Request, cluster: Cluster) -> Address:
-    """The host and port that the authority names; without a port, the usual one."""
+    """The host and port that the authority names; without a port, the usual one. In an application's own TLS, it is
+    the connection that names them."""
+    if request.scheme == b"https":
+        return request.host, request.port
     return place_of(request.authority.decode("latin-1"), 443 if cluster.tls is not None else 80)
 
 

@@ -5,6 +5,7 @@ from betterproto2 import Message
 from meshio.xds.proto.envoy.extensions.clusters.dynamic_forward_proxy.v3 import ClusterConfig
 from meshio.xds.proto.envoy.extensions.common.dynamic_forward_proxy.v3 import DnsCacheCircuitBreakers, DnsCacheConfig
 from meshio.xds.proto.envoy.extensions.filters.http.dynamic_forward_proxy.v3 import FilterConfig, PerRouteConfig
+from meshio.xds.proto.envoy.extensions.filters.network.sni_dynamic_forward_proxy.v3 import FilterConfig as SniConfig
 from meshio.xds.rule import Rules, ignored, read, rejected
 
 DYNAMIC_FIELDS: dict[type[Message], Rules] = {
@@ -28,5 +29,6 @@ DYNAMIC_FIELDS: dict[type[Message], Rules] = {
         **ignored("for other filters", "save_upstream_address"),
         **rejected("hosts in filter state", "allow_dynamic_host_from_filter_state"),
     },
+    SniConfig: {**read("dns_cache_config", "port_value"), **ignored("for other filters", "save_upstream_address")},
     PerRouteConfig: read("host_rewrite_literal", "host_rewrite_header"),
 }

@@ -8,7 +8,7 @@ from datetime import timedelta
 from meshio.errors import Rejected
 from meshio.naming.cache import NameCache
 from meshio.resilience.named_host import NamedHost
-from meshio.routing.listener import HttpChain, Listener
+from meshio.routing.listener import HttpChain, Listener, TcpChain
 from meshio.upstream.cluster import Cluster, DynamicForward
 from meshio.upstream.endpoint import LoadAssignment
 from meshio.xds.dns import FAMILIES, failure_rate
@@ -19,6 +19,7 @@ from meshio.xds.proto.envoy.config.core.v3 import SocketAddress
 from meshio.xds.proto.envoy.extensions.clusters.dynamic_forward_proxy.v3 import ClusterConfig
 from meshio.xds.proto.envoy.extensions.common.dynamic_forward_proxy.v3 import DnsCacheConfig
 from meshio.xds.proto.envoy.extensions.filters.http.dynamic_forward_proxy.v3 import FilterConfig, PerRouteConfig
+from meshio.xds.proto.envoy.extensions.filters.network.sni_dynamic_forward_proxy.v3 import FilterConfig as SniConfig
 from meshio.xds.resolver import resolver_of
 from meshio.xds.text import token
 
@@ -34,6 +35,15 @@ def translate_dynamic(place: Place, raw: bytes, endpoints: LoadAssignment) -> Dy
 def translate_named(place: Place, raw: bytes) -> NamedHost:
     """The filter. Raises Rejected."""
     return NamedHost(cached(place, open_message(place, FilterConfig, raw).dns_cache_config))
+
+
+def translate_sni(place: Place, raw: bytes) -> tuple[NameCache, int]:
+    """The network filter that does the same for connections that name a server. Raises Rejected."""
+    message = open_message(place, SniConfig, raw)
+    port = message.port_value or 0
+    if not 0 < port <= 65535:
+        raise place.rejected("is not a port", "port_value")
+    return cached(place, message.dns_cache_config), port
 
 
 def translate_override(place: Place, raw: bytes) -> NamedHost:
@@ -108,11 +118,11 @@ class Caches:
     def check(self, type_url: str, name: str, value: object) -> None:
         """Take over what a resource says. Raises Rejected for what is said otherwise elsewhere."""
         found = tuple(caches_in(value))
-        for cache in found:
-            for each in (other for told in self._told.values() for other in told if other.name == cache.name):
-                if each != cache:
-                    reason = f"the cache {cache.name!r} has other settings already"
-                    raise Rejected(name, "dns_cache_config", reason)
+        if found:
+            known = {cache.name: cache for told in self._told.values() for cache in told}
+            for cache in found:
+                if known.setdefault(cache.name, cache) != cache:
+                    raise Rejected(name, "dns_cache_config", f"the cache {cache.name!r} has other settings already")
         if found:
             self._told[type_url, name] = found
         else:
@@ -128,5 +138,11 @@ def caches_in(value: object) -> list[NameCache]:
     if not isinstance(value, Listener):
         return []
     chains = [*value.chains, *([value.default] if value.default is not None else [])]
-    filters = [each.layer for chain in chains if isinstance(chain.target, HttpChain) for each in chain.target.filters]
-    return [each.cache for each in filters if isinstance(each, NamedHost) and each.cache is not None]
+    return [cache for chain in chains for cache in caches_of(chain.target)]
+
+
+def caches_of(target: HttpChain | TcpChain) -> list[NameCache]:
+    if isinstance(target, TcpChain):
+        return [target.named[0]] if target.named is not None else []
+    layers = [each.layer for each in target.filters]
+    return [each.cache for each in layers if isinstance(each, NamedHost) and each.cache is not None]

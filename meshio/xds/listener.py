@@ -1,7 +1,11 @@
 """Listeners -> `Listener`. Only outbound ones: this version has no server side."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from meshio.balancing.hashing import HashPolicy, HashSourceIp, HashState
 from meshio.balancing.labels import Label, Labels
+from meshio.naming.cache import NameCache
 from meshio.resilience.streams import StreamLimits
 from meshio.routing.authority import Ports
 from meshio.routing.listener import (
@@ -17,6 +21,7 @@ from meshio.routing.route import RouteTable, WeightedCluster
 from meshio.routing.wishes import STRICT, Router
 from meshio.xds.cidr import cidr
 from meshio.xds.duration import seconds
+from meshio.xds.dynamic_forward import translate_sni
 from meshio.xds.extension import open_message, type_of
 from meshio.xds.hop import translate_hop
 from meshio.xds.labels import wanted_labels
@@ -41,7 +46,8 @@ from meshio.xds.wire import Malformed
 MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 SILENCE = 300.0  # seconds
 TCP_PROXY = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"
-NETWORK_FILTERS = PEERS | {"stats.PluginConfig": "Istio's statistics"}
+BY_SERVER_NAME = "envoy.extensions.filters.network.sni_dynamic_forward_proxy.v3.FilterConfig"
+NETWORK_FILTERS = PEERS | {"stats.PluginConfig": "Istio's statistics", BY_SERVER_NAME: "clusters look names up, too"}
 
 INBOUND_NAMES = ("xds.istio.io/grpc/lds/inbound/",)  # the GENERATOR grpc profile does not say the direction
 Escaped = HttpConnectionManagerPathWithEscapedSlashesAction
@@ -124,11 +130,22 @@ def filter_chain(place: Place, chain: FilterChainMessage, outbound: bool) -> Fil
     """Filters without effect, then exactly one that takes the connection."""
     *before, last = chain.filters or [Filter()]
     refuse_others(place, before, NETWORK_FILTERS)
+    target = terminal(place.at("filters", len(before)), last, outbound)
+    if isinstance(target, TcpChain):
+        target = replace(target, named=named_by(place, before))
     return FilterChain(
-        terminal(place.at("filters", len(before)), last, outbound),
+        target,
         chain_match(place.at("filter_chain_match"), chain.filter_chain_match),
         chain.name,
     )
+
+
+def named_by(place: Place, filters: Sequence[Filter]) -> tuple[NameCache, int] | None:
+    """What looks up the server name of a connection, if anything does."""
+    for index, each in enumerate(filters):
+        if each.typed_config is not None and type_of(place, each.typed_config) == BY_SERVER_NAME:
+            return translate_sni(place.at("filters", index).at("typed_config"), each.typed_config.value)
+    return None
 
 
 def terminal(place: Place, last: Filter, outbound: bool) -> HttpChain | TcpChain:

@@ -1,12 +1,15 @@
 """Addresses of hosts that requests name: one look-up for all who ask, and no more names than there may be."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from meshio.balancing.cluster_provided import ClusterProvided
-from meshio.errors import TooManyLookUps, TooManyNames, UnknownName
+from meshio.errors import TooManyLookUps, TooManyNames, UnknownName, Unnamed
 from meshio.mesh.directory import Directories, Directory
 from meshio.mesh.snapshot import Snapshot
 from meshio.naming.cache import NameCache
@@ -233,3 +236,38 @@ def test_the_caches_are_those_that_the_snapshot_speaks_of() -> None:
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     run(main())
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["a.test", "b.test", "c.test"]),
+        st.sampled_from([NOTHING, FAILED, found("10.0.0.1", lifetime=2), found("10.0.0.2", "10.0.0.1", lifetime=9)]),
+        st.sampled_from([0.0, 0.01, 1.0, 4.0, 30.0]),
+    ),
+    max_size=6,
+)
+
+
+@settings(max_examples=20)
+@given(STEPS, st.integers(1, 3), st.booleans(), st.sampled_from([0.5, 10.0]))
+def test_whatever_comes_it_knows_no_more_than_it_may_and_what_it_was_told(
+    steps: list[tuple[str, Answer, float]], most: int, tries_again: bool, lifetime: float
+) -> None:
+    """`steps`: who is asked for, what name servers say of it from then on, and how long it is until the next one."""
+
+    async def body(directory, names, gone):
+        for host, answer, pause in steps:
+            names.known[host] = [answer]
+            with suppress(Unnamed):
+                await directory.find((host, 80))
+                assert (host, 80) in directory.endpoints
+            assert directory.waiting == 0
+            await asyncio.sleep(pause)
+            assert len(directory.endpoints) <= len(directory) <= most
+        for (host, _), endpoint in directory.endpoints.items():
+            told = [answer for name, answer, _ in steps if name == host and answer.addresses]
+            assert endpoint.address[0] in {answer.addresses[0][0] for answer in told}
+        await asyncio.sleep(1000)  # nobody asks any more
+        assert (len(directory), directory.endpoints) == (0, {})
+
+    scenario(body, replace(CACHE, most=most, tries_again=tries_again, lifetime=lifetime))

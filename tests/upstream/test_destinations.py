@@ -134,3 +134,9 @@ def test_a_host_whose_name_was_forgotten_is_another_one_later() -> None:
 def test_a_name_that_nobody_has_looked_up_is_no_host() -> None:
     with pytest.raises(NoHealthyHost, match="looked up a:80"):
         by_name({}).pick(to(b"a"))
+
+
+def test_a_connection_in_tls_of_its_own_is_named_by_where_it_goes() -> None:
+    endpoint = Endpoint(("10.0.0.1", 8443))
+    request = Request(b"GET", b"host.in.a.header", b"/", [], scheme=b"https", host="a.test", port=8443)
+    assert by_name({("a.test", 8443): endpoint}).pick(request).endpoint is endpoint

@@ -10,11 +10,12 @@ from meshio.naming.cache import NameCache
 from meshio.naming.resolver import Resolver
 from meshio.resilience.named_host import NamedHost
 from meshio.routing.filters import Filter
-from meshio.routing.listener import FilterChain, HttpChain, Listener
+from meshio.routing.listener import FilterChain, HttpChain, Listener, TcpChain
+from meshio.routing.route import WeightedCluster
 from meshio.upstream.cluster import DynamicForward
 from meshio.upstream.endpoint import LoadAssignment
 from meshio.xds.decode import Decoder
-from meshio.xds.dynamic_forward import translate_dynamic, translate_named, translate_override
+from meshio.xds.dynamic_forward import translate_dynamic, translate_named, translate_override, translate_sni
 from meshio.xds.encode import encode
 from meshio.xds.place import Place
 from meshio.xds.proto.envoy.config.cluster.v3 import Cluster, ClusterCustomClusterType, ClusterRefreshRate
@@ -22,6 +23,7 @@ from meshio.xds.proto.envoy.config.core.v3 import Address, DnsResolutionConfig, 
 from meshio.xds.proto.envoy.extensions.clusters.dynamic_forward_proxy.v3 import ClusterConfig
 from meshio.xds.proto.envoy.extensions.common.dynamic_forward_proxy.v3 import DnsCacheCircuitBreakers, DnsCacheConfig
 from meshio.xds.proto.envoy.extensions.filters.http.dynamic_forward_proxy.v3 import FilterConfig, PerRouteConfig
+from meshio.xds.proto.envoy.extensions.filters.network.sni_dynamic_forward_proxy.v3 import FilterConfig as SniConfig
 from meshio.xds.proto.google.protobuf import Any
 from meshio.xds.types import CLUSTER, LISTENER
 
@@ -155,8 +157,9 @@ def cluster(called: str, **said: object) -> bytes:
     return bytes(Cluster(name=called, lb_policy=6, cluster_type=ClusterCustomClusterType("dfp", config)))
 
 
-def listener(meant: NameCache) -> bytes:
-    chain = HttpChain("r", filters=(Filter("dfp", NamedHost(meant)), Filter("envoy.filters.http.router")))
+def listener(*meant: NameCache) -> bytes:
+    named = [Filter(f"dfp{number}", NamedHost(each)) for number, each in enumerate(meant)]
+    chain = HttpChain("r", filters=(*named, Filter("envoy.filters.http.router")))
     return encode(Listener("l", "0.0.0.0", 80, (FilterChain(chain),)))
 
 
@@ -170,6 +173,7 @@ def test_all_say_the_same_of_a_cache() -> None:
         (CLUSTER, "c", cluster("c")),
         (CLUSTER, "a", cluster("a", max_hosts=8)),
         (LISTENER, "l", listener(NameCache("x"))),
+        (LISTENER, "l", listener(NameCache("x", most=7), NameCache("x", most=8))),
     ):
         with pytest.raises(Rejected, match=f"{name}: dns_cache_config: the cache 'x' has other settings already"):
             decoder.decode(type_url, name, raw)
@@ -187,3 +191,37 @@ def test_clusters_for_single_hosts_are_refused() -> None:
     raw = bytes(ClusterConfig(sub_clusters_config=b""))
     with pytest.raises(Rejected, match="sub_clusters_config"):
         translate_dynamic(Place("c"), raw, NOBODY)
+
+
+def by_server_name(cache: DnsCacheConfig | None, port: int | None = 443) -> tuple[NameCache, int]:
+    return translate_sni(Place("l"), bytes(SniConfig(dns_cache_config=cache, port_value=port)))
+
+
+def test_connections_that_name_a_server() -> None:
+    assert by_server_name(cache(max_hosts=7)) == (NameCache("x", most=7), 443)
+
+
+@pytest.mark.parametrize(
+    ("message", "port", "field"),
+    [
+        (None, 443, "dns_cache_config"),
+        (cache(max_hosts=0), 443, "dns_cache_config.max_hosts"),
+        (cache(), 0, "port_value"),
+        (cache(), None, "port_value"),
+        (cache(), 65536, "port_value"),
+    ],
+)
+def test_what_is_refused_of_those(message: DnsCacheConfig | None, port: int | None, field: str) -> None:
+    with pytest.raises(Rejected) as refused:
+        by_server_name(message, port)
+    assert refused.value.field == field
+
+
+def test_their_cache_is_the_same_too() -> None:
+    decoder = Decoder()
+    chain = TcpChain((WeightedCluster("a"),), named=(NameCache("x"), 443))
+    raw = encode(Listener("l", "0.0.0.0", 443, (FilterChain(chain),)))
+    (found,) = decoder.decode(LISTENER, "l", raw).chains  # type: ignore[union-attr]
+    assert found.target == chain
+    with pytest.raises(Rejected, match="the cache 'x' has other settings"):
+        decoder.decode(CLUSTER, "a", cluster("a", max_hosts=7))

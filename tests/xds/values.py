@@ -669,6 +669,7 @@ TCP_CHAIN = st.builds(
     several(st.builds(WeightedCluster, WORD, st.integers(1, 99), wanted=LABELS), 3, 1),
     WORD,
     several(st.just(HashSourceIp()) | st.builds(HashState, WORD), 1),
+    st.none() | st.tuples(st.just(NameCache("one", most=7)), PORT.filter(bool)),
 )
 CHAIN_MATCH = st.builds(
     ChainMatch,

@@ -1,11 +1,13 @@
 """Listener -> Listener, as a proxy would need it: nothing of it is bound but the listener for everything else."""
 
 from meshio.balancing.hashing import HashPolicy, HashSourceIp, HashState
+from meshio.naming.cache import NameCache
 from meshio.routing.hop import ENVOY, Hop, ServerHeader, Underscores
 from meshio.routing.listener import ChainMatch, EscapedSlashes, FilterChain, HttpChain, Listener, TcpChain
 from meshio.routing.route import RouteTable
 from meshio.routing.trust import Trust
 from meshio.routing.wishes import PLAIN_ROUTER, Router
+from meshio.xds.encode.dns import encode_cache
 from meshio.xds.encode.filters import encode_filter
 from meshio.xds.encode.labels import with_labels
 from meshio.xds.encode.parts import address, never_none, over_ads, packed, seconds
@@ -30,6 +32,7 @@ from meshio.xds.proto.envoy.extensions.filters.network.http_connection_manager.v
     HttpConnectionManagerUpgradeConfig,
     Rds,
 )
+from meshio.xds.proto.envoy.extensions.filters.network.sni_dynamic_forward_proxy.v3 import FilterConfig as SniConfig
 from meshio.xds.proto.envoy.extensions.filters.network.tcp_proxy.v3 import (
     TcpProxy,
     TcpProxyWeightedCluster,
@@ -93,16 +96,23 @@ def inspectors(listener: Listener) -> list[ListenerFilter]:
 
 
 def encode_chain(chain: FilterChain) -> FilterChainMessage:
+    before: list[Filter] = []
     match chain.target:
         case HttpChain():
             kind, config = "http_connection_manager", packed(encode_http(chain.target))
-        case TcpChain():
+        case TcpChain(named=named):
             kind, config = "tcp_proxy", packed(encode_tcp(chain.target))
+            before = [encode_named(*named)] if named is not None else []
     return FilterChainMessage(
         name=chain.name,
         filter_chain_match=encode_chain_match(chain.match),
-        filters=[Filter(name=f"envoy.filters.network.{kind}", typed_config=config)],
+        filters=[*before, Filter(name=f"envoy.filters.network.{kind}", typed_config=config)],
     )
+
+
+def encode_named(cache: NameCache, port: int) -> Filter:
+    config = SniConfig(dns_cache_config=encode_cache(cache), port_value=port)
+    return Filter(name="envoy.filters.network.sni_dynamic_forward_proxy", typed_config=packed(config))
 
 
 def encode_chain_match(match: ChainMatch) -> FilterChainMatch | None:

@@ -61,6 +61,7 @@ ROOTS = (
     "envoy.extensions.filters.http.router.v3.router_pb2",
     "envoy.extensions.filters.http.stateful_session.v3.stateful_session_pb2",
     "envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2",
+    "envoy.extensions.filters.network.sni_dynamic_forward_proxy.v3.sni_dynamic_forward_proxy_pb2",
     "envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2",
     "envoy.extensions.http.header_formatters.preserve_case.v3.preserve_case_pb2",
     "envoy.extensions.http.stateful_session.cookie.v3.cookie_pb2",
