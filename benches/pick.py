@@ -39,6 +39,7 @@ from meshio.resilience.outlier import OutlierDetection
 from meshio.resilience.rates import UNRATED
 from meshio.upstream.cluster import Cluster, Eds
 from meshio.upstream.endpoint import Endpoint, LoadAssignment, LocalityEndpoints
+from meshio.upstream.host import Host
 from meshio.upstream.upstream import Upstream
 
 SIZES = (10, 1_000, 10_000)
@@ -68,7 +69,7 @@ STRETCH, WHOLE = 5, 20  # milliseconds: the bars
 
 def cluster(policy: Policy) -> Cluster:
     outlier = OutlierDetection(consecutive_5xx=1, max_ejection_percent=100, success_rate=UNRATED)
-    return Cluster("bench", Eds("bench"), policy, UNBOUND, outlier, panic_threshold=0.0)
+    return Cluster("bench", Eds("bench"), policy, UNBOUND, outlier=outlier, panic_threshold=0.0)
 
 
 def assignment(hosts: int, weights: int) -> LoadAssignment:
@@ -144,9 +145,11 @@ def in_steps(live: Upstream, begin: Callable[[], object]) -> Watch:
 def ejection(live: Upstream) -> Watch:
     """One host more is ejected."""
     host = random.choice([host for host in live.hosts.values() if not host.ejected])
-    live.active += 1
-    host.inflight += 1
-    return in_steps(live, lambda: live.settle(host, 503, False, 0.01, 0.0))
+    return in_steps(live, lambda: eject(live, host))
+
+
+def eject(live: Upstream, host: Host) -> None:
+    assert live.settle(host, 503, False, 0.01, 0.0)
 
 
 def first(policy: Policy, hosts: int, weights: int) -> Watch:
