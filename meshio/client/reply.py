@@ -81,10 +81,9 @@ class Reply:
             self._content = await self._response.body.read()
         return self._content
 
-    async def stream(self) -> AsyncIterator[bytes]:
+    def stream(self) -> AsyncIterator[bytes]:
         """The body in the chunks it arrives in, once."""
-        async for chunk in self._response.body:
-            yield chunk
+        return aiter(self._response.body)
 
     @property
     def content(self) -> bytes:

@@ -8,11 +8,12 @@ from typing import Protocol
 
 from meshio.errors import RequestError
 from meshio.message import Body, Done, Headers
+from meshio.transport.flow import PIECE
 
-# Bytes that wait for a reader before the connection stops reading. uvloop hands over up to 256 KB at a time; with two
-# of them alive at once, glibc gives memory back to the kernel and asks anew for every one, which triples the price.
-HIGH_WATER = 64 * 1024
-LOW_WATER = 16 * 1024
+# Bytes that wait for a reader before the connection stops reading. With them, what the head came with (uvloop hands
+# over up to 256 KB at a time) and what the reader holds, less than 512 KB are alive: see `flow`.
+HIGH_WATER = 128 * 1024
+LOW_WATER = 32 * 1024
 
 
 class Faucet(Protocol):
@@ -45,7 +46,7 @@ class Stream(Body):
         self.complete: bool = False
         self._loop = loop
         self._faucet: Faucet | None = faucet
-        self._chunks: deque[bytes] = deque()
+        self._chunks: deque[bytes | memoryview] = deque()
         self._size = 0
         self._limit = HIGH_WATER
         self._paused = False
@@ -55,7 +56,7 @@ class Stream(Body):
         self._dones: list[Done] = []
         self._fed: Callable[[], None] | None = None
 
-    def feed(self, chunk: bytes) -> None:
+    def feed(self, chunk: bytes | memoryview) -> None:
         """More arrived."""
         self._chunks.append(chunk)
         self._size += len(chunk)
@@ -64,7 +65,8 @@ class Stream(Body):
             self._faucet.pause()
         if self._fed is not None:
             self._fed()
-        self._wake()
+        if self._reader is not None:
+            self._wake()
 
     def finish(self, trailers: Headers) -> None:
         """All of it arrived."""
@@ -136,10 +138,19 @@ class Stream(Body):
                 raise StopAsyncIteration
             await self._more()
         chunk = self._chunks.popleft()
+        if type(chunk) is not bytes:
+            chunk = self._cut(chunk)
         self._size -= len(chunk)
         if self._paused and self._size < LOW_WATER:
             self._flow()
         return chunk
+
+    def _cut(self, chunk: bytes | memoryview) -> bytes:
+        """The first part of what must not be copied as a whole."""
+        if len(chunk) > PIECE:
+            self._chunks.appendleft(chunk[PIECE:])
+            return bytes(chunk[:PIECE])
+        return bytes(chunk)
 
     def _check(self) -> None:
         if self._error is not None:

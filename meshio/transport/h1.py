@@ -12,7 +12,8 @@ from meshio.errors import BadRequest, ConnectFailed, ProtocolBroken, RequestErro
 from meshio.message import Body, Request, Response
 from meshio.transport.body import Stream
 from meshio.transport.connection import Owner
-from meshio.transport.incoming import Incoming
+from meshio.transport.flow import Flow
+from meshio.transport.incoming import LARGE, Incoming
 from meshio.transport.spelling import compile_head
 from meshio.transport.upload import expects_continue, upload
 from meshio.upstream.cluster import HttpOptions
@@ -26,12 +27,12 @@ class H1(asyncio.Protocol):
 
     `_request` is the exchange under way, None while idle. `_answer` gets the response head, `_upload`
     sends a body in pieces (`_handed`: all of them were written), `_consent` waits for 100 Continue,
-    `_drained` for the peer to read.
+    `_drained` for the peer to read. `_flow` reads while a long body arrives.
     """
 
     __slots__ = (
-        "_answer", "_consent", "_drained", "_full", "_handed", "_head", "_incoming", "_loop", "_owner", "_peer",
-        "_request", "_transport", "_upload", "alive", "born", "busy", "served", "since",
+        "_answer", "_consent", "_drained", "_flow", "_full", "_handed", "_head", "_incoming", "_loop", "_owner",
+        "_peer", "_request", "_transport", "_upload", "alive", "born", "busy", "served", "since",
     )  # fmt: skip
 
     def __init__(self, loop: AbstractEventLoop, owner: Owner, peer: str, http: HttpOptions) -> None:
@@ -47,6 +48,7 @@ class H1(asyncio.Protocol):
         self._drained: Future[None] | None = None
         self._full = False
         self._handed = False
+        self._flow: Flow | None = None
         self.alive = self.busy = False
         self.born = self.since = loop.time()
         self.served = 0
@@ -170,6 +172,9 @@ class H1(asyncio.Protocol):
         elif incoming.headed:
             if incoming.stream is None:
                 self._begin_stream(incoming)
+            if len(data) > LARGE and self._flow is None:
+                self._flow = Flow(self, incoming.pour)
+                self._transport.set_protocol(self._flow)
         elif incoming.consented and self._consent is not None:
             settle(self._consent)
 
@@ -210,9 +215,13 @@ class H1(asyncio.Protocol):
         incoming, request, response = self._incoming, self._request, None
         assert request is not None
         stream, incoming.stream = incoming.stream, None
+        flow, self._flow = self._flow, None
+        if flow is not None:
+            self._transport.set_protocol(self)
+            flow.end()
         if stream is None:
             chunks, incoming.chunks = incoming.chunks, []  # an idle connection keeps nothing
-            data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+            data = b"".join(chunks) if len(chunks) != 1 else bytes(chunks[0])
             body = Body(data, incoming.trailers) if incoming.trailers else data
             response = Response(incoming.status, incoming.headers, body, request.record)
         self._conclude(request, response, incoming.reusable)
@@ -240,7 +249,7 @@ class H1(asyncio.Protocol):
     def _fail(self, error: RequestError) -> None:
         """The connection is of no use any more, and neither is the exchange on it."""
         answer, stream = self._answer, self._incoming.stream
-        self._request = self._answer = None
+        self._request = self._answer = self._flow = None
         self._shut()
         if stream is not None:
             stream.fail(error)

@@ -11,6 +11,7 @@ from meshio.errors import ProtocolBroken
 from meshio.message import Headers
 from meshio.transport.body import Stream
 
+LARGE = 64 * 1024  # bytes that arrive with a head: of a body that is no longer worth a copy
 START = (b"H", b"")
 FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 
@@ -59,7 +60,7 @@ class Incoming:
         self._fed = self.status = 0
         self.headers: Headers = []
         self.trailers: Headers | None = None
-        self.chunks: list[bytes] = []
+        self.chunks: list[bytes | memoryview] = []
         self.headed = self.ended = self.reusable = self.consented = False
 
     def repeat(self, data: bytes) -> tuple[int, Headers, bytes] | None:
@@ -86,6 +87,9 @@ class Incoming:
         elif self._left:
             self._count_down(data)
             return
+        rest: memoryview | None = None
+        if len(data) > LARGE and not self.headed and (end := data.find(b"\r\n\r\n") + 4) > 3:
+            data, rest = data[:end], memoryview(data)[end:]
         self._fed += len(data)
         try:
             self._parser.feed_data(data)
@@ -104,6 +108,27 @@ class Incoming:
             self._left = int(self._length) - sum(map(len, self.chunks))
             self.reusable = self._parser.should_keep_alive()
             self._parser = httptools.HttpResponseParser(self)  # the old one would wait for the body
+        if rest:
+            self._feed_rest(rest)
+
+    def _feed_rest(self, rest: memoryview) -> None:
+        """What came in one piece with a head. A long body is not copied as a whole: `Stream` hands it out in parts."""
+        if self.ended:
+            self.reusable = False
+        elif self._left > len(rest):
+            self._left -= len(rest)
+            self._take(rest)
+        else:
+            self.feed(bytes(rest))
+
+    def pour(self, data: bytes) -> bool:
+        """Take what is in the midst of a streamed body of known length; anything else is left to `feed`."""
+        left, stream = self._left - len(data), self.stream
+        if left <= 0 or stream is None:
+            return False
+        self._left = left
+        stream.feed(data)
+        return True
 
     def _remember(self, data: bytes) -> None:
         """The head of a response whose end was the end of the data."""
@@ -121,7 +146,7 @@ class Incoming:
         self.ended = not left
         self._take(data)
 
-    def _take(self, chunk: bytes) -> None:
+    def _take(self, chunk: bytes | memoryview) -> None:
         if self.stream is None:
             self.chunks.append(chunk)
         else:

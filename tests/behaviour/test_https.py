@@ -57,7 +57,7 @@ def world(tmp_path, monkeypatch):
     """Run a scenario with a server whose authority this machine trusts, and a network that knows its names."""
     monkeypatch.setenv("SSL_CERT_FILE", str(CERTS / "ca.pem"))
 
-    def run(scenario, *documents):
+    def run(scenario, *documents, talk=None):
         async def known(host, port, **more):
             if not host.endswith(".test"):
                 raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
@@ -70,7 +70,7 @@ def world(tmp_path, monkeypatch):
 
         async def main():
             asyncio.get_running_loop().getaddrinfo = known
-            async with Secure(answering(OK)).listening() as up:
+            async with Secure(talk or answering(OK)).listening() as up:
                 texts = [text.replace("PORT", str(up.port)) for text in documents]
                 async with mesh_of(tmp_path, *texts) as mesh:
                     await scenario(mesh, up.port)
@@ -95,6 +95,19 @@ def test_an_unknown_https_host_is_reached_directly_and_its_certificate_checked(w
         assert "CERTIFICATE_VERIFY_FAILED" in reply.mesh.details
 
     world(scenario, entry("other.test"))
+
+
+def test_a_long_body_comes_whole_over_tls(world):
+    body = bytes(range(256)) * 10_000
+
+    async def scenario(mesh, port):
+        for _ in range(2):
+            async with mesh.stream("GET", f"https://site.test:{port}/") as reply:
+                assert b"".join([chunk async for chunk in reply.stream()]) == body
+        assert mesh.pools.counters.dialled == 1
+
+    long = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
+    world(scenario, entry("site.test"), talk=answering(long))
 
 
 @pytest.mark.parametrize("resolution", ["NONE", "DNS"])

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshio.errors import ProtocolBroken
-from meshio.transport.incoming import Incoming
+from meshio.transport.incoming import LARGE, Incoming
 
 OK = b"HTTP/1.1 200 OK\r\n"
 
@@ -280,3 +280,36 @@ def test_arbitrary_bytes_raise_nothing_but_our_error(pieces, start):
             it.feed(piece)
     except ProtocolBroken as error:
         assert "10.0.0.1:80" in str(error)
+
+
+LONG = b"x" * (LARGE + 1_000)
+CHUNKED = b"%x\r\n%b\r\n0\r\nX-Sum: 1\r\n\r\n" % (len(LONG), LONG)
+
+
+@pytest.mark.parametrize(
+    ("data", "reusable"),
+    [
+        (OK + b"Content-Length: %d\r\n\r\n" % len(LONG) + LONG, True),
+        (OK + b"Content-Length: %d\r\n\r\n" % len(LONG) + LONG + b"more", False),
+        (OK + b"Content-Length: 0\r\n\r\n" + LONG, False),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n" + CHUNKED, True),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" + OK + b"Content-Length: %d\r\n\r\n" % len(LONG) + LONG, True),
+        (b"HTTP/1.1 204 No Content\r\n\r\n" + LONG, False),
+    ],
+)
+def test_a_long_piece_with_a_head_says_the_same_as_short_ones(data, reusable):
+    whole, pieces = fed(data), incoming()
+    for start in range(0, len(data), 1_000):
+        if not pieces.ended:
+            pieces.feed(data[start : start + 1_000])
+    assert seen(whole)[:-1] == seen(pieces)[:-1]
+    assert whole.ended and whole.reusable is reusable
+
+
+def test_the_beginning_of_a_long_body_is_not_copied():
+    data = OK + b"Content-Length: %d\r\n\r\n" % (2 * len(LONG)) + LONG
+    it = fed(data)
+    (begun,) = it.chunks
+    assert isinstance(begun, memoryview) and begun.obj is data and bytes(begun) == LONG
+    it.feed(LONG)
+    assert it.ended and it.reusable and b"".join(it.chunks) == LONG + LONG
