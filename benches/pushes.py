@@ -4,7 +4,8 @@
 
 32 callers at a time ask one service of a mesh of 100 for 70 bytes, over loopback and on uvloop. The mesh comes by xDS
 from `meshio controlplane` in a process of its own, whose YAML is edited once a second in every other spell: an
-endpoint of the service that is asked joins or leaves, and a route changes. Spells take turns; the ratio is that of two
+endpoint of the service that is asked joins or leaves, and a route changes. In life it runs on another machine: here it
+gets what CPU nobody else wants, since each edit costs it 120 ms. Spells take turns; the ratio is that of two
 neighbours, its median is held against the bar.
 """
 
@@ -29,6 +30,7 @@ from figures import Figures, Measured
 import meshio
 
 CALLERS, SERVICES = 32, 100
+LAST = 19  # the niceness of who comes last
 ROUNDS, SECONDS = (2, 2.0) if os.environ.get("QUICK") else (7, 3.0)
 URL = "http://reviews.default:9080/reviews/70"
 ROUTE = """
@@ -107,6 +109,7 @@ def main() -> int:
         editor = Editor(told, int(upstream.hear()))
         command = [sys.executable, "-m", "meshio", "controlplane", str(told), "--listen", "127.0.0.1:0"]
         plane = stack.enter_context(child("control plane", command, folder))
+        os.setpriority(os.PRIO_PROCESS, plane.pid, LAST)
         os.environ["MESHIO_DISCOVERY_ADDRESS"] = f"127.0.0.1:{plane.hear().rpartition(':')[2]}"
         quiet, pushed = uvloop.run(measure(editor))
     figures = Figures(f"{CALLERS} at a time, us")
