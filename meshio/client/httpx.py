@@ -7,6 +7,7 @@ streaming, decoding. A proxy configured in httpx replaces the transport and so n
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from http import HTTPStatus
+from operator import itemgetter
 from typing import NoReturn, Protocol
 
 import httpx
@@ -27,7 +28,8 @@ from meshio.errors import (
     Reset,
     TimedOut,
 )
-from meshio.message import Body, Content, Notes, Request, Response
+from meshio.memo import LONGEST, PASSING, Memo
+from meshio.message import DEFAULT_PORTS, Body, Content, Header, Notes, Request, Response
 
 REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 SYNC = "MeshTransport is asynchronous: use it with httpx.AsyncClient"
@@ -92,9 +94,10 @@ class MeshTransport(httpx.AsyncBaseTransport):
         finally:
             if wait is not None:
                 self._patience.end(wait)
-        return httpx.Response(
+        headers = response.headers
+        reply = httpx.Response(
             response.status,
-            headers=response.headers,
+            headers=headers,
             stream=self._stream(response.body, asked, limits or {}),
             extensions={
                 "mesh": response.record,
@@ -102,6 +105,9 @@ class MeshTransport(httpx.AsyncBaseTransport):
                 "reason_phrase": REASONS.get(response.status, b""),
             },
         )
+        if all(map(bytes.isascii, map(VALUE, headers))):
+            reply.headers.encoding = "ascii"  # it would find that out by decoding every one of them, in Python
+        return reply
 
     def _stream(self, body: Body, asked: Request, limits: Mapping[str, float | None]) -> httpx.AsyncByteStream:
         if body.complete and type(body) is Body:
@@ -150,30 +156,36 @@ class MeshStream(httpx.AsyncByteStream):
         await self._body.aclose()
 
 
+class Lowered(Memo[Header, Header]):
+    """A header of httpx's as the mesh has it."""
+
+    def __missing__(self, header: Header) -> Header:
+        name = header[0].lower()
+        own = name, header[1]
+        return self.keep(header, own) if name not in PASSING and len(own[1]) <= LONGEST else own
+
+
+lowered, NAME, VALUE = Lowered().__getitem__, itemgetter(0), itemgetter(1)
+
+
 def convert(request: httpx.Request) -> Request:
     """References only: nothing is parsed again. A Host header of the caller's is the authority."""
     url = request.url
     scheme, host = url.raw_scheme, url.raw_host
     if scheme not in (b"http", b"https") or not host:
         raise httpx.UnsupportedProtocol(f"the mesh cannot send to {str(url)!r}: it takes http:// and https:// URLs")
-    authority = host
-    headers = []
-    for name, value in request.headers.raw:
-        name = name.lower()
-        if name == b"host":
-            authority = value
-        else:
-            headers.append((name, value))
-    asked = Request(
-        request.method.encode("ascii"),
-        authority,
-        url.raw_path,
-        headers,
-        content(request),
-        scheme=scheme,
-        host=host.decode("ascii"),
-        port=url.port or 0,
-    )
+    authority, headers = host, list(map(lowered, request.headers.raw))
+    names = list(map(NAME, headers))
+    for _ in range(names.count(b"host")):  # the last one counts
+        at = names.index(b"host")
+        del names[at]
+        authority = headers.pop(at)[1]
+    asked = Request(request.method.encode("ascii"), authority, url.raw_path, headers, content(request))
+    asked.host = host.decode("ascii")
+    if scheme == b"https":
+        asked.scheme, asked.port = scheme, DEFAULT_PORTS[scheme]
+    if port := url.port:
+        asked.port, asked.port_given = port, True
     if "mesh" in request.extensions:
         asked.notes = notes(request)
     return asked
