@@ -31,14 +31,14 @@ from end_to_end.mesh import mesh_yaml
 from end_to_end.probe import cpu_seconds, memory
 from end_to_end.sidecar import envoy, outbound
 from end_to_end.ways import Make, Target, floor
-from figures import ROUNDS, Figures
+from figures import QUICK, ROUNDS, Figures
 
 CASES = (
     *(case(kind, count) for kind in (SMALL, MEDIUM, POST) for count in (ONE, MANY)),
     case(DOWN, ONE),
     case(UP, ONE),
 )
-SECONDS = 0.2 if os.environ.get("QUICK") else 0.5
+SECONDS, TURNS = (0.15, 1) if QUICK else (0.5, ROUNDS)
 GATEWAY = Path(__file__).parents[1] / "examples" / "gateway"
 
 
@@ -98,7 +98,7 @@ async def spell(make: Make, each: Case, process: Child | None) -> Spell:
 async def measure(found: dict[str, Way], folder: Path) -> dict[tuple[str, Case], Spell]:
     """The ways take turns in every round; medians. The first round warms up."""
     taken: dict[tuple[str, Case], list[Spell]] = {}
-    for _ in range(ROUNDS + 1):
+    for _ in range(TURNS + 1):
         for each in CASES:
             for name, way in found.items():
                 async with floor(Target(way.port, folder)) as make:

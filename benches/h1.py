@@ -21,7 +21,7 @@ from meshio.balancing.round_robin import RoundRobin
 from meshio.client.httpx import MeshTransport
 from meshio.message import Request, Response
 from meshio.transport.pool import Pools
-from meshio.upstream.cluster import Cluster, Static
+from meshio.upstream.cluster import Cluster, HttpOptions, Static
 from meshio.upstream.endpoint import Endpoint, LoadAssignment, LocalityEndpoints
 from meshio.upstream.host import Host
 from meshio.upstream.upstream import Upstream
@@ -74,10 +74,12 @@ class Bare(asyncio.Protocol):
 class Direct:
     """The least that a mesh can be: one host, no decision."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, **settings: int) -> None:
         assignment = LoadAssignment("site", (LocalityEndpoints((Endpoint(("127.0.0.1", port)),)),))
         self.upstream, self.pools = Upstream(), Pools()
-        self.upstream.update(Cluster("site", Static(assignment), RoundRobin()), assignment)
+        self.upstream.update(
+            Cluster("site", Static(assignment), RoundRobin(), http=HttpOptions(**settings)), assignment
+        )
         self.host: Host = next(iter(self.upstream.hosts.values()))
 
     async def send(self, request: Request) -> Response:

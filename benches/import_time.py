@@ -36,7 +36,7 @@ def main() -> int:
         def measure(name: str) -> Callable[[], float]:
             return lambda: milliseconds(*cases[name])
 
-        taken = median_of_rounds({name: measure(name) for name in cases}, 2 if QUICK else ROUNDS)
+        taken = median_of_rounds({name: measure(name) for name in cases}, 1 if QUICK else ROUNDS)
     figures = Figures("import, ms of CPU")
     for name, value in taken.items():
         figures.add(name, value)
