@@ -39,8 +39,9 @@ class Consistency:
         """The same, yielding about every millisecond."""
         found: list[bytes] = []
         for start in range(0, len(candidates), PORTION):
+            if start:
+                yield
             found += self.keys(candidates[start : start + PORTION])
-            yield
         return tuple(found)
 
 

@@ -21,6 +21,7 @@ WORD = 2**64
 PORTION = 512  # places between two turns of the loop: less than a millisecond
 SORTED = 1024  # of the last places that are sorted in one go
 RUN = 2048  # candidates that are sorted in one go
+PROBES = 4096  # looks at places between two turns of the loop
 COPIES = 16384  # places that are copied in one go
 KEPT = 16  # tables that are remembered
 
@@ -88,12 +89,12 @@ def lay_out(keys: tuple[bytes, ...], shares: tuple[float, ...], size: int) -> Ge
     order = yield from in_order(keys)
     places: list[Iterator[int]] = []
     for start in range(0, len(order), PORTION):
-        places += [free_places(keys[i], taken) for i in order[start : start + PORTION]]
         yield
+        places += [free_places(keys[i], taken) for i in order[start : start + PORTION]]
     rounds = turns_by_share([shares[i] for i in order])
     free, few = size, last_places(size, len(keys))
     while free > few:
-        portion = max(1, min(PORTION, free // 16))  # the fewer are free, the longer they are looked for
+        portion = max(1, min(PORTION, PROBES * free // size, free - few))  # the fewer are free, the longer one looks
         for turn in islice(rounds, portion):
             place = next(places[turn])
             taken[place] = 1
@@ -115,7 +116,6 @@ def lay_out(keys: tuple[bytes, ...], shares: tuple[float, ...], size: int) -> Ge
     while places:  # thousands of iterators take a while to go, too
         yield
         del places[-PORTION:]
-    yield
     return table
 
 
@@ -128,8 +128,9 @@ def in_order(keys: tuple[bytes, ...]) -> Generator[None, None, list[int]]:
     """Candidates by key. Sorted runs are merged by the sort itself, faster than it would find their order."""
     order: list[int] = []
     for start in range(0, len(keys), RUN):
+        if start:
+            yield
         order += sorted(range(start, min(start + RUN, len(keys))), key=keys.__getitem__)
-        yield
     order.sort(key=keys.__getitem__)
     return order
 
