@@ -111,7 +111,9 @@ class Composer:
                     return started(send) if tells_start(table, host, route) else send
                 send = chosen(ways, number) if number is not None else ways[0][0]
             case Redirect():
-                send = layered(answered(redirect(table, host, route, self.known(host, route))), layers)
+                send = layered(
+                    answered(redirect(table, host, route, self.known(host, route), chain.router.suppresses)), layers
+                )
             case DirectResponse():
                 send = layered(answered(respond(table, host, route, self.known(host, route))), layers)
         if tells_start(table, host, route):

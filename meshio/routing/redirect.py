@@ -7,22 +7,31 @@ from meshio.routing.commands import Known
 from meshio.routing.domains import without_port
 from meshio.routing.local_reply import Shape, answer
 from meshio.routing.prepare import prepare_response
-from meshio.routing.rewrite import compile_path
+from meshio.routing.rewrite import compile_path, repath
 from meshio.routing.route import Redirect, Route, RouteTable, VirtualHost
 
 DEFAULT_PORTS = {b"http": b":80", b"https": b":443"}
 
 
-def redirect(table: RouteTable, host: VirtualHost, route: Route, known: Known) -> Callable[[Request], Response]:
-    """Compile a redirect."""
+def redirect(
+    table: RouteTable, host: VirtualHost, route: Route, known: Known, silent: bool = False
+) -> Callable[[Request], Response]:
+    """Compile a redirect. As in Envoy a path that is rewritten is the request's own for whoever reads it after that.
+
+    `silent`: `x-envoy-original-path` is not told.
+    """
     action = route.action
     assert isinstance(action, Redirect)
     finish = prepare_response(table, host, route, None, known)
     base, path = compile_base(action), compile_target(action, route)
+    change = None if action.path_rewrite is None else compile_path(action.path_rewrite, route.match)
 
     def answering(request: Request) -> Response:
         request.record.details = "direct_response"
-        return answer(request, action.status, shape=Shape([(b"location", base(request) + path(request.path))], finish))
+        location = base(request) + path(request.path)
+        if change is not None and (changed := change(request.path)):
+            repath(request, changed, silent)
+        return answer(request, action.status, shape=Shape([(b"location", location)], finish))
 
     return answering
 

@@ -197,9 +197,10 @@ def rehost(request: Request, authority: bytes, forwards: bool = False) -> None:
     request.authority = authority
 
 
-def repath(request: Request, path: bytes) -> None:
-    """Give the request another path; the upstream learns the old one. The header list is replaced."""
-    request.headers = with_header(request.headers, ORIGINAL_PATH, request.path)
+def repath(request: Request, path: bytes, silent: bool = False) -> None:
+    """Give the request another path; unless that is `silent`, a header tells the old one. The list is replaced."""
+    if not silent:
+        request.headers = with_header(request.headers, ORIGINAL_PATH, request.path)
     request.path = path
 
 

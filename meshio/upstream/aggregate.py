@@ -9,7 +9,7 @@ from itertools import accumulate
 from random import random
 from typing import TypeAlias
 
-from meshio.balancing.arrange import arrange_by
+from meshio.balancing.arrange import arrange, arrange_by, reads_keys
 from meshio.balancing.locality import FULL, Spread, Tier, spread_loads, tier_pick
 from meshio.balancing.policy import Pick, finished
 from meshio.errors import NoHealthyHost, Unbuilt
@@ -84,10 +84,18 @@ class Aggregated(Upstream):
         )
         lots: list[tuple[Upstream, Pick[Host] | None]] = []
         shares = []
+        # A ring or a table chooses among its own priorities by key, whatever was drawn (thread_aware_lb_impl.cc).
+        whole: dict[Upstream, Pick[Host] | None] = {}
         for load, degraded in ((loads.healthy, False), (loads.degraded, True)):
             for (member, priority, standing), share in zip(line, load, strict=False):
                 if share:
-                    lots.append((member, (yield from picking(member, standing, priority, degraded))))
+                    if member in whole:
+                        pick = whole[member]
+                    elif reads_keys(member.cluster.policy):
+                        pick = whole[member] = yield from arrange(member.cluster.policy, *standing, member)
+                    else:
+                        pick = yield from picking(member, standing, priority, degraded)
+                    lots.append((member, pick))
                     shares.append(share)
         self._lots = self._built = tuple(lots)
         self._bounds = list(accumulate(shares))
