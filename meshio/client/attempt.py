@@ -10,12 +10,13 @@ from typing import Protocol, TypeAlias
 
 from meshio.errors import ConnectFailed, NoHealthyHost, Overloaded, RequestError, ResetError, TimedOut, Unbuilt
 from meshio.mesh.manner import Attempt, Manner
-from meshio.message import Header, Request, Response, Send
+from meshio.message import Header, Layer, Request, Response, Send
 from meshio.record import Record
 from meshio.resilience.hedge import Try
 from meshio.resilience.outlier import ANSWERED, BROKEN, LATE, UNCONNECTED, Origin
 from meshio.resilience.retry_on import Outcome
 from meshio.resilience.tries import UNLIMITED, TryLimits
+from meshio.routing.outward import outward
 from meshio.routing.rewrite import rehost
 from meshio.upstream.host import Host
 from meshio.upstream.picky import Admit, picky_admission
@@ -58,9 +59,39 @@ def attempts(lines: Lines) -> Attempt:
 
     def how(upstream: Upstream, manner: Manner) -> Send:
         own = lines.high() if manner.high else lines
+        if manner.filters:
+            own = Filtered(own, manner.filters)
         return attempt(upstream, own if manner.limits == UNLIMITED else Limited(own, manner.limits), manner)
 
     return how
+
+
+class Filtered:
+    """Connections with filters in front of them."""
+
+    __slots__ = ("_filters", "_lines", "high", "renew")
+
+    def __init__(self, lines: Lines, filters: tuple[Layer, ...]) -> None:
+        self._lines = lines
+        self._filters = filters
+        self.high, self.renew = lines.high, lines.renew
+
+    def idle(self, host: Host, request: Request) -> Line | None:
+        line = self._lines.idle(host, request)
+        return FilteredLine(self._filters, line) if line is not None else None
+
+    async def connect(self, upstream: Upstream, host: Host, request: Request) -> Line:
+        return FilteredLine(self._filters, await self._lines.connect(upstream, host, request))
+
+
+class FilteredLine:
+    """A connection for one exchange, behind its filters."""
+
+    __slots__ = ("abandon", "send")
+
+    def __init__(self, filters: tuple[Layer, ...], line: Line) -> None:
+        self.send = outward(line.send, filters)
+        self.abandon = line.abandon
 
 
 class Limited:

@@ -25,6 +25,7 @@ def lending(wires: Wires) -> Attempt:
     def how(upstream: Upstream, manner: Manner) -> Send:
         send = usual(upstream, manner)
         odd = manner.session or manner.endpoint_host or manner.picky is not None or manner.limits != UNLIMITED
+        odd = odd or bool(manner.filters)
         return send if odd else lend(upstream, wires.high() if manner.high else wires, manner, send)
 
     return how

@@ -297,7 +297,8 @@ def resolved_before(cluster: Cluster, upstream: Upstream) -> LoadAssignment:
 def compiled(cluster: Cluster) -> tuple[object, ...]:
     """What the ways to a cluster are compiled from: routes have to be bound anew when it changes."""
     cache = cluster.discovery.cache if isinstance(cluster.discovery, DynamicForward) else None
-    return cluster.http.max_stream_duration, cluster.http.errors, cluster.retry, cluster.hash_policies, cache
+    http, own = cluster.http, (cluster.retry, cluster.hash_policies, cluster.filters)
+    return http.max_stream_duration, http.errors, own, cache
 
 
 def rebinds(old: Snapshot, new: Snapshot) -> bool:

@@ -1,4 +1,4 @@
-"""What routes, clusters and endpoints say to filters, for the values of headers that tell it."""
+"""What values of headers tell of the configuration: what is said to filters, and the names of hosts."""
 
 from collections.abc import Callable, Mapping
 
@@ -43,3 +43,13 @@ def of_endpoint(endpoint: Endpoint) -> Mapping[str, object]:
         "istio": {"workload": endpoint.workload} if endpoint.workload else {},
     }
     return {name: fields for name, fields in said.items() if fields}
+
+
+def host_name(upstream: Upstream) -> Callable[[str], str]:
+    """The host name behind an endpoint's address, looked for only where a route tells it."""
+
+    def name(endpoint: str) -> str:
+        hosts = upstream.hosts.values() if endpoint else ()
+        return next((host.endpoint.hostname for host in hosts if host.name == endpoint), "") or endpoint
+
+    return name

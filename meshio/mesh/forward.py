@@ -15,7 +15,7 @@ from meshio.errors import Finish, NoRoute, RequestError
 from meshio.mesh.affinity import asking, hashed
 from meshio.mesh.choice import chosen, compile_number, named_by
 from meshio.mesh.directory import Directories
-from meshio.mesh.facts import told_metadata
+from meshio.mesh.facts import host_name, told_metadata
 from meshio.mesh.failing import failing, raising, unserved
 from meshio.mesh.manner import PLAIN, Attempt, Manner, Special, confessed, lasting, muted, picky_of, ruled
 from meshio.mesh.special import Others, others
@@ -29,7 +29,7 @@ from meshio.resilience.tries import UNLIMITED
 from meshio.resilience.verdict import compile_verdict
 from meshio.routing.alteration import Alteration, answering
 from meshio.routing.commands import Known
-from meshio.routing.filters import Layers, settle
+from meshio.routing.filters import Filter, Layers, settle
 from meshio.routing.listener import HttpChain, TcpChain
 from meshio.routing.local_reply import stamped
 from meshio.routing.mirror import mirror
@@ -234,6 +234,8 @@ class Composer:
         grpc, silent = way.special is not None and way.special.grpc, way.chain.router.suppresses
         verdict, renamed = compile_verdict(http.errors, grpc), isinstance(rewrite, HostOfEndpoint)
         manner = Manner(avoid, renamed, session, action.forwards_host, limits, verdict, silent, picky, action.high)
+        if filters := self.filters(way, upstream):
+            manner = replace(manner, filters=filters)
         if retry is None:
             return self.once(upstream, manner)
         prepare = prepare_retry(host, replace(action, quiet=silent), monotonic, asked)
@@ -246,35 +248,34 @@ class Composer:
 
         return self.attempt(upstream, replace(manner, turn=turn))
 
+    def filters(self, way: "Way", upstream: Upstream) -> Layers:
+        """What a request passes when its host is chosen: the cluster's own filters, or those of the router."""
+        route, own = way.route, tuple(Filter(*each) for each in upstream.cluster.filters) or way.chain.router.filters
+        levels = (way.entry.overrides, route.overrides, way.host.overrides, way.table.overrides)
+        site = Site(True, way.entry.name, route.name, self.address, clock=loop_time, calendar=time)
+        return settle(own, levels, site) if own else ()
+
     def once(self, upstream: Upstream, manner: Manner) -> Send:
         """One try."""
         send = self.attempt(upstream, manner)
         return confessed(send, upstream, self.examined) if upstream.cluster.health_check is not None else send
 
-    def single(self, cluster: str) -> Send | None:
+    def single(self, cluster: str, manner: Manner = PLAIN) -> Send | None:
         upstream = self.upstreams.get(cluster)
         if upstream is None:
             return None
-        return found_first(self.attempt(upstream, PLAIN), upstream, self.directories)
+        return found_first(self.attempt(upstream, manner), upstream, self.directories)
 
     def shadow(self, cluster: str, timeout: float | None) -> Send | None:
         """A mirrored request ends when the route's own would have to."""
-        send = self.single(cluster)
+        upstream = self.upstreams.get(cluster)
+        own = tuple(Filter(*each) for each in upstream.cluster.filters) if upstream is not None else ()
+        send = self.single(cluster, replace(PLAIN, filters=settle(own, (), Site(True, cluster))) if own else PLAIN)
         return Timeout(timeout).around(send) if send is not None and timeout else send
 
 
 def loop_time() -> float:
     return asyncio.get_running_loop().time()
-
-
-def host_name(upstream: Upstream) -> Callable[[str], str]:
-    """The host name behind an endpoint's address, looked for only where a route tells it."""
-
-    def name(endpoint: str) -> str:
-        hosts = upstream.hosts.values() if endpoint else ()
-        return next((host.endpoint.hostname for host in hosts if host.name == endpoint), "") or endpoint
-
-    return name
 
 
 def started(send: Send) -> Send:

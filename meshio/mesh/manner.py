@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from meshio.errors import RequestError
-from meshio.message import Request, Response, Send
+from meshio.message import Layer, Request, Response, Send
 from meshio.resilience.retry import Retry, Turn
 from meshio.resilience.streams import AskedDuration, StreamDuration, StreamLimits
 from meshio.resilience.tries import UNLIMITED, TryLimits
@@ -32,6 +32,7 @@ class Manner:
     silent          the answer does not tell how long it took (suppress_envoy_headers)
     high            its connections are those of requests of high priority
     picky           what retries avoid, where it is more than the hosts that were tried
+    filters         that it passes when its host is chosen
     turn            what follows a try, given the way of further ones; None for nothing
     """
 
@@ -45,6 +46,7 @@ class Manner:
     picky: Picky | None = None
     high: bool = False
     turn: Callable[[Send], Turn] | None = None
+    filters: tuple[Layer, ...] = ()
 
 
 PLAIN = Manner()

@@ -91,7 +91,7 @@ class Alteration:
 
     def requests(self) -> Callable[[Request], None] | None:
         """What happens to requests; None when nothing does."""
-        changes = [change for part in self.parts for change in self._part(part)]
+        changes = self.changes()
         if not changes:
             return None
 
@@ -100,6 +100,10 @@ class Alteration:
                 change(request, None)
 
         return prepare
+
+    def changes(self) -> list[Change]:
+        """What happens to requests, one after the other."""
+        return [change for part in self.parts for change in self._part(part)]
 
     def _part(self, part: Alterations) -> list[Change]:
         changes = [compiled(step, self.known) for step in part.request]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from meshio.message import PSEUDO_HEADERS, Request, Response
+from meshio.message import PSEUDO_HEADERS, Body, Request, Response
 from meshio.routing.hop import new_id
 from meshio.routing.words import FLAGS, GRPC_STATUS, UNKNOWN, is_grpc
 
@@ -38,6 +38,7 @@ class Known:
     statistic   the name that a cluster has in statistics now, "" for one that does not exist
     recorded    route and cluster are not known: the record of each request says them
     metadata    what a part of the configuration says to filters, by Envoy's word for that part
+    chosen      the host is known when request headers are made, as it is behind the choice of one
     hostname    the host name of an endpoint's address; the address itself where it has none
     clock       seconds since the epoch
     """
@@ -50,6 +51,7 @@ class Known:
     clock: Callable[[], float] = no_clock
     recorded: bool = False
     metadata: Callable[[str, Request, Response | None], Mapping[str, object]] = unsaid
+    chosen: bool = False
 
 
 NOTHING_KNOWN = Known()
@@ -180,6 +182,12 @@ def always(text: bytes | Render) -> Callable[[Known], Command]:
     return lambda known: text
 
 
+def of_host(render: Render) -> Callable[[Known], Command]:
+    """What is said of the host that was picked."""
+    return lambda known: (lambda request, response: render(request, response or CHOSEN)) if known.chosen else render
+
+
+CHOSEN = Response(0, [], Body())
 NOTHING = always(b"")
 SECURITY = (
     *("DOWNSTREAM_TLS_VERSION", "DOWNSTREAM_TLS_CIPHER", "DOWNSTREAM_TLS_SESSION_ID", "DOWNSTREAM_HANDSHAKE_DURATION"),
@@ -195,12 +203,12 @@ PLAIN: dict[str, Callable[[Known], Command]] = {
     "ROUTE_NAME": route_name,
     "UPSTREAM_CLUSTER": statistic,
     "UPSTREAM_CLUSTER_RAW": cluster,
-    "UPSTREAM_HOST": always(endpoint),
+    "UPSTREAM_HOST": of_host(endpoint),
     "UPSTREAM_HOST_NAME": host_name,
     "UPSTREAM_HOST_NAME_WITHOUT_PORT": bare_host_name,
-    "UPSTREAM_REMOTE_ADDRESS": always(endpoint),
-    "UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT": always(endpoint_address),
-    "UPSTREAM_REMOTE_PORT": always(endpoint_port),
+    "UPSTREAM_REMOTE_ADDRESS": of_host(endpoint),
+    "UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT": of_host(endpoint_address),
+    "UPSTREAM_REMOTE_PORT": of_host(endpoint_port),
     "UPSTREAM_PROTOCOL": always(protocol),
     "UPSTREAM_REQUEST_ATTEMPT_COUNT": always(attempts),
     "DOWNSTREAM_REMOTE_ADDRESS": lambda known: f"{known.address}:0".encode(),

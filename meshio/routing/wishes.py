@@ -12,6 +12,7 @@ from meshio.matching import HeaderPresent
 from meshio.message import Headers, Request
 from meshio.resilience.retry import Retry
 from meshio.resilience.retry_on import GRPC_TOKENS, HTTP_TOKENS
+from meshio.routing.filters import Filter
 from meshio.routing.route import Forward
 
 Wishes: TypeAlias = tuple[tuple[bytes, bytes], ...]
@@ -36,11 +37,13 @@ class Router:
     respects    a trusted request's `x-envoy-expected-rq-timeout-ms` is the timeout of its route
     suppresses  no `x-envoy-*` header of the router's own is added, either way
     strict      headers of which a value that means nothing is answered with 400
+    filters     that a request passes when its host is chosen, where the cluster has none of its own
     """
 
     respects: bool = False
     suppresses: bool = False
     strict: frozenset[bytes] = frozenset()
+    filters: tuple[Filter, ...] = ()
 
 
 PLAIN_ROUTER = Router()

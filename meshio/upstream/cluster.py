@@ -7,6 +7,7 @@ from meshio.balancing.hashing import HashPolicy
 from meshio.balancing.labels import FilterMetadata, Label, Labels, of_istio
 from meshio.balancing.policy import Policy
 from meshio.balancing.zone import FAIR, ZoneAware
+from meshio.message import Layer
 from meshio.naming.cache import NameCache
 from meshio.naming.resolver import CARES, Family, Resolver
 from meshio.resilience.limits import DEFAULT_LIMITS, Limits
@@ -164,6 +165,7 @@ class Cluster:
     metadata           what else it says to filters, for those who tell it
     retry              in place of what routes say about it, but for the time of one try, which stays theirs
     hash_policies      in place of what routes say
+    filters            that a request passes when its host is chosen: name, what it does, whether it is switched off
     eyeballs           of several addresses: the family to begin with ("": that of the first), and how many of it
     tcp_keepalive      probes, idle seconds, seconds between probes; None leaves it to the operating system
     """
@@ -194,6 +196,7 @@ class Cluster:
     metadata: FilterMetadata = ()
     retry: Retry | None = None
     hash_policies: tuple[HashPolicy, ...] = ()
+    filters: tuple[tuple[str, Layer | None, bool], ...] = ()
 
     @property
     def istio(self) -> Labels:

@@ -46,6 +46,7 @@ from meshio.xds.retry import translate_retry
 from meshio.xds.shared import shared
 from meshio.xds.text import token
 from meshio.xds.tls import translate_matches, translate_socket
+from meshio.xds.upstream_filters import translate_upstream_filters
 
 PROVIDING = (OriginalDestination, Aggregate)
 DESTINATION = "x-envoy-original-dst-host"
@@ -92,6 +93,10 @@ def translate_cluster(name: str, raw: bytes) -> Cluster:
         tcp_keepalive=keepalive(message.upstream_connection_options),
         eyeballs=eyeballs(place, message.upstream_connection_options),
         retry=own_retry(place, http),
+        filters=tuple(
+            (each.name, each.layer, each.disabled)
+            for each in translate_upstream_filters(place, "http_filters", http.http_filters)
+        ),
         hash_policies=tuple(hash_policy(place.at("hash_policy", i), each) for i, each in enumerate(http.hash_policy)),
     )
     more = further(message.metadata, said.istio)

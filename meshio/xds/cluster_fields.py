@@ -142,9 +142,8 @@ CLUSTER_FIELDS: dict[type[Message], Rules] = {
     UpstreamOptions: {
         **read("common_http_protocol_options", "upstream_http_protocol_options", "explicit_http_config"),
         **read("use_downstream_protocol_config", "auto_config"),
-        **read("retry_policy", "hash_policy"),
+        **read("retry_policy", "hash_policy", "http_filters"),
         **rejected("copies are sent where a route says so", "request_mirror_policies"),
-        **rejected("filters behind the choice of a host are not supported", "http_filters"),
         **rejected("answers are checked by meshio's own rules, which are stricter", "header_validation_config"),
         **read("outlier_detection"),
     },

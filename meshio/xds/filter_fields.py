@@ -140,7 +140,7 @@ FILTER_FIELDS: dict[type[Message], Rules] = {
         **ignored(TRACING, "start_child_span"),
         **ignored(LOGS, "upstream_log", "upstream_log_options"),
         **read("strict_check_headers", "respect_expected_rq_timeout", "suppress_envoy_headers"),
-        **rejected("filters behind the choice of a host are not supported", "upstream_http_filters"),
+        **read("upstream_http_filters"),
     },
     Buffer: read("max_request_bytes"),
     BufferPerRoute: read("disabled", "buffer"),

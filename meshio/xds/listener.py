@@ -41,6 +41,7 @@ from meshio.xds.proto.envoy.extensions.filters.network.http_connection_manager.v
 from meshio.xds.proto.envoy.extensions.filters.network.tcp_proxy.v3 import TcpProxy
 from meshio.xds.replies import translate_replies
 from meshio.xds.route import translate_table
+from meshio.xds.upstream_filters import translate_upstream_filters
 from meshio.xds.wire import Malformed
 
 MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
@@ -222,7 +223,8 @@ def translate_router(place: Place, manager: HttpConnectionManager) -> Router:
     strict = frozenset(name.encode() for name in message.strict_check_headers)
     if unknown := sorted(strict - STRICT):
         raise here.rejected(f"{unknown[0].decode()!r} is none that can be checked", "strict_check_headers")
-    return Router(message.respect_expected_rq_timeout, message.suppress_envoy_headers, strict)
+    filters = translate_upstream_filters(here, "upstream_http_filters", message.upstream_http_filters)
+    return Router(message.respect_expected_rq_timeout, message.suppress_envoy_headers, strict, filters)
 
 
 def check_order(place: Place, manager: HttpConnectionManager) -> None:

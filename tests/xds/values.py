@@ -59,7 +59,7 @@ from meshio.resilience.outlier import OutlierDetection
 from meshio.resilience.rates import FailurePercentage, SuccessRate
 from meshio.resilience.retry import Retry
 from meshio.resilience.streams import StreamDuration, StreamLimits
-from meshio.routing.alteration import RemoveMatching
+from meshio.routing.alteration import Alteration, Alterations, RemoveMatching
 from meshio.routing.body_format import BodyFormat
 from meshio.routing.cors import Cors
 from meshio.routing.filters import Filter, Override
@@ -599,6 +599,7 @@ HTTP = st.builds(
     st.just(0), POSITIVE, POSITIVE, MAYBE_SECONDS, st.none() | ERRORS, *[st.just(False)] * 2,
 )  # fmt: skip
 HTTP = HTTP | st.builds(HttpOptions, st.sampled_from(["http/1.1", "auto"]), proper_case=FLAG, whole_urls=FLAG)
+OUTWARD = Alteration((Alterations((HeaderValue("x-a", "%UPSTREAM_HOST%"), "x-b"), (), ("x-c",)),))
 CLUSTERS = PLACED.flatmap(
     lambda placed: st.builds(
         Cluster,
@@ -626,6 +627,7 @@ CLUSTERS = PLACED.flatmap(
         metadata=METADATA,
         retry=st.none() | RETRY.map(lambda retry: replace(retry, buffer_limit=1024 * 1024, hedged=False)),
         hash_policies=several(HASHED, 2),
+        filters=several(st.tuples(WORD, st.just(OUTWARD), FLAG), 2),
         eyeballs=st.tuples(st.sampled_from(["", "v4", "v6"]), POSITIVE),
         tcp_keepalive=st.none() | st.tuples(POSITIVE, POSITIVE, POSITIVE),
     )

@@ -2,6 +2,7 @@
 
 from meshio.resilience.limits import DEFAULT_LIMITS, Limits, RetryBudget
 from meshio.resilience.outlier import OutlierDetection
+from meshio.routing.filters import Filter
 from meshio.upstream.cluster import (
     OVERRIDABLE,
     Aggregate,
@@ -19,6 +20,7 @@ from meshio.xds.cluster import FIRST
 from meshio.xds.encode.dns import encode_cache, set_dns
 from meshio.xds.encode.endpoint import HEALTH, encode_assignment
 from meshio.xds.encode.error_match import encode_errors
+from meshio.xds.encode.filters import encode_upstream_filters
 from meshio.xds.encode.forward import encode_hash_policy
 from meshio.xds.encode.health_check import encode_health_check
 from meshio.xds.encode.labels import encode_metadata, encode_path
@@ -210,7 +212,8 @@ def encode_connection(cluster: Cluster) -> UpstreamConnectionOptions | None:
 def encode_http(cluster: Cluster, automatic: Automatic) -> dict[str, Any]:
     """Nothing when all of it is as usual."""
     options = cluster.http
-    if options == HttpOptions() and automatic == Automatic() and not (cluster.retry or cluster.hash_policies):
+    own = cluster.retry or cluster.hash_policies or cluster.filters
+    if options == HttpOptions() and automatic == Automatic() and not own:
         return {}
     encoded = UpstreamOptions(
         common_http_protocol_options=HttpProtocolOptions(
@@ -225,6 +228,7 @@ def encode_http(cluster: Cluster, automatic: Automatic) -> dict[str, Any]:
         outlier_detection=encode_errors(options.errors),
         retry_policy=encode_retry(cluster.retry) if cluster.retry is not None else None,
         hash_policy=[encode_hash_policy(policy) for policy in cluster.hash_policies],
+        http_filters=encode_upstream_filters([Filter(*each) for each in cluster.filters]),
     )
     set_version(encoded, options)
     return {UPSTREAM_OPTIONS: packed(encoded)}

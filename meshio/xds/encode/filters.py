@@ -1,5 +1,6 @@
 """HTTP filters, and what route tables say of them."""
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 from betterproto2 import Message
@@ -54,6 +55,7 @@ from meshio.xds.proto.envoy.extensions.filters.http.router.v3 import Router
 from meshio.xds.proto.envoy.extensions.filters.network.http_connection_manager.v3 import HttpFilter
 from meshio.xds.proto.google.protobuf import Any
 from meshio.xds.proto.udpa.type.v1 import TypedStruct
+from meshio.xds.upstream_filters import CODEC
 
 WITHOUT_LAYER = {
     "envoy.filters.http.router": packed(Router()),
@@ -73,6 +75,13 @@ def encode_filter(each: Filter) -> HttpFilter:
         return HttpFilter(name=each.name, typed_config=config, disabled=each.disabled)
     stand_in = packed(TypedStruct(type_url=f"meshio/{each.name}"))
     return HttpFilter(name=each.name, typed_config=stand_in, is_optional=True, disabled=each.disabled)
+
+
+def encode_upstream_filters(filters: Sequence[Filter]) -> list[HttpFilter]:
+    """Those behind the choice of a host, and the codec that they have to end with."""
+    if not filters:
+        return []
+    return [*map(encode_filter, filters), HttpFilter("envoy.filters.http.upstream_codec", Any(type_url=PREFIX + CODEC))]
 
 
 def encode_config(layer: Layer) -> Message:

@@ -8,7 +8,7 @@ from meshio.routing.route import RouteTable
 from meshio.routing.trust import Trust
 from meshio.routing.wishes import PLAIN_ROUTER, Router
 from meshio.xds.encode.dns import encode_cache
-from meshio.xds.encode.filters import encode_filter
+from meshio.xds.encode.filters import encode_filter, encode_upstream_filters
 from meshio.xds.encode.labels import with_labels
 from meshio.xds.encode.parts import address, never_none, over_ads, packed, seconds
 from meshio.xds.encode.replies import encode_replies
@@ -179,6 +179,7 @@ def set_router(encoded: HttpConnectionManager, router: Router) -> None:
                 respect_expected_rq_timeout=router.respects,
                 suppress_envoy_headers=router.suppresses,
                 strict_check_headers=sorted(name.decode() for name in router.strict),
+                upstream_http_filters=encode_upstream_filters(router.filters),
             )
         )
 
