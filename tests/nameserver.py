@@ -22,19 +22,21 @@ TTL = 300
 
 
 class NameServer(asyncio.DatagramProtocol):
-    """`asked` counts each question as "A some.name"; `at` is its address and port."""
+    """`asked` counts each question as "A some.name"; `at` is its address and port; `peers` have sent datagrams."""
 
     at: tuple[str, int]
 
     def __init__(self, zone: Mapping[str, Any]) -> None:
         self._zone = {f"{name}.": told if isinstance(told, list) else [told] for name, told in zone.items()}
         self.asked: Counter[str] = Counter()
+        self.peers: set[Any] = set()
         self._later: set[asyncio.Task[None]] = set()
 
     def connection_made(self, transport: Any) -> None:
         self._transport: asyncio.DatagramTransport = transport
 
     def datagram_received(self, data: bytes, peer: Any) -> None:
+        self.peers.add(peer)
         told, reply = self.answer(data, udp=True)
         if told.get("drop"):
             return

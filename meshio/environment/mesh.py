@@ -24,7 +24,7 @@ from meshio.mesh.snapshot import Identity, Snapshot
 from meshio.mesh.source import Source
 from meshio.message import Request, Response, Send
 from meshio.registry.dns import Refresher
-from meshio.registry.lookup import look_up
+from meshio.registry.lookup import Lookups
 from meshio.transport.pool import Pools
 from meshio.transport.warm import warm
 from meshio.upstream.endpoint import LoadAssignment
@@ -55,6 +55,7 @@ class Mesh(Client):
         self._ready_timeout = ready_timeout
         self._state = PENDING
         self._pools = Pools(self._located)
+        look_up = Lookups().look_up
         self._plane = Dataplane(self._sources[0].identity, attempts(self._pools), self._pools, look_up)
         self._resolver = Refresher(self._resolved, look_up)
         self._prober = Prober(self._pools, self._plane.examined)

@@ -1,7 +1,8 @@
-"""One question to name servers, by c-ares, the library that Envoy asks by (cares/dns_impl.cc).
+"""Questions to name servers, by c-ares, the library that Envoy asks by (cares/dns_impl.cc).
 
-Each question has a channel of its own, which costs 70 us: so the answer is never one that the library has kept, and
-`/etc/resolv.conf` is read as it is now. The event loop watches the channel's sockets.
+Questions that come together share a channel and its sockets. It takes no more after a moment: so an answer is never
+one that the library has kept, and `/etc/resolv.conf` is read as it is now. A channel costs 70 us. The event loop
+watches its sockets, until nobody waits for it any more.
 """
 
 import asyncio
@@ -15,15 +16,17 @@ from meshio.naming.resolver import Answer, Resolver
 NO_SORT = 1 << 7  # ARES_AI_NOSORT: as the servers have it, without trying which address can be reached
 NO_RECORDS = (pycares.errno.ARES_ENODATA, pycares.errno.ARES_ENOTFOUND)
 FOREVER = 2**31
+TOGETHER = 0.02  # seconds in which a channel takes questions
 NOBODY = ["127.0.0.1:53"]  # whom c-ares asks where the system names nobody
 
 
-class Question:
-    """A channel, as long as it takes. `answered` is done when there is nothing more to wait for."""
+class Channel:
+    """A channel. Raises pycares.AresError when it cannot be had."""
 
     def __init__(self, resolver: Resolver, loop: AbstractEventLoop) -> None:
-        self.answered: Future[Answer] = loop.create_future()
         self._loop = loop
+        self._closes = loop.time() + TOGETHER
+        self._waiting = 0
         self._reading: set[int] = set()
         self._writing: set[int] = set()
         self._timer: TimerHandle | None = None
@@ -39,27 +42,40 @@ class Question:
         if servers := servers_for(resolver, self._channel.servers):
             self._channel.servers = servers
 
-    def ask(self, host: str, family: AddressFamily) -> None:
-        """Send it off. A host file or the name itself may answer at once."""
-        self._channel.getaddrinfo(host, None, family=family, flags=NO_SORT, callback=self._answer)
-        self._wait()
+    @property
+    def fresh(self) -> bool:
+        """Whether it takes more questions."""
+        return self._open and self._loop.time() < self._closes
 
-    def close(self) -> None:
+    async def ask(self, host: str, family: AddressFamily) -> Answer:
+        """The addresses of one family, or of both (AF_UNSPEC). A host file or the name itself may answer at once."""
+        answered: Future[Answer] = self._loop.create_future()
+
+        def answer(found: pycares.AddrInfoResult | None, error: int | None) -> None:
+            if not answered.done():
+                answered.set_result(answer_of(found, error))
+
+        self._waiting += 1
+        try:
+            self._channel.getaddrinfo(host, None, family=family, flags=NO_SORT, callback=answer)
+            self._wait()
+            return await answered
+        finally:
+            self._waiting -= 1
+            if not self._waiting:
+                self._close()
+
+    def _close(self) -> None:
         """Leave no socket watched."""
         if self._timer is not None:
             self._timer.cancel()
-        if not self.answered.done():
-            self._channel.cancel()
+        self._channel.cancel()
         self._open = False
         for fd in self._reading:
             self._loop.remove_reader(fd)
         for fd in self._writing:
             self._loop.remove_writer(fd)
         self._channel.close()
-
-    def _answer(self, found: pycares.AddrInfoResult | None, error: int | None) -> None:
-        if not self.answered.done():
-            self.answered.set_result(answer_of(found, error))
 
     def _watch(self, fd: int, readable: bool, writable: bool) -> None:
         """The library wants to know when a socket is ready, or no more."""
@@ -86,7 +102,7 @@ class Question:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if not self.answered.done():
+        if self._waiting:
             self._timer = self._loop.call_later(self._channel.timeout(), self._go_on)  # type: ignore[no-untyped-call]
 
 
@@ -95,19 +111,23 @@ def servers_for(resolver: Resolver, systems: list[str]) -> list[str]:
     return [] if resolver.spare and systems != NOBODY else list(resolver.servers)
 
 
-async def ask(resolver: Resolver, host: str, family: AddressFamily) -> Answer:
-    """The addresses of one family, or of both (AF_UNSPEC). Never raises."""
-    if not host.isascii() or "\0" in host:
-        return answer_of(None, pycares.errno.ARES_EBADNAME)
-    try:
-        question = Question(resolver, asyncio.get_running_loop())
-    except pycares.AresError as error:
-        return Answer(failed=True, reason=f"cares_failure:{error}")
-    try:
-        question.ask(host, family)
-        return await question.answered
-    finally:
-        question.close()
+class Channels:
+    """Of each resolver the one that takes questions now."""
+
+    def __init__(self) -> None:
+        self._latest: dict[Resolver, Channel] = {}
+
+    async def ask(self, resolver: Resolver, host: str, family: AddressFamily) -> Answer:
+        """As `Channel.ask`. Never raises."""
+        if not host.isascii() or "\0" in host:
+            return answer_of(None, pycares.errno.ARES_EBADNAME)
+        channel = self._latest.get(resolver)
+        if channel is None or not channel.fresh:
+            try:
+                channel = self._latest[resolver] = Channel(resolver, asyncio.get_running_loop())
+            except pycares.AresError as error:
+                return Answer(failed=True, reason=f"cares_failure:{error}")
+        return await channel.ask(host, family)
 
 
 def answer_of(found: pycares.AddrInfoResult | None, error: int | None) -> Answer:

@@ -2,8 +2,12 @@
 
 import asyncio
 import socket
+from typing import TYPE_CHECKING
 
 from meshio.naming.resolver import Answer, Family, Resolver
+
+if TYPE_CHECKING:
+    from meshio.registry.cares import Channels
 
 FAMILIES: dict[Family, tuple[socket.AddressFamily, ...]] = {
     "auto": (socket.AF_INET6, socket.AF_INET),
@@ -18,18 +22,26 @@ SYSTEM_TTL = 60  # seconds that the operating system's answers are good for (Env
 UNKNOWN = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
 
 
-async def look_up(resolver: Resolver, host: str, family: Family) -> Answer:
-    """The addresses of a host name. Never raises."""
-    if resolver.system:
-        return preferred(await ask_system(host), family)
-    from meshio.registry.cares import ask  # 18 ms, for those who look names up
+class Lookups:
+    """Looks names up. Those that come together share what it takes."""
 
-    answer = Answer()
-    for each in FAMILIES[family]:
-        answer = await ask(resolver, host, each)
-        if answer.addresses:
-            break
-    return answer
+    def __init__(self) -> None:
+        self._channels: Channels | None = None
+
+    async def look_up(self, resolver: Resolver, host: str, family: Family) -> Answer:
+        """The addresses of a host name. Never raises."""
+        if resolver.system:
+            return preferred(await ask_system(host), family)
+        if self._channels is None:
+            from meshio.registry.cares import Channels  # 18 ms, for those who look names up
+
+            self._channels = Channels()
+        answer = Answer()
+        for each in FAMILIES[family]:
+            answer = await self._channels.ask(resolver, host, each)
+            if answer.addresses:
+                break
+        return answer
 
 
 async def ask_system(host: str) -> Answer:

@@ -62,12 +62,12 @@ async def istios(monkeypatch):
         asked.append(host)
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    async def unknown(resolver, host, family):
+    async def unknown(self, resolver, host, family):
         asked.append(host)
         return Answer(reason="cares_norecords:Domain name not found")
 
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", nobody)
-    monkeypatch.setattr("meshio.environment.mesh.look_up", unknown)
+    monkeypatch.setattr("meshio.registry.lookup.Lookups.look_up", unknown)
     async with meshio.Mesh([Recording()]) as mesh:
         asked.clear()
         yield mesh, asked

@@ -63,10 +63,10 @@ def world(tmp_path, monkeypatch):
                 raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
             return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
 
-        async def look_up(resolver, host, family):
+        async def look_up(self, resolver, host, family):
             return Answer((("127.0.0.1", 0),)) if host.endswith(".test") else Answer()
 
-        monkeypatch.setattr("meshio.environment.mesh.look_up", look_up)
+        monkeypatch.setattr("meshio.registry.lookup.Lookups.look_up", look_up)
 
         async def main():
             asyncio.get_running_loop().getaddrinfo = known

@@ -9,7 +9,7 @@ import uvloop
 
 from meshio.naming.resolver import Answer, Resolver
 from meshio.registry.cares import NOBODY, servers_for
-from meshio.registry.lookup import ask_system, look_up, preferred
+from meshio.registry.lookup import Lookups, ask_system, preferred
 from tests.nameserver import NameServer, naming
 
 ZONE = {
@@ -19,9 +19,11 @@ ZONE = {
     "none.test": {},
     "fail.test": {"rcode": "SERVFAIL"},
     "silent.test": {"drop": True},
+    "slow.test": {"A": ["10.0.0.1"], "delay": 0.1},
     "long.test": {"A": ["10.0.0.1"], "cut": True},
     "alias.test": {"A": [["10.0.0.1", 9], ["10.0.0.2", 3], ["10.0.0.1", 1]], "cname": "web.test.", "cname_ttl": 5},
 }
+look_up = Lookups().look_up
 LOOPS = pytest.mark.parametrize("runner", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
 
 
@@ -124,10 +126,39 @@ def test_a_look_up_that_is_given_up_leaves_nothing_behind(runner):
     with_server(body, runner)
 
 
-def test_many_at_the_same_time():
+@LOOPS
+def test_many_at_the_same_time_share_sockets(runner):
     async def body(server):
-        answers = await asyncio.gather(*(look_up(of(server), "web.test", "v4") for _ in range(50)))
-        assert {len(answer.addresses) for answer in answers} == {2}
+        names = ["web.test", "both.test", "alias.test", "no.test"] * 10
+        answers = await asyncio.gather(*(look_up(of(server), name, "v4") for name in names))
+        assert [len(answer.addresses) for answer in answers] == [2, 1, 2, 0] * 10
+        assert len(server.peers) <= 10  # as many as it takes moments to ask them all
+
+    with_server(body, runner)
+
+
+def test_one_that_is_given_up_does_not_end_the_others():
+    async def body(server):
+        silent = asyncio.create_task(look_up(of(server), "silent.test", "v4"))
+        slow = asyncio.create_task(look_up(of(server), "slow.test", "v4"))
+        await asyncio.sleep(0.02)
+        silent.cancel()
+        assert (await slow).addresses == (("10.0.0.1", 300),)
+
+    with_server(body)
+
+
+def test_no_answer_is_one_that_was_kept():
+    async def body(server):
+        for _ in range(3):
+            await look_up(of(server), "web.test", "v4")
+        silent = asyncio.create_task(look_up(of(server), "silent.test", "v4"))  # keeps its channel open
+        await asyncio.sleep(0)
+        for _ in range(2):
+            await look_up(of(server), "web.test", "v4")
+            await asyncio.sleep(0.03)
+        silent.cancel()
+        assert server.asked["A web.test"] == 5
 
     with_server(body)
 
