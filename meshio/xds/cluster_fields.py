@@ -80,7 +80,7 @@ CLUSTER_FIELDS: dict[type[Message], Rules] = {
         **ignored("the application is one caller and has one pool", "connection_pool_per_downstream_connection"),
         **ignored(TUNING, "per_connection_buffer_limit_bytes"),
         **ignored("hosts nobody uses are let go when their connections are idle", "cleanup_interval"),
-        **ignored("connections are opened when they are needed", "preconnect_policy"),
+        **ignored("it saves the first requests a handshake; `mesh.warm` does so here", "preconnect_policy"),
         **ignored("of TCP proxying only; HTTP's always end", "close_connections_on_host_health_failure"),
         **ignored(STATISTICS, "lrs_server", "lrs_report_endpoint_metrics", "track_timeout_budgets"),
         **ignored(STATISTICS, "track_cluster_stats"),
@@ -104,7 +104,9 @@ CLUSTER_FIELDS: dict[type[Message], Rules] = {
     ClusterCommonLbConfig: {
         **read("healthy_panic_threshold", "locality_weighted_lb_config", "consistent_hashing_lb_config"),
         **read("zone_aware_lb_config", "override_host_status", "close_connections_on_host_set_change"),
-        **ignored("changes of health are seen at once", "update_merge_window"),
+        **ignored(
+            "it saves Envoy work when many hosts change; here each change is seen at once", "update_merge_window"
+        ),
         **read("ignore_new_hosts_until_first_hc"),
     },
     ClusterCommonLbConfigLocalityWeightedLbConfig: {},
