@@ -140,11 +140,11 @@ class HostPool:
         if self.breaker.pools < most:
             return
         for other in pools_of(self.host):
-            if other.open and other.breaker is self.breaker and len(other.idle) == len(other.connections):
-                if not other.dials:
-                    other.drain()
-                    discard(self.host, other)
-                    return
+            unused = len(other.idle) == len(other.connections) and not other.dials
+            if other.open and other.breaker is self.breaker and unused:
+                other.drain()
+                discard(self.host, other)
+                return
         raise NoHealthyHost(f"cluster {self.upstream.name!r} has connections to {self.breaker.pools} hosts already")
 
     async def next_free(self, request: Request) -> Connection:
@@ -228,10 +228,15 @@ class HostPool:
 
     def closed(self) -> None:
         """A dial or a connection has ended, maybe the last one."""
-        if self.open and not self.connections and not self.dials:
+        if not self.connections and not self.dials:
+            self.vacate()
+        self._registry.closed(self)
+
+    def vacate(self) -> None:
+        """Give up the place among the cluster's pools."""
+        if self.open:
             self.open = False
             self.breaker.pools -= 1
-        self._registry.closed(self)
 
     def purge(self, error: BaseException) -> None:
         waiting, self.waiting = self.waiting, deque()
@@ -251,7 +256,7 @@ class HostPool:
             return
         http = self.upstream.cluster.http
         mortal = http.max_requests_per_connection or http.max_connection_duration is not None
-        if (self.draining and not self.waiting) or (mortal and connection.served and self.worn(connection)):
+        if mortal and connection.served and self.worn(connection):
             connection.close()
             return
         while self.waiting:
@@ -259,6 +264,9 @@ class HostPool:
             if not waiter.done():
                 waiter.set_result(connection)
                 return
+        if self.draining:
+            connection.close()
+            return
         connection.since = self._registry.now()
         self.idle.append(connection)
 
@@ -295,8 +303,9 @@ class HostPool:
                 connection.close()
 
     def drain(self) -> None:
-        """Idle connections end now, others with their exchange."""
+        """Idle connections end now, others with their exchange. A pool that comes after this one has its place."""
         self.draining = True
+        self.vacate()
         idle, self.idle = self.idle, []
         for connection in idle:
             connection.close()

@@ -1,6 +1,7 @@
 """Whatever happens in whatever order, the counters of both priorities agree with what is under way."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 
 from hypothesis import settings
@@ -81,6 +82,15 @@ class Counters(RuleBasedStateMachine):
         await answered
         return Line(owner)
 
+    def happens(self, what: Callable[[], None]) -> None:
+        """Inside of the loop, as everything does."""
+
+        async def now() -> None:
+            what()
+
+        self.loop.run_until_complete(now())
+        self.pump()
+
     def pump(self) -> None:
         for _ in range(8):
             self.loop.run_until_complete(asyncio.sleep(0))
@@ -118,13 +128,12 @@ class Counters(RuleBasedStateMachine):
     def end(self, data: st.DataObject, how: str) -> None:
         pool, line = self.held.pop(data.draw(st.integers(0, len(self.held) - 1)))
         if how == "finished":
-            pool.release(line)
+            self.happens(lambda: pool.release(line))
         elif how == "closed":
-            line.abort()
+            self.happens(line.abort)
         else:
             line.alive = False
-            pool.lost(line)
-        self.pump()
+            self.happens(lambda: pool.lost(line))
 
     @precondition(lambda self: self.asking)
     @rule(data=st.data())
@@ -133,10 +142,14 @@ class Counters(RuleBasedStateMachine):
         self.pump()
 
     @rule(which=st.integers(0, 3))
+    def let_go(self, which: int) -> None:
+        """As when the host is ejected: the pool's busy connections end with their exchange."""
+        self.happens(self.host_pools[which].drain)
+
+    @rule(which=st.integers(0, 3))
     def peers_close_what_is_idle(self, which: int) -> None:
         for line in list(self.host_pools[which].idle):
-            line.abort()
-        self.pump()
+            self.happens(line.abort)
 
     @invariant()
     def what_is_under_way_is_counted(self) -> None:
@@ -145,7 +158,9 @@ class Counters(RuleBasedStateMachine):
             assert breaker.active == sum(pool.breaker is breaker for pool, _ in self.held)
             assert breaker.pending == sum(len(pool.waiting) for pool in pools)
             assert breaker.connections == sum(len(pool.connections) + len(pool.dials) for pool in pools)
-            assert breaker.pools == sum(bool(pool.connections or pool.dials) for pool in pools)
+            assert breaker.pools == sum(pool.open for pool in pools)
+            assert all(pool.draining or pool.open == bool(pool.connections or pool.dials) for pool in pools)
+        assert not any(pool.draining and pool.idle for pool in self.host_pools)
         for host in self.upstream.hosts.values():
             assert host.inflight == sum(pool.host is host for pool, _ in self.held)
 
@@ -153,7 +168,7 @@ class Counters(RuleBasedStateMachine):
         for task in self.asking:
             task.cancel()
         for _, line in self.held:
-            line.abort()
+            self.happens(line.abort)
         self.held.clear()
         self.loop.run_until_complete(self.pools.aclose())
         self.pump()

@@ -101,6 +101,23 @@ def test_connections_to_one_host_are_those_of_both_priorities(run, net):
     run(main)
 
 
+def test_a_pool_that_is_let_go_leaves_its_place_at_once(run, net):
+    async def main():
+        async with net.listening(net.always(OK)) as port, net.visiting(port, limits=Limits(pools=1)) as site:
+            for high in (False, True):
+                await site.send(site.request(), high=high)
+            line = site.pools.idle(site.host, site.request())
+            site.pools.renew(site.host)
+            assert site.upstream.breaker.pools == 0
+            await site.get()
+            assert (site.upstream.breaker.pools, site.upstream.connections) == (1, 2)
+            line.abort()
+            await site.settled(1, 1, 3)
+            assert site.upstream.breaker.pools == 1
+
+    run(main)
+
+
 def test_a_pool_that_nobody_uses_makes_room_for_another_of_its_host(run, net):
     async def main():
         tls = ClientTls(auto_sni=True)
