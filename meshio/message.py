@@ -62,6 +62,7 @@ class Request:
     began                  seconds since the epoch, for routes that tell it; see `began_at`
     chance                 the random number that every route with a runtime fraction shares, once one was asked
     deadline               loop time at which the route's timeout ends, or None
+    came                   the headers of an answer that may be followed, as they came; not set otherwise
     notes                  what the application says beside the request, or None
     record                 what becomes known about this request
     sign                   what the connection manager says on the answer in its own name, due at the very end
@@ -70,12 +71,13 @@ class Request:
     """
 
     __slots__ = (
-        "authority", "began", "body", "chance", "deadline", "followed", "hash", "headers", "host", "method", "named",
-        "notes", "passed_over", "path", "port", "port_given", "record", "reword", "scheme", "session", "sign", "stage",
-        "tried", "wanted",
+        "authority", "began", "body", "came", "chance", "deadline", "followed", "hash", "headers", "host", "method",
+        "named", "notes", "passed_over", "path", "port", "port_given", "record", "reword", "scheme", "session", "sign",
+        "stage", "tried", "wanted",
     )  # fmt: skip
 
     began: float
+    came: Headers
     named: list[str]
     followed: tuple[tuple[str, str], ...]
     reword: "Callable[[Request, Response], None]"

@@ -30,6 +30,7 @@ from meshio.resilience.verdict import compile_verdict
 from meshio.routing.alteration import Alteration, answering
 from meshio.routing.commands import Known
 from meshio.routing.filters import Filter, Layers, settle
+from meshio.routing.follow import noted
 from meshio.routing.listener import HttpChain, TcpChain
 from meshio.routing.local_reply import stamped
 from meshio.routing.mirror import mirror
@@ -212,6 +213,8 @@ class Composer:
         finish = prepare_response(table, host, route, entry, known)
         counts = host.answers_attempt_count and served
         told = telling_attempts(finish) if counts else finish
+        if action.follow is not None:
+            send = noted(send, action.follow.codes)
         send = finished(begun(send, prepare_request(table, host, route, entry, known) if served else None), told)
         if silent:
             send = muted(send)

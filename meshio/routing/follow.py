@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from meshio.errors import NoRoute
-from meshio.message import Request, Response, Send
+from meshio.message import Headers, Request, Response, Send
 from meshio.resilience.replay import lost, replayable
 from meshio.routing.rewrite import with_header
 from meshio.routing.route import Follow, Route
@@ -56,10 +56,28 @@ def following(send: Send, policy: Follow, search: Search) -> Send:
     return follow
 
 
+def noted(send: Send, codes: frozenset[int]) -> Send:
+    """Keep the headers of what may be followed as they come: what the route makes of them is for the caller only."""
+
+    async def note(request: Request) -> Response:
+        response = await send(request)
+        if response.status in codes:
+            request.came = list(response.headers)
+        return response
+
+    return note
+
+
+def headers_of(request: Request, response: Response) -> Headers:
+    came: Headers = getattr(request, "came", response.headers)
+    return came
+
+
 def prepared(request: Request, response: Response, policy: Follow, search: Search) -> Send | None:
     """The way to where the response leads, with the request made ready for it; None when it is not followed."""
     followed = getattr(request, "followed", ())
-    url = URL.fullmatch(response.header(b"location") or b"")
+    came = headers_of(request, response)
+    url = URL.fullmatch(next((value for name, value in came if name == b"location"), b""))
     if url is None or len(followed) >= policy.most or gone(request, policy.buffer_limit):
         return None
     scheme, path = url[1].lower(), search.normalise(url[3] or b"/")
@@ -104,7 +122,7 @@ def redirect(request: Request, response: Response, policy: Follow, authority: by
     headers = with_header(request.headers, ORIGINAL_URL, original)
     for name in policy.copied:
         headers = [header for header in headers if header[0] != name]
-        headers += [header for header in response.headers if header[0] == name]
+        headers += [header for header in headers_of(request, response) if header[0] == name]
     request.headers, request.authority, request.path = headers, authority, path
     if response.status == 303 and request.method not in (b"GET", b"HEAD"):
         request.method, request.body = b"GET", b""

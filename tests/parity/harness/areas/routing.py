@@ -130,13 +130,11 @@ def tables(draw: st.DrawFn) -> Json:
     return {"virtual_hosts": hosts, **draw(TABLE_CHANGES)}
 
 
-FIELDS = st.dictionaries(
-    pick((*NAMES, "x-to", "content-type")),
-    pick((*VALUES, "application/grpc")) | several(pick(VALUES), 2, 2),
-    max_size=2,
-)
+FIELDS = st.dictionaries(pick((*NAMES, "x-to")), pick(VALUES) | several(pick(VALUES), 2, 2), max_size=2)
+KINDS = pick(("application/grpc", "a"))
+ASK_HEADERS = merged(FIELDS, some(**{"content-type": KINDS}))
 ASK = st.fixed_dictionaries(
-    {"path": TARGETS}, optional={"method": pick(METHODS), "host": pick(HOSTS), "headers": FIELDS}
+    {"path": TARGETS}, optional={"method": pick(METHODS), "host": pick(HOSTS), "headers": ASK_HEADERS}
 )
 UP = {"a": [{"headers": {"x-up": "1", "x-a": "up"}}], "b": ["ok"]}
 ROUTING: Told = st.fixed_dictionaries({"routes": tables(), "requests": several(ASK, 4, 6), "upstreams": st.just(UP)})
