@@ -28,7 +28,7 @@ and what comes of it is compared: status, headers and body of the answer, Envoy'
 upstream saw which request, in which order, and how often. Resources that Envoy refuses, meshio has to refuse. Where
 chance decides, two samples are held to one distribution by a chi-squared test that errs once in a million times.
 
-    make parity                 live, against a real Envoy; about ten minutes
+    make parity                 live, against a real Envoy; about five minutes
     make test                   the same cases against Envoy's recorded answers
 
 Cases are data, one YAML file a topic: [how to write one](../tests/parity/README.md).
