@@ -1,7 +1,6 @@
 """Envoy and meshio side by side: every case on both, several at a time."""
 
 import asyncio
-import gc
 import json
 import tempfile
 import traceback
