@@ -62,7 +62,7 @@ TABULAR: dict[str, tuple[Policy, int]] = {
 }
 POLICIES = PLAIN | TABULAR
 SMALL = {"maglev, 3 hosts": 3, "maglev, 100 hosts": 100}
-TIMES, REPEATS = (4_000, 3) if QUICK else (20_000, 5)
+TIMES, REPEATS = (4_000, 2) if QUICK else (20_000, 5)
 UNBOUND = Limits(UNLIMITED, UNLIMITED, UNLIMITED, UNLIMITED)
 STRETCH, WHOLE = 5, 20  # milliseconds: the bars
 
@@ -215,7 +215,7 @@ def small_row(hosts: int) -> dict[str, float]:
 def decisions() -> dict[tuple[str, int], Measured]:
     asked = requests()
     lives = {(n, size): upstream(policy, size, w) for n, (policy, w) in POLICIES.items() for size in SIZES}
-    return median_of_rounds({key: decision(live, asked) for key, live in lives.items()}, 3 if QUICK else ROUNDS)
+    return median_of_rounds({key: decision(live, asked) for key, live in lives.items()}, 2 if QUICK else ROUNDS)
 
 
 def main() -> int:

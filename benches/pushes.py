@@ -31,7 +31,7 @@ import meshio
 
 CALLERS, SERVICES = 32, 100
 LAST = 19  # the niceness of who comes last
-ROUNDS, SECONDS = (2, 2.0) if os.environ.get("QUICK") else (7, 3.0)
+ROUNDS, SECONDS = (2, 1.5) if os.environ.get("QUICK") else (7, 3.0)
 URL = "http://reviews.default:9080/reviews/70"
 ROUTE = """
 apiVersion: networking.istio.io/v1

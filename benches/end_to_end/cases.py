@@ -68,7 +68,7 @@ def case(kind: Kind, concurrency: int) -> Case:
 
 
 ONE, MANY, CROWD = 1, 32, 256
-QUICK = Plan((case(SMALL, ONE), case(SMALL, MANY), case(MEDIUM, ONE), case(POST, ONE), case(DOWN, ONE)), 3, 0.15)
+QUICK = Plan((case(SMALL, ONE), case(SMALL, MANY), case(POST, ONE), case(DOWN, ONE)), 3, 0.15)
 FULL = Plan(
     (
         *(case(kind, count) for kind in (SMALL, MEDIUM, POST) for count in (ONE, MANY, CROWD)),

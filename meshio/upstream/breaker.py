@@ -3,8 +3,20 @@
 A request counts as under way from when it has its connection until its exchange is over; before that, it is pending.
 """
 
+from dataclasses import dataclass
+
 from meshio.errors import Overloaded
 from meshio.resilience.limits import DEFAULT_LIMITS, Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Remaining:
+    """How many more there may be of each now; never below 0. Envoy's `remaining_cx`, `_pending`, `_rq`, `_retries`."""
+
+    connections: int
+    pending: int
+    requests: int
+    retries: int
 
 
 class Breaker:
@@ -47,14 +59,26 @@ class Breaker:
         `counted` says whether the request that wants it is among those under way still; to a budget, it is (as Envoy
         counts).
         """
-        limits = self.limits
-        allowed = limits.retries
-        if limits.budget is not None:
-            allowed = limits.budget.allowed(self.active + self.pending + (not counted and not self.elsewhere))
-        if self.retries >= allowed:
+        if self.retries >= self._allowed(not counted and not self.elsewhere):
             return False
         self.retries += 1
         return True
 
     def end_retry(self) -> None:
         self.retries -= 1
+
+    def _allowed(self, more: int = 0) -> int:
+        """Retries that may be under way, where a budget counts `more` requests beside those that are."""
+        budget = self.limits.budget
+        return self.limits.retries if budget is None else budget.allowed(self.active + self.pending + more)
+
+    @property
+    def remaining(self) -> Remaining:
+        """Worked out now: nothing has to be tracked for it (`track_remaining`)."""
+        limits = self.limits
+        return Remaining(
+            max(0, limits.connections - self.connections),
+            max(0, limits.pending - self.pending),
+            max(0, limits.requests - self.active),
+            max(0, self._allowed() - self.retries),
+        )

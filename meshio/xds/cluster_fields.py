@@ -115,7 +115,7 @@ CLUSTER_FIELDS: dict[type[Message], Rules] = {
     CircuitBreakersThresholds: {
         **read("priority", "max_connections", "max_pending_requests", "max_requests", "max_retries", "retry_budget"),
         **read("max_connection_pools"),
-        **ignored("what is under way is always counted: `Upstream.breakers`", "track_remaining"),
+        **ignored("what remains is known without: `remaining` of each in `Upstream.breakers`", "track_remaining"),
     },
     CircuitBreakersThresholdsRetryBudget: read("budget_percent", "min_retry_concurrency"),
     OutlierDetection: {

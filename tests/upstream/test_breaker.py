@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from meshio.errors import Overloaded
 from meshio.resilience.limits import Limits, RetryBudget
-from meshio.upstream.breaker import Breaker
+from meshio.upstream.breaker import Breaker, Remaining
 
 
 def limited(**limits: object) -> Breaker:
@@ -79,3 +79,18 @@ def test_new_limits_leave_what_is_under_way() -> None:
     breaker.active = 4
     breaker.limit("c", Limits(requests=3))
     assert (breaker.active, breaker.most) == (4, 3)
+
+
+def test_what_is_left_of_each_limit_is_known_at_any_time() -> None:
+    breaker = limited(connections=4, pending=3, requests=2, retries=1)
+    assert breaker.remaining == Remaining(4, 3, 2, 1)
+    breaker.connections, breaker.pending, breaker.active, breaker.retries = 1, 1, 1, 1
+    assert breaker.remaining == Remaining(3, 2, 1, 0)
+    breaker.limit("c", Limits(0, 0, 0, 0))
+    assert breaker.remaining == Remaining(0, 0, 0, 0)
+
+
+def test_a_budget_leaves_retries_as_a_share_of_the_requests() -> None:
+    breaker = limited(budget=RetryBudget(50.0, 1))
+    breaker.active, breaker.pending, breaker.retries = 6, 2, 1
+    assert breaker.remaining.retries == 3
