@@ -176,6 +176,21 @@ def test_a_connection_closed_between_requests_is_not_noticed_by_the_next(run, tm
     run(scenario())
 
 
+def test_an_upstream_that_takes_leave_with_every_answer_is_dialled_anew_each_time(run, tmp_path):
+    leaving = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok"
+
+    async def scenario():
+        up = Upstream(answering(leaving))  # and does not go: the mesh has to
+        async with up.listening(), mesh_of(tmp_path, entry(up.port), NO_RETRY) as mesh:
+            for _ in range(10):
+                replies = await asyncio.gather(*(mesh.get("http://web/") for _ in range(30)))
+                assert {(reply.status, reply.content) for reply in replies} == {(200, b"ok")}
+            assert up.connections == 300
+            await until(lambda: up.open == 0 and mesh.pools.counters.open == 0)
+
+    run(scenario())
+
+
 def test_a_cancelled_request_leaves_nothing_behind(run, tmp_path):
     async def scenario():
         async with Upstream(stall).listening() as up, mesh_of(tmp_path, entry(up.port), NO_RETRY) as mesh:
