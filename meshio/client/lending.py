@@ -6,7 +6,7 @@ What `attempt` does for every request, for these in one step: no answer to look 
 from dataclasses import replace
 from time import monotonic
 
-from meshio.client.attempt import Renew, admitted, attempts, blame, broken_off
+from meshio.client.attempt import Renew, admitted, attempts, broken_off, failing
 from meshio.client.exchange import Exchange
 from meshio.client.wire import Lease, Wire, Wires
 from meshio.errors import RequestError, Unbuilt
@@ -33,7 +33,8 @@ def lending(wires: Wires) -> Attempt:
 
 def lend(upstream: Upstream, wires: Wires, manner: Manner, usual: Send) -> Send:
     """Pick a host and lend its connection; `usual` for other requests."""
-    admit, settle, idle, connect, renew = upstream.admit, upstream.settle, wires.take, wires.dial, wires.renew
+    admit, idle, connect, renew = upstream.admit, wires.take, wires.dial, wires.renew
+    fail = failing(upstream, renew)
     avoid, turn = manner.avoid, None
     if manner.turn is not None:
         alone = replace(manner, turn=None)
@@ -60,10 +61,7 @@ def lend(upstream: Upstream, wires: Wires, manner: Manner, usual: Send) -> Send:
                 wire = await connect(host.home or upstream, host, request)
                 wire.check()
         except BaseException as error:
-            now = monotonic()
-            status, origin = blame(error, request, now, wire)
-            if settle(host, status, origin, now - began, now):
-                renew(host)
+            fail(request, host, wire, error, began)
             if turn is None or not isinstance(error, RequestError):
                 raise
             failure = error
