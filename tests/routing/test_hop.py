@@ -1,6 +1,8 @@
 """What the connection manager adds in its own name. The expectations were seen on Envoy 1.40."""
 
 import re
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -127,3 +129,18 @@ def test_local_replies_are_signed_as_the_connection_manager_says():
     assert local_reply(error, request).header(b"server") == b"envoy"
     request.sign = compile_signature(Hop(server_name="mine"))
     assert local_reply(error, request).header(b"server") == b"mine"
+
+
+FORK = """
+import os
+from meshio.routing.hop import new_id
+new_id()
+if os.fork():
+    os.wait()
+print(new_id().decode(), flush=True)
+"""
+
+
+def test_a_process_and_its_fork_make_ids_of_their_own() -> None:
+    told = subprocess.run([sys.executable, "-c", FORK], capture_output=True, text=True, check=True).stdout.split()
+    assert len(told) == len(set(told)) == 2
