@@ -107,7 +107,7 @@ async def decide(snapshot: Snapshot) -> dict[Asked, dict[str, object]]:
 
 def request_for(asked: Asked) -> Request:
     origin, path = split_url(asked.url, None)
-    headers = list(asked.headers)
+    headers = [*asked.headers, (b"x-request-id", b"of its own")]  # else each gets another
     return Request(
         asked.method.encode(), origin.authority, path, headers, scheme=origin.scheme, host=origin.host, port=origin.port
     )
