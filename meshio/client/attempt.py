@@ -10,12 +10,12 @@ from typing import Protocol, TypeAlias
 
 from meshio.errors import ConnectFailed, NoHealthyHost, Overloaded, RequestError, ResetError, TimedOut, Unbuilt
 from meshio.mesh.manner import Attempt, Manner
-from meshio.message import Header, Layer, Request, Response, Send
+from meshio.message import Header, Request, Response, Send
 from meshio.record import Record
 from meshio.resilience.hedge import Try
 from meshio.resilience.outlier import ANSWERED, BROKEN, LATE, UNCONNECTED, Origin
 from meshio.resilience.retry_on import Outcome
-from meshio.resilience.tries import UNLIMITED, TryLimits
+from meshio.resilience.tries import UNLIMITED
 from meshio.routing.outward import outward
 from meshio.routing.rewrite import rehost
 from meshio.upstream.host import Host
@@ -60,66 +60,39 @@ def attempts(lines: Lines) -> Attempt:
     def how(upstream: Upstream, manner: Manner) -> Send:
         own = lines.high() if manner.high else lines
         if manner.filters:
-            own = Filtered(own, manner.filters)
-        return attempt(upstream, own if manner.limits == UNLIMITED else Limited(own, manner.limits), manner)
+            own = Wrapped(own, partial(outward, layers=manner.filters))
+        if manner.limits != UNLIMITED:
+            own = Wrapped(own, manner.limits.around)
+        return attempt(upstream, own, manner)
 
     return how
 
 
-class Filtered:
-    """Connections with filters in front of them."""
+class Wrapped:
+    """Connections on which every exchange is within something: its filters, its limits."""
 
-    __slots__ = ("_filters", "_lines", "high", "renew")
+    __slots__ = ("_lines", "_wrap", "high", "renew")
 
-    def __init__(self, lines: Lines, filters: tuple[Layer, ...]) -> None:
+    def __init__(self, lines: Lines, wrap: Callable[[Send], Send]) -> None:
         self._lines = lines
-        self._filters = filters
+        self._wrap = wrap
         self.high, self.renew = lines.high, lines.renew
 
     def idle(self, host: Host, request: Request) -> Line | None:
         line = self._lines.idle(host, request)
-        return FilteredLine(self._filters, line) if line is not None else None
+        return WrappedLine(self._wrap, line) if line is not None else None
 
     async def connect(self, upstream: Upstream, host: Host, request: Request) -> Line:
-        return FilteredLine(self._filters, await self._lines.connect(upstream, host, request))
+        return WrappedLine(self._wrap, await self._lines.connect(upstream, host, request))
 
 
-class FilteredLine:
-    """A connection for one exchange, behind its filters."""
+class WrappedLine:
+    """A connection for one exchange, within that."""
 
     __slots__ = ("abandon", "send")
 
-    def __init__(self, filters: tuple[Layer, ...], line: Line) -> None:
-        self.send = outward(line.send, filters)
-        self.abandon = line.abandon
-
-
-class Limited:
-    """Connections on which exchanges have limits."""
-
-    __slots__ = ("_limits", "_lines", "high", "renew")
-
-    def __init__(self, lines: Lines, limits: TryLimits) -> None:
-        self._lines = lines
-        self._limits = limits
-        self.high, self.renew = lines.high, lines.renew
-
-    def idle(self, host: Host, request: Request) -> Line | None:
-        line = self._lines.idle(host, request)
-        return LimitedLine(self._limits, line) if line is not None else None
-
-    async def connect(self, upstream: Upstream, host: Host, request: Request) -> Line:
-        line = await self._lines.connect(upstream, host, request)
-        return LimitedLine(self._limits, line)
-
-
-class LimitedLine:
-    """A connection for one exchange, within its limits."""
-
-    __slots__ = ("abandon", "send")
-
-    def __init__(self, limits: TryLimits, line: Line) -> None:
-        self.send = limits.around(line.send)
+    def __init__(self, wrap: Callable[[Send], Send], line: Line) -> None:
+        self.send = wrap(line.send)
         self.abandon = line.abandon
 
 
